@@ -1,1 +1,8 @@
+//! Latido: an actor-based realtime hub for telehealth platforms.
+//!
+//! `ARCHITECTURE.md` is the map. Imports run downhill:
+//! `app → http, transport → actors → cluster, media, auth, persistence → domain`.
 
+pub mod actors;
+pub mod domain;
+pub mod error;

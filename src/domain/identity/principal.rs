@@ -1,0 +1,36 @@
+//! What a caller has proven about itself.
+
+use super::Role;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::time::Timestamp;
+
+/// A caller whose credentials were verified. Built only by `auth`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// 0 for a service key and for the synthetic account of the development bypass.
+    pub user: UserId,
+    pub primary_role: Role,
+    /// Every role held, the primary one included.
+    pub roles: Vec<Role>,
+    /// The row of the primary role (`doctors.id`, `patients.id`, …).
+    pub reference_id: Option<i64>,
+    /// Absent for service keys and the development bypass.
+    pub session: Option<SessionId>,
+    /// When the proof ends; a live socket is warned 60 s ahead. Absent for cookies and service keys.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Principal {
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    pub fn is_admin(&self) -> bool {
+        self.has(Role::Admin)
+    }
+
+    /// Whether the mutation of this caller is an administrative act (audited and announced).
+    pub fn acts_for_the_house(&self) -> bool {
+        self.is_admin() || self.has(Role::Service)
+    }
+}

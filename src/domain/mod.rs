@@ -1,0 +1,10 @@
+//! Pure rules and state machines: given the time, without IO.
+//!
+//! Nothing here knows HTTP, sockets or SQL. Contexts keep one stem in every layer, so
+//! `domain/identity` is stored by `persistence/identity` and served by `http/identity`.
+
+pub mod event;
+pub mod id;
+pub mod identity;
+pub mod time;
+pub mod topic;
