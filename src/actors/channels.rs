@@ -1,0 +1,78 @@
+//! All shards of the channels together: publishing reaches each, a socket belongs to one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::channel::{Inbox, Work};
+use super::fanout::Publication;
+use super::meter;
+use super::registry::Registry;
+use super::socket::Socket;
+use crate::domain::event::Event;
+use crate::domain::id::EventId;
+use crate::domain::topic::Topic;
+
+/// The way to the shards; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Channels {
+    inboxes: Arc<[Arc<Inbox>]>,
+    registry: Arc<Registry>,
+    compress_from: Option<usize>,
+}
+
+impl Channels {
+    pub fn new(shards: usize, registry: Arc<Registry>, compress_from: Option<usize>) -> Self {
+        Self { inboxes: (0..shards).map(|_| Inbox::new()).collect(), registry, compress_from }
+    }
+
+    pub fn inboxes(&self) -> &[Arc<Inbox>] {
+        &self.inboxes
+    }
+
+    /// Queues an event for the members of its topics. The receiver tells how many sockets of this
+    /// node it was handed to.
+    pub fn publish(&self, event: Event, id: Option<EventId>) -> oneshot::Receiver<usize> {
+        let (publication, delivered) =
+            Publication::new(event, id, self.compress_from, self.inboxes.len());
+        let publication = Arc::new(publication);
+        for inbox in self.inboxes.iter() {
+            inbox.publish(Arc::clone(&publication));
+        }
+        delivered
+    }
+
+    /// Seats a socket with its topics. The answer is the last durable event it will not be sent.
+    pub fn seat(&self, socket: &Socket) -> oneshot::Receiver<EventId> {
+        let (seated, answer) = oneshot::channel();
+        self.inbox(socket).push(Work::Seat {
+            socket: socket.id().clone(),
+            member: socket.member(),
+            topics: socket.topics(),
+            seated,
+        });
+        answer
+    }
+
+    pub fn join(&self, socket: &Socket, topic: Topic) {
+        self.inbox(socket).push(Work::Join { socket: socket.id().clone(), topic });
+    }
+
+    pub fn leave(&self, socket: &Socket, topic: Topic) {
+        self.inbox(socket).push(Work::Leave { socket: socket.id().clone(), topic });
+    }
+
+    pub fn unseat(&self, socket: &Socket) {
+        self.inbox(socket).push(Work::Unseat { socket: socket.id().clone() });
+    }
+
+    /// Publishing to the last local queue: the 95th percentile of the recent ones.
+    pub fn p95(&self) -> Duration {
+        meter::p95(self.inboxes.iter().flat_map(|inbox| inbox.fanout.recent()).collect())
+    }
+
+    fn inbox(&self, socket: &Socket) -> &Inbox {
+        &self.inboxes[self.registry.shard_of(socket.id())]
+    }
+}
