@@ -55,6 +55,11 @@ impl Packet {
         }
     }
 
+    /// The text inside a text message, or `None` for any other packet: the usual packet, read without a copy.
+    pub fn message_text(text: &str) -> Option<&str> {
+        text.strip_prefix('4')
+    }
+
     /// The packet as text, or `None` for a binary message: that travels as a binary frame, or as `b` and base64 in a polling body.
     pub fn encode(&self) -> Option<String> {
         let (kind, rest) = match self {
@@ -174,6 +179,11 @@ mod tests {
         #[test]
         fn a_packet_survives_the_wire(packet in text_packets()) {
             let text = packet.encode().unwrap();
+            let message = match &packet {
+                Packet::Message(Message::Text(text)) => Some(text.as_str()),
+                _ => None,
+            };
+            prop_assert_eq!(Packet::message_text(&text), message);
             prop_assert_eq!(Packet::decode(&text), Ok(packet));
         }
 

@@ -94,8 +94,15 @@ impl Packet {
 
     /// The packet's text, and the attachments to send after it as binary messages, in this order.
     pub fn encode(&self) -> (String, &[Bytes]) {
-        let attachments = if self.kind.is_binary() { self.attachments.as_slice() } else { &[] };
-        (text::encode(self), attachments)
+        let mut text = String::new();
+        let attachments = self.encode_into(&mut text);
+        (text, attachments)
+    }
+
+    /// [`encode`](Self::encode) after what `text` already holds, such as the `4` of an Engine.IO message.
+    pub fn encode_into(&self, text: &mut String) -> &[Bytes] {
+        text::encode(self, text);
+        if self.kind.is_binary() { &self.attachments } else { &[] }
     }
 
     fn new(
@@ -134,6 +141,9 @@ mod tests {
             ),
         ] {
             assert_eq!(packet.encode().0, text);
+            let mut message = "4".to_owned();
+            packet.encode_into(&mut message);
+            assert_eq!(message[1..], *text);
             assert_eq!(packet.encode().1.len(), usize::from(packet.kind.is_binary()));
         }
     }

@@ -70,14 +70,14 @@ fn take_namespace<'a>(rest: &mut &'a str) -> Result<&'a str, DecodeError> {
     Ok(namespace)
 }
 
-pub(super) fn encode(packet: &Packet) -> String {
+pub(super) fn encode(packet: &Packet, text: &mut String) {
     // Enough for the type, a count, an id and the punctuation between them.
     const OVERHEAD: usize = 32;
     let data = packet.data.as_deref().unwrap_or_default();
-    let mut text = String::with_capacity(OVERHEAD + packet.namespace.len() + data.len());
+    text.reserve(OVERHEAD + packet.namespace.len() + data.len());
     text.push(char::from(b'0' + packet.kind as u8));
     if packet.kind.is_binary() {
-        push_number(&mut text, packet.attachments.len() as u64);
+        push_number(text, packet.attachments.len() as u64);
         text.push('-');
     }
     if packet.namespace != ROOT {
@@ -85,10 +85,9 @@ pub(super) fn encode(packet: &Packet) -> String {
         text.push(',');
     }
     if let Some(id) = packet.id {
-        push_number(&mut text, id);
+        push_number(text, id);
     }
     text.push_str(data);
-    text
 }
 
 fn push_number(text: &mut String, number: u64) {

@@ -64,7 +64,7 @@ mod tests {
         // RFC 6455 §5.7.
         assert_eq!(&frame_text("Hello")[..], [0x81, 5, 0x48, 0x65, 0x6c, 0x6c, 0x6f]);
         assert_eq!(frame_binary(&[0; 256])[..4], [0x82, 126, 1, 0]);
-        assert_eq!(frame_binary(&[0; 65536])[..10], [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+        assert_eq!(frame_binary(&vec![0; 65536])[..10], [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
     }
 
     #[test]
