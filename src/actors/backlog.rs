@@ -4,6 +4,7 @@
 //! is never dropped: a consumer too slow for it is closed, and resumes (contract §6.10).
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use metrics::counter;
@@ -35,6 +36,10 @@ impl Backlog {
 
     pub fn len(&self) -> usize {
         self.frames.len()
+    }
+
+    pub fn front(&self) -> Option<&Frame> {
+        self.frames.front()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Frame> {
@@ -124,7 +129,15 @@ impl Backlog {
     }
 }
 
+/// Frames dropped since the process started.
+pub fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
 fn count_drop(class: Class) {
+    DROPPED.fetch_add(1, Ordering::Relaxed);
     let reason = match class {
         Class::Durable => "durable",
         Class::Latest => "latest",

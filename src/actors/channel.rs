@@ -9,7 +9,6 @@
 //! rebuilds its members from the live sockets.
 
 use std::collections::{HashMap, VecDeque};
-use std::mem;
 use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 

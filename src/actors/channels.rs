@@ -1,6 +1,7 @@
 //! All shards of the channels together: publishing reaches each, a socket belongs to one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -20,11 +21,13 @@ pub struct Channels {
     inboxes: Arc<[Arc<Inbox>]>,
     registry: Arc<Registry>,
     compress_from: Option<usize>,
+    published: Arc<AtomicU64>,
 }
 
 impl Channels {
     pub fn new(shards: usize, registry: Arc<Registry>, compress_from: Option<usize>) -> Self {
-        Self { inboxes: (0..shards).map(|_| Inbox::new()).collect(), registry, compress_from }
+        let inboxes = (0..shards).map(|_| Inbox::new()).collect();
+        Self { inboxes, registry, compress_from, published: Arc::default() }
     }
 
     pub fn inboxes(&self) -> &[Arc<Inbox>] {
@@ -34,6 +37,7 @@ impl Channels {
     /// Queues an event for the members of its topics. The receiver tells how many sockets of this
     /// node it was handed to.
     pub fn publish(&self, event: Event, id: Option<EventId>) -> oneshot::Receiver<usize> {
+        self.published.fetch_add(1, Ordering::Relaxed);
         let (publication, delivered) =
             Publication::new(event, id, self.compress_from, self.inboxes.len());
         let publication = Arc::new(publication);
@@ -65,6 +69,11 @@ impl Channels {
 
     pub fn unseat(&self, socket: &Socket) {
         self.inbox(socket).push(Work::Unseat { socket: socket.id().clone() });
+    }
+
+    /// Events published since the start.
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
     }
 
     /// Publishing to the last local queue: the 95th percentile of the recent ones.

@@ -106,6 +106,13 @@ impl Progress {
         }
     }
 
+    /// Makes the relay panic.
+    pub fn fail(&self) {
+        if let Some(actor) = self.actor.lock().as_ref() {
+            drop(actor.cast(Message::Fail));
+        }
+    }
+
     pub fn published(&self) -> EventId {
         EventId(self.published.load(Ordering::Acquire))
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, SpawnErr};
+use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime};
 
 use super::channels::Channels;
 use super::registry::Registry;
@@ -40,7 +40,7 @@ impl SessionTable {
     }
 
     /// Attaches a socket to its session's actor, which starts with the first one.
-    pub fn enter(&self, socket: &Arc<Socket>) -> Result<(), SpawnErr> {
+    pub fn enter(&self, socket: &Arc<Socket>) {
         let actor = match self.sessions.entry(socket.session().clone()) {
             Entry::Occupied(mut entry) => {
                 entry.get_mut().sockets += 1;
@@ -49,14 +49,13 @@ impl SessionTable {
             Entry::Vacant(entry) => {
                 let supervisor =
                     self.supervisor.get().expect("the supervisor is named before sockets come");
-                let actor = self.spawn(entry.key().clone(), supervisor)?;
+                let actor = self.spawn(entry.key().clone(), supervisor);
                 entry.insert(Entered { actor: actor.clone(), sockets: 1 });
                 actor
             }
         };
         // An actor that just crashed is restarted with every registered socket, this one included.
         drop(actor.cast(Message::Attach(Arc::clone(socket))));
-        Ok(())
     }
 
     /// Detaches a socket; the actor stops with the last one.
@@ -84,7 +83,7 @@ impl SessionTable {
             .find(|entered| entered.actor.get_id() == ended)
             .map(|entered| entered.key().clone());
         let Some(session) = session else { return };
-        let Ok(actor) = self.spawn(session.clone(), supervisor) else { return };
+        let actor = self.spawn(session.clone(), supervisor);
         for socket in self.registry.of_session(&session) {
             drop(actor.cast(Message::Attach(socket)));
         }
@@ -93,14 +92,15 @@ impl SessionTable {
         }
     }
 
-    fn spawn(&self, id: SessionId, supervisor: &ActorCell) -> Result<ActorRef<Message>, SpawnErr> {
+    fn spawn(&self, id: SessionId, supervisor: &ActorCell) -> ActorRef<Message> {
         let start = Arguments {
             id,
             channels: self.channels.clone(),
             registry: Arc::clone(&self.registry),
         };
         let (actor, _) =
-            ActorRuntime::spawn_linked_instant(None, Session, start, supervisor.clone())?;
-        Ok(actor)
+            ActorRuntime::spawn_linked_instant(None, Session, start, supervisor.clone())
+                .expect("only a named actor can be refused");
+        actor
     }
 }

@@ -4,7 +4,7 @@
 //! socket's `Outbound` writes. Under TLS the session's records pass through rustls in user space.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
 use rustix::net::{SendFlags, send};
