@@ -4,6 +4,7 @@
 //! `app → http, transport → actors → cluster, media, auth, persistence → domain`.
 
 pub mod actors;
+pub mod auth;
 pub mod domain;
 pub mod error;
 pub mod persistence;
