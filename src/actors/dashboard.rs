@@ -19,9 +19,9 @@ use crate::persistence::outbox;
 const PERIOD: Duration = Duration::from_secs(2);
 
 /// The actor that publishes `admin:stats`. Restarted at once; it remembers nothing.
-pub struct Dashboard;
+pub(super) struct Dashboard;
 
-pub enum Message {
+pub(super) enum Message {
     Tick,
 }
 

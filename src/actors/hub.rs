@@ -32,11 +32,10 @@ pub use super::dashboard::Stats;
 pub use super::views::{Census, Dispatched, Revocation, SocketInfo};
 
 /// The hub of this node. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Hub(Arc<Inner>);
 
 /// What the verbs work on.
-#[derive(Debug)]
 pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) store: Store,

@@ -14,7 +14,7 @@ use crate::domain::id::SessionId;
 
 /// Which actor speaks for which session.
 #[derive(Debug)]
-pub struct SessionTable {
+pub(super) struct SessionTable {
     sessions: DashMap<SessionId, Entered>,
     supervisor: OnceLock<ActorCell>,
     channels: Channels,
@@ -28,19 +28,19 @@ struct Entered {
 }
 
 impl SessionTable {
-    pub fn new(channels: Channels, registry: Arc<Registry>) -> Arc<Self> {
+    pub(super) fn new(channels: Channels, registry: Arc<Registry>) -> Arc<Self> {
         let (sessions, supervisor) = (DashMap::new(), OnceLock::new());
         Arc::new(Self { sessions, supervisor, channels, registry })
     }
 
     /// Names the supervisor of the session actors; once, at start.
-    pub fn supervise_by(&self, supervisor: ActorCell) {
+    pub(super) fn supervise_by(&self, supervisor: ActorCell) {
         // Set a second time only by a second start, which does not happen.
         drop(self.supervisor.set(supervisor));
     }
 
     /// Attaches a socket to its session's actor, which starts with the first one.
-    pub fn enter(&self, socket: &Arc<Socket>) {
+    pub(super) fn enter(&self, socket: &Arc<Socket>) {
         let actor = match self.sessions.entry(socket.session().clone()) {
             Entry::Occupied(mut entry) => {
                 entry.get_mut().sockets += 1;
@@ -59,7 +59,7 @@ impl SessionTable {
     }
 
     /// Detaches a socket; the actor stops with the last one.
-    pub fn leave(&self, socket: &Socket) {
+    pub(super) fn leave(&self, socket: &Socket) {
         let Entry::Occupied(mut entry) = self.sessions.entry(socket.session().clone()) else {
             return;
         };
@@ -71,12 +71,12 @@ impl SessionTable {
         }
     }
 
-    pub fn find(&self, session: &SessionId) -> Option<ActorRef<Message>> {
+    pub(super) fn find(&self, session: &SessionId) -> Option<ActorRef<Message>> {
         self.sessions.get(session).map(|entered| entered.actor.clone())
     }
 
     /// Replaces an actor that ended by a new one with the session's live sockets.
-    pub fn restart(&self, ended: ActorId, supervisor: &ActorCell) {
+    pub(super) fn restart(&self, ended: ActorId, supervisor: &ActorCell) {
         let session = self
             .sessions
             .iter()

@@ -88,7 +88,7 @@ impl Wire {
             tls.send_close_notify();
             drop(self.write_records(&mut tls));
         }
-        drop(rustix::net::shutdown(&self.tcp, rustix::net::Shutdown::Write));
+        let _ = rustix::net::shutdown(&self.tcp, rustix::net::Shutdown::Write);
     }
 
     fn encrypt(

@@ -23,6 +23,7 @@ use super::websocket::{Accepted, Conversation, Handshake, drive, is_asked_for};
 use super::{polling, refusal, upgrade};
 use crate::actors::frame::Frame;
 use crate::actors::outbound::Outbound;
+use crate::auth;
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
 use crate::domain::origin::OriginList;
@@ -221,6 +222,12 @@ impl Greeting {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|it| it.to_str().ok()).map(Into::into);
         Self { authorization: text(header::AUTHORIZATION), cookie: text(header::COOKIE) }
+    }
+
+    /// Whether the caller means to be signed in; cookies of others do not count.
+    pub(super) fn offers_credentials(&self) -> bool {
+        self.authorization.is_some()
+            || self.cookie.as_ref().is_some_and(|cookie| cookie.contains(auth::COOKIE))
     }
 }
 

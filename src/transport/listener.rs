@@ -18,9 +18,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
@@ -51,7 +51,7 @@ pub async fn serve(
     router: Router,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let graceful = GracefulShutdown::new();
+    let (stopping, _) = watch::channel(false);
     let tls = tls.map(TlsAcceptor::from);
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -69,26 +69,28 @@ pub async fn serve(
         };
         // Small messages are sent at once; joining them is the hub's own business.
         drop(stream.set_nodelay(true));
-        let (router, tls, watcher) = (router.clone(), tls.clone(), graceful.watcher());
+        let (router, tls, stopping) = (router.clone(), tls.clone(), stopping.subscribe());
         tokio::spawn(async move {
             match tls {
-                None => converse(stream, peer, router, watcher).await,
+                None => converse(stream, peer, router, stopping).await,
                 Some(tls) => match timeout(HEAD_DEADLINE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => converse(stream, peer, router, watcher).await,
+                    Ok(Ok(stream)) => converse(stream, peer, router, stopping).await,
                     _ => debug!("TLS handshake failed"),
                 },
             }
         });
     }
     drop(listener);
-    graceful.shutdown().await;
+    stopping.send_replace(true);
+    // Every connection holds a receiver until it is done.
+    stopping.closed().await;
 }
 
 async fn converse<S>(
     stream: S,
     peer: SocketAddr,
     router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
+    mut stopping: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -107,7 +109,16 @@ async fn converse<S>(
         .header_read_timeout(HEAD_DEADLINE)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    if let Err(error) = watcher.watch(connection).await {
+    let mut connection = std::pin::pin!(connection);
+    let told_to_stop = async { drop(stopping.wait_for(|stopping| *stopping).await) };
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = told_to_stop => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         debug!(%error, "connection ended");
     }
 }

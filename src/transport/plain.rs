@@ -85,7 +85,7 @@ impl Plain {
         let greeting = Greeting::of(request.headers());
         let token = offered.bearer.or_else(|| self.query_token(&request));
         let mut principal = None;
-        if token.is_some() || greeting.authorization.is_some() || greeting.cookie.is_some() {
+        if token.is_some() || greeting.offers_credentials() {
             match admit(&self.authenticator, credentials(&greeting, token)).await {
                 Ok(admitted) => principal = Some(admitted),
                 Err(_) => return refusal::unauthenticated(&path),

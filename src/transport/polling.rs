@@ -31,7 +31,7 @@ const MAX_PACKETS: usize = 10_000;
 
 /// Whose turn it is on a polling connection.
 #[derive(Debug, Default)]
-pub struct Turns {
+pub(super) struct Turns {
     /// A `GET` waits.
     get: AtomicBool,
     /// A `POST` is being read: a second one at the same time breaks the order.

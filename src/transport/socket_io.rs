@@ -141,7 +141,11 @@ impl<N: Namespaces> Peer for Client<N> {
 }
 
 impl<N: Namespaces> Client<N> {
-    async fn packet(&mut self, packet: Packet) -> Result<(), Closure> {
+    async fn packet(&mut self, mut packet: Packet) -> Result<(), Closure> {
+        if let Some(query) = packet.namespace.find('?') {
+            // Old clients send a query there; it names no namespace.
+            packet.namespace.truncate(query);
+        }
         let seat = self.seats.iter().position(|(name, _)| **name == *packet.namespace);
         match (packet.kind, seat) {
             // Boxed: rare, and it would make every idle connection's task as large.
