@@ -4,5 +4,7 @@
 //! `app → http, transport → actors → cluster, media, auth, persistence → domain`.
 
 pub mod actors;
+pub mod config;
 pub mod domain;
 pub mod error;
+pub mod telemetry;

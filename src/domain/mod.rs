@@ -6,5 +6,7 @@
 pub mod event;
 pub mod id;
 pub mod identity;
+pub mod origin;
+pub mod secret;
 pub mod time;
 pub mod topic;

@@ -79,7 +79,10 @@ mod tests {
         let time = Timestamp(1_760_331_498_128);
 
         assert_eq!(time.to_string(), "2025-10-13T04:58:18.128Z");
-        assert_eq!(serde_json::from_str::<Timestamp>("\"2025-10-13T04:58:18.128Z\"").unwrap(), time);
+        assert_eq!(
+            serde_json::from_str::<Timestamp>("\"2025-10-13T04:58:18.128Z\"").unwrap(),
+            time
+        );
     }
 
     #[test]
