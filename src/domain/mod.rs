@@ -9,6 +9,7 @@ pub mod events;
 pub mod id;
 pub mod identity;
 pub mod origin;
+pub mod secret;
 pub mod subscription;
 pub mod time;
 pub mod topic;

@@ -134,7 +134,8 @@ fn is_host(host: &str) -> bool {
             .strip_suffix(']')
             .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()),
         None => host.split('.').all(|label| {
-            !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+            !label.is_empty()
+                && label.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
         }),
     }
 }
