@@ -4,5 +4,9 @@
 //! `app → http, transport → actors → cluster, media, auth, persistence → domain`.
 
 pub mod actors;
+pub mod auth;
 pub mod domain;
 pub mod error;
+pub mod persistence;
+pub mod telemetry;
+pub mod transport;

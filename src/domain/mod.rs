@@ -3,8 +3,12 @@
 //! Nothing here knows HTTP, sockets or SQL. Contexts keep one stem in every layer, so
 //! `domain/identity` is stored by `persistence/identity` and served by `http/identity`.
 
+pub mod closure;
 pub mod event;
+pub mod events;
 pub mod id;
 pub mod identity;
+pub mod origin;
+pub mod subscription;
 pub mod time;
 pub mod topic;

@@ -26,6 +26,10 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// Time from `earlier` to here; zero when `earlier` lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -79,7 +83,10 @@ mod tests {
         let time = Timestamp(1_760_331_498_128);
 
         assert_eq!(time.to_string(), "2025-10-13T04:58:18.128Z");
-        assert_eq!(serde_json::from_str::<Timestamp>("\"2025-10-13T04:58:18.128Z\"").unwrap(), time);
+        assert_eq!(
+            serde_json::from_str::<Timestamp>("\"2025-10-13T04:58:18.128Z\"").unwrap(),
+            time
+        );
     }
 
     #[test]

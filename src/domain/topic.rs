@@ -78,8 +78,14 @@ mod tests {
     #[test]
     fn a_room_name_reads_back_as_itself() {
         for name in [
-            "all", "role:Medico", "user:7", "session:s_9f", "entity:exam", "entity:exam:3",
-            "admin:live", "conversation:10",
+            "all",
+            "role:Medico",
+            "user:7",
+            "session:s_9f",
+            "entity:exam",
+            "entity:exam:3",
+            "admin:live",
+            "conversation:10",
         ] {
             assert_eq!(name.parse::<Topic>().unwrap().to_string(), name);
         }

@@ -1,0 +1,169 @@
+//! Every live socket of this node, and who they belong to.
+//!
+//! The one place a restarted actor rebuilds from.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use metrics::gauge;
+use parking_lot::Mutex;
+
+use super::hub::Census;
+use super::socket::{Namespace, Socket};
+use super::throttle::{Allowance, Throttle, Verdict};
+use crate::domain::id::{SessionId, SocketId, UserId};
+use crate::domain::topic::Topic;
+use crate::telemetry::names;
+
+/// The live sockets.
+#[derive(Debug)]
+pub(super) struct Registry {
+    sockets: DashMap<SocketId, Arc<Socket>>,
+    users: DashMap<UserId, Arc<User>>,
+    watchers: AtomicUsize,
+    shards: usize,
+}
+
+/// What all sockets of one user share.
+#[derive(Debug)]
+pub struct User {
+    id: UserId,
+    sockets: AtomicUsize,
+    throttle: Mutex<Option<Throttle>>,
+}
+
+impl User {
+    pub(super) fn throttle(&self, allowance: Allowance, now: Instant) -> Verdict {
+        let mut throttle = self.throttle.lock();
+        throttle.get_or_insert_with(|| Throttle::new(allowance, now)).take(allowance, now)
+    }
+}
+
+impl Registry {
+    pub(super) fn new(shards: usize) -> Arc<Self> {
+        Arc::new(Self {
+            sockets: DashMap::new(),
+            users: DashMap::new(),
+            watchers: AtomicUsize::new(0),
+            shards,
+        })
+    }
+
+    /// Takes one of the user's places. None when `limit` are taken.
+    pub(super) fn reserve(&self, user: UserId, limit: usize) -> Option<Arc<User>> {
+        match self.users.entry(user) {
+            Entry::Occupied(entry) => {
+                let user = entry.get();
+                if user.sockets.load(Ordering::Relaxed) >= limit {
+                    return None;
+                }
+                user.sockets.fetch_add(1, Ordering::Relaxed);
+                Some(Arc::clone(user))
+            }
+            Entry::Vacant(entry) => {
+                let user = User { id: user, sockets: AtomicUsize::new(1), throttle: Mutex::default() };
+                Some(Arc::clone(&entry.insert(Arc::new(user))))
+            }
+        }
+    }
+
+    pub(super) fn insert(&self, socket: Arc<Socket>) {
+        connections(&socket).increment(1);
+        self.sockets.insert(socket.id().clone(), socket);
+    }
+
+    /// Forgets a socket and gives its user's place back. False when it was gone already.
+    pub(super) fn remove(&self, socket: &Socket) -> bool {
+        if self.sockets.remove(socket.id()).is_none() {
+            return false;
+        }
+        connections(socket).decrement(1);
+        if socket.hears(&Topic::AdminLive) {
+            self.count_watcher(false);
+        }
+        self.release(socket.user());
+        true
+    }
+
+    /// Gives a place of the user back.
+    pub(super) fn release(&self, user: &User) {
+        self.users
+            .remove_if(&user.id, |_, user| user.sockets.fetch_sub(1, Ordering::Relaxed) == 1);
+    }
+
+    pub(super) fn get(&self, id: &SocketId) -> Option<Arc<Socket>> {
+        self.sockets.get(id).map(|socket| Arc::clone(&socket))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// A copy of the list, so nothing stays locked while the caller works.
+    pub(super) fn all(&self) -> Vec<Arc<Socket>> {
+        self.sockets.iter().map(|socket| Arc::clone(&socket)).collect()
+    }
+
+    pub(super) fn of_session(&self, session: &SessionId) -> Vec<Arc<Socket>> {
+        self.all().into_iter().filter(|socket| socket.session() == session).collect()
+    }
+
+    /// The `/events` sockets whose membership the shard keeps.
+    pub(super) fn of_shard(&self, shard: usize) -> Vec<Arc<Socket>> {
+        self.all()
+            .into_iter()
+            .filter(|socket| socket.namespace() == Namespace::Events)
+            .filter(|socket| self.shard_of(socket.id()) == shard)
+            .collect()
+    }
+
+    pub(super) fn shard_of(&self, socket: &SocketId) -> usize {
+        let mut hasher = DefaultHasher::new();
+        socket.hash(&mut hasher);
+        usize::try_from(hasher.finish()).unwrap_or_default() % self.shards
+    }
+
+    /// How many look at the live dashboard.
+    pub(super) fn watchers(&self) -> usize {
+        self.watchers.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_watcher(&self, joined: bool) {
+        if joined {
+            self.watchers.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.watchers.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn census(&self) -> Census {
+        let mut census = Census::default();
+        for socket in self.all().iter().filter(|it| it.namespace() == Namespace::Events) {
+            census.total += 1;
+            *census.by_role.entry(socket.principal().primary_role.label()).or_default() += 1;
+        }
+        census
+    }
+
+    /// Sockets by namespace.
+    pub(super) fn by_namespace(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for socket in self.all() {
+            *counts.entry(socket.namespace().name()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+fn connections(socket: &Socket) -> metrics::Gauge {
+    let (transport, role) = socket.counted_as();
+    gauge!(
+        names::WS_CONNECTIONS,
+        "namespace" => socket.namespace().name(), "transport" => transport, "role" => role
+    )
+}

@@ -1,0 +1,296 @@
+//! From the outbox to the channels: events are published in the order of their ids, each once.
+//!
+//! The relay numbers what committed transactions left in the outbox and publishes it. How far it
+//! came is kept outside the actor, so a restarted relay neither skips an event nor repeats one.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use metrics::histogram;
+use parking_lot::Mutex;
+use ractor::{Actor, ActorRef};
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tracing::{error, warn};
+
+use super::Outcome;
+use super::channels::Channels;
+use super::hub::Dispatched;
+use crate::domain::event::Event;
+use crate::domain::events;
+use crate::domain::id::EventId;
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::persistence::{Store, outbox};
+use crate::telemetry::names;
+
+/// Rows numbered in one transaction.
+const BATCH: i64 = 256;
+/// How often to look without being told: rows of other processes, and what a failure left.
+const PATROL: Duration = Duration::from_secs(1);
+/// Dispatches remembered for callers who ask late.
+const REMEMBERED: usize = 256;
+
+/// The relay's actor. Restarted with a growing pause.
+pub(super) struct Relay;
+
+/// What outlives a restart, and the way to wake the relay.
+#[derive(Debug)]
+pub(super) struct Progress {
+    published: AtomicI64,
+    is_told: AtomicBool,
+    actor: Mutex<Option<ActorRef<Message>>>,
+    receipts: Mutex<Receipts>,
+}
+
+/// Who waits for a row's dispatch, and dispatches nobody asked about yet.
+#[derive(Debug, Default)]
+struct Receipts {
+    waiting: HashMap<i64, oneshot::Sender<Receipt>>,
+    done: VecDeque<(i64, Receipt)>,
+}
+
+/// The event's id, and later the number of sockets it was handed to.
+type Receipt = (EventId, oneshot::Receiver<usize>);
+
+pub(super) enum Message {
+    /// There may be rows in the outbox.
+    Look,
+    /// Rows were numbered and loaded.
+    Loaded(Result<Loaded>),
+    /// Panics, so that tests can watch the recovery.
+    Fail,
+}
+
+/// Events to publish, in order, and which rows they were.
+pub(super) struct Loaded {
+    events: Vec<outbox::Dispatched>,
+    rows: HashMap<EventId, i64>,
+    since: Instant,
+}
+
+pub(super) struct Arguments {
+    pub store: Store,
+    pub channels: Channels,
+    pub progress: Arc<Progress>,
+}
+
+pub(super) struct State {
+    store: Store,
+    channels: Channels,
+    progress: Arc<Progress>,
+    is_loading: bool,
+    look_again: bool,
+}
+
+impl Progress {
+    /// Starts after the last event already published before this process.
+    pub(super) fn after(published: EventId) -> Arc<Self> {
+        Arc::new(Self {
+            published: AtomicI64::new(published.0),
+            is_told: AtomicBool::new(false),
+            actor: Mutex::new(None),
+            receipts: Mutex::default(),
+        })
+    }
+
+    /// Wakes the relay, unless it is about to look anyway.
+    pub(super) fn look(&self) {
+        if !self.is_told.swap(true, Ordering::AcqRel)
+            && let Some(actor) = self.actor.lock().as_ref()
+        {
+            // A relay that is being restarted looks when it starts.
+            drop(actor.cast(Message::Look));
+        }
+    }
+
+    /// Makes the relay panic.
+    pub(super) fn fail(&self) {
+        if let Some(actor) = self.actor.lock().as_ref() {
+            drop(actor.cast(Message::Fail));
+        }
+    }
+
+    pub(super) fn published(&self) -> EventId {
+        EventId(self.published.load(Ordering::Acquire))
+    }
+
+    /// Waits for the dispatch of an outbox row.
+    pub(super) async fn dispatched(&self, row: i64, within: Duration) -> Option<Dispatched> {
+        let receipt = self.receipts.lock().ask(row);
+        let wait = async {
+            let (event, delivered) = receipt.await.ok()?;
+            Some(Dispatched { event, delivered: delivered.await.unwrap_or_default() })
+        };
+        let dispatched = tokio::time::timeout(within, wait).await.ok().flatten();
+        self.receipts.lock().waiting.remove(&row);
+        dispatched
+    }
+}
+
+impl Receipts {
+    fn ask(&mut self, row: i64) -> oneshot::Receiver<Receipt> {
+        let (sender, receiver) = oneshot::channel();
+        if let Some(index) = self.done.iter().position(|(done, _)| *done == row)
+            && let Some((_, receipt)) = self.done.remove(index)
+        {
+            drop(sender.send(receipt));
+        } else {
+            self.waiting.insert(row, sender);
+        }
+        receiver
+    }
+
+    fn file(&mut self, row: i64, receipt: Receipt) {
+        if let Some(waiting) = self.waiting.remove(&row) {
+            // Whoever waited may have given up.
+            drop(waiting.send(receipt));
+            return;
+        }
+        self.done.push_back((row, receipt));
+        if self.done.len() > REMEMBERED {
+            self.done.pop_front();
+        }
+    }
+}
+
+impl Actor for Relay {
+    type Msg = Message;
+    type State = State;
+    type Arguments = Arguments;
+
+    async fn pre_start(&self, me: ActorRef<Message>, start: Arguments) -> Outcome<State> {
+        *start.progress.actor.lock() = Some(me.clone());
+        me.send_interval(PATROL, || Message::Look);
+        me.cast(Message::Look)?;
+        Ok(State {
+            store: start.store,
+            channels: start.channels,
+            progress: start.progress,
+            is_loading: false,
+            look_again: false,
+        })
+    }
+
+    async fn handle(&self, me: ActorRef<Message>, message: Message, state: &mut State) -> Outcome {
+        match message {
+            Message::Look => state.look(me),
+            Message::Loaded(loaded) => {
+                state.is_loading = false;
+                let may_be_more = match loaded {
+                    Ok(loaded) => state.publish(loaded),
+                    Err(error) => {
+                        warn!(%error, "outbox not readable");
+                        false
+                    }
+                };
+                if may_be_more || std::mem::take(&mut state.look_again) {
+                    state.look(me);
+                }
+            }
+            Message::Fail => panic!("failure injected into the relay"),
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn look(&mut self, me: ActorRef<Message>) {
+        self.progress.is_told.store(false, Ordering::Release);
+        if std::mem::replace(&mut self.is_loading, true) {
+            self.look_again = true;
+            return;
+        }
+        let (store, after) = (self.store.clone(), self.progress.published());
+        tokio::spawn(async move {
+            let loaded = load(&store, after).await;
+            // A relay that stopped meanwhile is restarted and loads again.
+            drop(me.cast(Message::Loaded(loaded)));
+        });
+    }
+
+    /// Publishes what was loaded. True when there may be more.
+    fn publish(&self, loaded: Loaded) -> bool {
+        let is_full = i64::try_from(loaded.events.len()).is_ok_and(|count| count >= BATCH);
+        for row in loaded.events {
+            let id = row.seq;
+            if id <= self.progress.published() {
+                continue;
+            }
+            if let Some(event) = event(row) {
+                let delivered = self.channels.publish(event, Some(id));
+                if let Some(row) = loaded.rows.get(&id) {
+                    self.progress.receipts.lock().file(*row, (id, delivered));
+                }
+            }
+            self.progress.published.store(id.0, Ordering::Release);
+        }
+        histogram!(names::OUTBOX_DISPATCH_SECONDS).record(loaded.since.elapsed().as_secs_f64());
+        is_full
+    }
+}
+
+/// Numbers what waits, then reads everything not yet published.
+async fn load(store: &Store, after: EventId) -> Result<Loaded> {
+    let since = Instant::now();
+    let pending: Vec<i64> =
+        outbox::next_batch(store, BATCH).await?.into_iter().map(|row| row.row_id).collect();
+    let mut rows = HashMap::new();
+    if !pending.is_empty() {
+        let numbered = outbox::dispatch(store.begin().await?, &pending, Timestamp::now()).await?;
+        rows.extend(numbered.into_iter().map(|(row, id)| (id, row)));
+    }
+    let events = outbox::since(store, after, BATCH).await?;
+    Ok(Loaded { events, rows, since })
+}
+
+/// A stored event as it is published: with its id, and the class of its kind.
+pub(super) fn event(row: outbox::Dispatched) -> Option<Event> {
+    let Some(spec) = events::find(&row.event) else {
+        error!(event = %row.event, "the outbox holds an unknown event");
+        return None;
+    };
+    let topics = row.rooms.0.iter().filter_map(|room| room.parse().ok()).collect();
+    let payload = with_event_id(&row.payload.0, row.seq)?;
+    Some(Event { name: spec.name, class: spec.class, topics, payload })
+}
+
+/// The payload with its `eventId`, a decimal string.
+fn with_event_id(payload: &RawValue, id: EventId) -> Option<Box<RawValue>> {
+    let fields = payload.get().trim_end().strip_suffix('}')?.trim_end();
+    let comma = if fields.trim_start() == "{" { "" } else { "," };
+    RawValue::from_string(format!("{fields}{comma}\"eventId\":\"{id}\"}}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn the_event_id_joins_the_payload() {
+        let with = |text| with_event_id(&raw(text), EventId(9)).unwrap().get().to_owned();
+
+        assert_eq!(with(r#"{"a":1}"#), r#"{"a":1,"eventId":"9"}"#);
+        assert_eq!(with("{}"), r#"{"eventId":"9"}"#);
+    }
+
+    #[tokio::test]
+    async fn a_dispatch_is_told_to_who_asked_before_and_to_who_asks_after() {
+        let progress = Progress::after(EventId(0));
+        let (early, late) = (oneshot::channel(), oneshot::channel());
+        let asked = progress.receipts.lock().ask(1);
+        progress.receipts.lock().file(1, (EventId(10), early.1));
+        progress.receipts.lock().file(2, (EventId(11), late.1));
+        late.0.send(3).unwrap();
+
+        assert_eq!(asked.await.unwrap().0, EventId(10));
+        let dispatched = progress.dispatched(2, Duration::from_secs(5)).await;
+        assert_eq!(dispatched, Some(Dispatched { event: EventId(11), delivered: 3 }));
+    }
+}

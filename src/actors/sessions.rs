@@ -1,0 +1,106 @@
+//! The session actors of this node, found by session.
+
+use std::sync::{Arc, OnceLock};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime};
+
+use super::channels::Channels;
+use super::registry::Registry;
+use super::session::{Arguments, Message, Session};
+use super::socket::Socket;
+use crate::domain::id::SessionId;
+
+/// Which actor speaks for which session.
+#[derive(Debug)]
+pub(super) struct SessionTable {
+    sessions: DashMap<SessionId, Entered>,
+    supervisor: OnceLock<ActorCell>,
+    channels: Channels,
+    registry: Arc<Registry>,
+}
+
+#[derive(Debug)]
+struct Entered {
+    actor: ActorRef<Message>,
+    sockets: usize,
+}
+
+impl SessionTable {
+    pub(super) fn new(channels: Channels, registry: Arc<Registry>) -> Arc<Self> {
+        let (sessions, supervisor) = (DashMap::new(), OnceLock::new());
+        Arc::new(Self { sessions, supervisor, channels, registry })
+    }
+
+    /// Names the supervisor of the session actors; once, at start.
+    pub(super) fn supervise_by(&self, supervisor: ActorCell) {
+        // Set a second time only by a second start, which does not happen.
+        drop(self.supervisor.set(supervisor));
+    }
+
+    /// Attaches a socket to its session's actor, which starts with the first one.
+    pub(super) fn enter(&self, socket: &Arc<Socket>) {
+        let actor = match self.sessions.entry(socket.session().clone()) {
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().sockets += 1;
+                entry.get().actor.clone()
+            }
+            Entry::Vacant(entry) => {
+                let supervisor =
+                    self.supervisor.get().expect("the supervisor is named before sockets come");
+                let actor = self.spawn(entry.key().clone(), supervisor);
+                entry.insert(Entered { actor: actor.clone(), sockets: 1 });
+                actor
+            }
+        };
+        // An actor that just crashed is restarted with every registered socket, this one included.
+        drop(actor.cast(Message::Attach(Arc::clone(socket))));
+    }
+
+    /// Detaches a socket; the actor stops with the last one.
+    pub(super) fn leave(&self, socket: &Socket) {
+        let Entry::Occupied(mut entry) = self.sessions.entry(socket.session().clone()) else {
+            return;
+        };
+        entry.get_mut().sockets -= 1;
+        if entry.get().sockets == 0 {
+            entry.remove().actor.stop(None);
+        } else {
+            drop(entry.get().actor.cast(Message::Detach(socket.id().clone())));
+        }
+    }
+
+    pub(super) fn find(&self, session: &SessionId) -> Option<ActorRef<Message>> {
+        self.sessions.get(session).map(|entered| entered.actor.clone())
+    }
+
+    /// Replaces an actor that ended by a new one with the session's live sockets.
+    pub(super) fn restart(&self, ended: ActorId, supervisor: &ActorCell) {
+        let session = self
+            .sessions
+            .iter()
+            .find(|entered| entered.actor.get_id() == ended)
+            .map(|entered| entered.key().clone());
+        let Some(session) = session else { return };
+        let actor = self.spawn(session.clone(), supervisor);
+        for socket in self.registry.of_session(&session) {
+            drop(actor.cast(Message::Attach(socket)));
+        }
+        if let Some(mut entered) = self.sessions.get_mut(&session) {
+            entered.actor = actor;
+        }
+    }
+
+    fn spawn(&self, id: SessionId, supervisor: &ActorCell) -> ActorRef<Message> {
+        let start = Arguments {
+            id,
+            channels: self.channels.clone(),
+            registry: Arc::clone(&self.registry),
+        };
+        let (actor, _) =
+            ActorRuntime::spawn_linked_instant(None, Session, start, supervisor.clone())
+                .expect("only a named actor can be refused");
+        actor
+    }
+}

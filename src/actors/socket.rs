@@ -1,0 +1,232 @@
+//! One socket: a place in one namespace for one signed-in caller.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use latido_protocol::socket::Packet;
+use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
+
+use super::fanout::{Dialect, encode};
+use super::frame::Frame;
+use super::hub::SocketInfo;
+use super::members::Member;
+use super::outbound::Outbound;
+use super::registry::User;
+use super::throttle::{Allowance, Throttle, Verdict};
+use crate::domain::closure::Closure;
+use crate::domain::event::Class;
+use crate::domain::id::{NodeId, SessionId, SocketId};
+use crate::domain::identity::Principal;
+use crate::domain::time::Timestamp;
+use crate::domain::topic::Topic;
+
+/// Where a socket is connected (contract §6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Namespace {
+    Events,
+    /// `/`: WebRTC signaling.
+    Root,
+    /// `/signaling`: the same as `/`.
+    Signaling,
+}
+
+/// A live socket. Shared by its transport, its session actor and the registry.
+#[derive(Debug)]
+pub struct Socket {
+    id: SocketId,
+    session: SessionId,
+    namespace: Namespace,
+    dialect: Dialect,
+    outbound: Arc<Outbound>,
+    principal: RwLock<Arc<Principal>>,
+    topics: Mutex<SmallVec<[Topic; 4]>>,
+    user: Arc<User>,
+    throttle: Mutex<Throttle>,
+    connected_at: Timestamp,
+    received: AtomicU64,
+    /// Transport and role at arrival: the labels it is counted under until it leaves.
+    counted_as: (&'static str, &'static str),
+}
+
+/// What a new socket starts with.
+pub struct Start {
+    pub id: SocketId,
+    pub session: SessionId,
+    pub namespace: Namespace,
+    pub dialect: Dialect,
+    pub outbound: Arc<Outbound>,
+    pub principal: Arc<Principal>,
+    pub user: Arc<User>,
+    pub allowance: Allowance,
+    pub at: Timestamp,
+}
+
+impl Namespace {
+    pub const ALL: [Self; 3] = [Self::Events, Self::Root, Self::Signaling];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Events => "/events",
+            Self::Root => "/",
+            Self::Signaling => "/signaling",
+        }
+    }
+
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|namespace| namespace.name() == name)
+    }
+}
+
+impl Socket {
+    pub fn new(start: Start) -> Self {
+        let counted_as = (
+            transport_name(start.dialect, &start.outbound),
+            start.principal.primary_role.label(),
+        );
+        Self {
+            throttle: Mutex::new(Throttle::new(start.allowance, Instant::now())),
+            id: start.id,
+            session: start.session,
+            namespace: start.namespace,
+            dialect: start.dialect,
+            outbound: start.outbound,
+            principal: RwLock::new(start.principal),
+            topics: Mutex::default(),
+            user: start.user,
+            connected_at: start.at,
+            received: AtomicU64::new(0),
+            counted_as,
+        }
+    }
+
+    pub fn id(&self) -> &SocketId {
+        &self.id
+    }
+
+    /// The session whose actor speaks for this socket.
+    pub fn session(&self) -> &SessionId {
+        &self.session
+    }
+
+    pub fn namespace(&self) -> Namespace {
+        self.namespace
+    }
+
+    pub fn principal(&self) -> Arc<Principal> {
+        Arc::clone(&self.principal.read())
+    }
+
+    pub fn outbound(&self) -> &Arc<Outbound> {
+        &self.outbound
+    }
+
+    pub(super) fn set_principal(&self, principal: Arc<Principal>) {
+        *self.principal.write() = principal;
+    }
+
+    pub(super) fn member(&self) -> Member {
+        Member { outbound: Arc::clone(&self.outbound), dialect: self.dialect }
+    }
+
+    pub(super) fn user(&self) -> &Arc<User> {
+        &self.user
+    }
+
+    /// The topics it hears now.
+    pub fn topics(&self) -> Vec<Topic> {
+        self.topics.lock().to_vec()
+    }
+
+    pub(super) fn hears(&self, topic: &Topic) -> bool {
+        self.topics.lock().contains(topic)
+    }
+
+    pub(super) fn add_topic(&self, topic: Topic) {
+        let mut topics = self.topics.lock();
+        if !topics.contains(&topic) {
+            topics.push(topic);
+        }
+    }
+
+    pub(super) fn remove_topic(&self, topic: &Topic) {
+        self.topics.lock().retain(|it| it != topic);
+    }
+
+    /// The names of its rooms, as clients know them; "all" is not one of them.
+    pub fn rooms(&self) -> Vec<String> {
+        let topics = self.topics.lock();
+        topics.iter().filter(|topic| **topic != Topic::All).map(Topic::to_string).collect()
+    }
+
+    /// One event as a frame for this socket alone. `payload` is JSON.
+    pub fn frame(&self, event: &str, payload: &str) -> Frame {
+        Frame::text(
+            &encode(self.dialect, self.namespace.name(), event, payload),
+            Class::Volatile,
+        )
+    }
+
+    /// Sends one event to this socket alone.
+    pub fn emit(&self, event: &str, payload: &str) {
+        self.outbound.offer(self.frame(event, payload));
+    }
+
+    /// Counts an incoming event against the limits of the connection and of its user.
+    pub(super) fn admit_event(&self, own: Allowance, of_user: Allowance, now: Instant) -> Verdict {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        match self.throttle.lock().take(own, now) {
+            Verdict::Pass => self.user.throttle(of_user, now),
+            verdict => verdict,
+        }
+    }
+
+    /// Ends the whole connection. Where coming back at once would be pointless, a stock client is
+    /// told so by a `DISCONNECT` packet and does not reconnect by itself.
+    pub fn dismiss(&self, closure: Closure) {
+        let comes_back = matches!(
+            closure,
+            Closure::Draining | Closure::SlowConsumer | Closure::PingTimeout | Closure::Capacity
+        );
+        if self.dialect == Dialect::SocketIo && !comes_back {
+            let (packet, _) = Packet::disconnect(self.namespace.name()).encode();
+            self.outbound.offer(Frame::text(&format!("4{packet}"), Class::Durable));
+        }
+        self.outbound.close(closure);
+    }
+
+    pub(super) fn counted_as(&self) -> (&'static str, &'static str) {
+        self.counted_as
+    }
+
+    fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// What an administrator sees of it.
+    pub fn info(&self, node: &NodeId) -> SocketInfo {
+        let principal = self.principal();
+        SocketInfo {
+            socket_id: self.id.clone(),
+            user_id: principal.user,
+            role: principal.primary_role.label(),
+            namespace: self.namespace.name(),
+            transport: transport_name(self.dialect, &self.outbound),
+            connected_at: self.connected_at,
+            rooms: self.rooms(),
+            node_id: node.to_string(),
+            queue: self.outbound.waiting(),
+            sent: self.outbound.sent(),
+            received: self.received(),
+        }
+    }
+}
+
+fn transport_name(dialect: Dialect, outbound: &Outbound) -> &'static str {
+    match dialect {
+        Dialect::Plain => "plain",
+        Dialect::SocketIo if outbound.is_websocket() => "websocket",
+        Dialect::SocketIo => "polling",
+    }
+}

@@ -1,0 +1,126 @@
+//! Watches the credentials of live sockets: warns before they end, closes after.
+//!
+//! A socket is warned 60 s ahead with `auth:expiring` and closed 30 s after its token ended, unless
+//! it renewed by `auth:refresh` meanwhile (contract §6.2).
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use ractor::{Actor, ActorRef};
+
+use super::Outcome;
+use super::registry::Registry;
+use super::socket::Socket;
+use crate::domain::closure::Closure;
+use crate::domain::id::SocketId;
+use crate::domain::time::Timestamp;
+
+/// How long before the end a socket is warned.
+const NOTICE: Duration = Duration::from_secs(60);
+/// How long after the end it may still renew.
+const GRACE: Duration = Duration::from_secs(30);
+const TICK: Duration = Duration::from_secs(1);
+
+/// The warden's actor. Restarted at once; it finds every socket again in the registry.
+pub(super) struct Warden;
+
+pub(super) enum Message {
+    /// A socket was let in, or renewed its credentials.
+    Watch(Weak<Socket>),
+    Tick,
+}
+
+/// Sockets by the time something is due for them.
+pub(super) struct State {
+    due: BinaryHeap<Reverse<Due>>,
+}
+
+/// Ordered by time; the rest only makes entries distinct.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    at: Timestamp,
+    step: Step,
+    socket: SocketId,
+    expires_at: Timestamp,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Warn,
+    Close,
+}
+
+pub(super) struct Arguments {
+    pub registry: Arc<Registry>,
+}
+
+impl Actor for Warden {
+    type Msg = Message;
+    type State = (Arc<Registry>, State);
+    type Arguments = Arguments;
+
+    async fn pre_start(&self, me: ActorRef<Message>, start: Arguments) -> Outcome<Self::State> {
+        me.send_interval(TICK, || Message::Tick);
+        let mut state = State { due: BinaryHeap::new() };
+        for socket in start.registry.all() {
+            state.watch(&socket);
+        }
+        Ok((start.registry, state))
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Message>,
+        message: Message,
+        (registry, state): &mut Self::State,
+    ) -> Outcome {
+        match message {
+            Message::Watch(socket) => {
+                if let Some(socket) = socket.upgrade() {
+                    state.watch(&socket);
+                }
+            }
+            Message::Tick => state.tick(registry, Timestamp::now()),
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn watch(&mut self, socket: &Socket) {
+        let Some(expires_at) = socket.principal().expires_at else { return };
+        let socket = socket.id().clone();
+        let at = expires_at.minus(NOTICE);
+        self.due.push(Reverse(Due { at, step: Step::Warn, socket, expires_at }));
+    }
+
+    fn tick(&mut self, registry: &Registry, now: Timestamp) {
+        while self.due.peek().is_some_and(|Reverse(due)| due.at <= now) {
+            let Some(Reverse(due)) = self.due.pop() else { return };
+            let Some(socket) = registry.get(&due.socket) else { continue };
+            if socket.principal().expires_at != Some(due.expires_at) {
+                // Renewed since; the new time has an entry of its own.
+                continue;
+            }
+            match due.step {
+                Step::Warn => {
+                    warn(&socket, due.expires_at, now);
+                    let at = due.expires_at.plus(GRACE);
+                    self.due.push(Reverse(Due { at, step: Step::Close, ..due }));
+                }
+                Step::Close => socket.dismiss(Closure::TokenExpired),
+            }
+        }
+    }
+}
+
+fn warn(socket: &Socket, expires_at: Timestamp, now: Timestamp) {
+    let payload = serde_json::json!({
+        "expiresAt": expires_at,
+        "inSeconds": expires_at.since(now).as_secs(),
+        "timestamp": now,
+    });
+    socket.emit("auth:expiring", &payload.to_string());
+}

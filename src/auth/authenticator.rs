@@ -1,0 +1,249 @@
+//! The one question every edge asks: whose credentials are these?
+
+use std::sync::Arc;
+
+use super::opaque::same;
+use super::sessions::{Account, Recalled, Record, SessionLookup, Sessions};
+use super::token::{Claims, Tokens};
+use super::{COOKIE, RefreshKey, digest};
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::identity::{Principal, Role};
+use crate::domain::time::Timestamp;
+use crate::error::{Kind, Result, Unauthenticated};
+
+/// Everything a caller may have presented. The first present one counts, in the order of the
+/// fields; a bad one is refused, not passed over.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    /// An access token by itself, as sockets send it.
+    pub token: Option<String>,
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+    /// The whole `Cookie` header.
+    pub cookie: Option<String>,
+    pub service_key: Option<String>,
+    /// With the development bypass: an account by id or e-mail.
+    pub dev_user: Option<String>,
+    /// With the development bypass: any name of a role.
+    pub dev_role: Option<String>,
+}
+
+/// What an authenticator is built from.
+pub struct Settings {
+    pub tokens: Tokens,
+    pub refresh: RefreshKey,
+    /// Keys of server-to-server callers, with the name each goes by in the audit trail.
+    pub service_keys: Vec<(String, String)>,
+    /// Development only: a caller without credentials is let in.
+    pub dev_bypass: bool,
+    pub lookup: Arc<dyn SessionLookup>,
+}
+
+/// Turns credentials into a [`Principal`]. Cheap to clone.
+#[derive(Clone)]
+pub struct Authenticator(Arc<Inner>);
+
+struct Inner {
+    tokens: Tokens,
+    refresh: RefreshKey,
+    /// SHA-256 of each key, so that lengths compare equal too.
+    service_keys: Vec<(String, String)>,
+    dev_bypass: bool,
+    lookup: Arc<dyn SessionLookup>,
+    sessions: Sessions,
+}
+
+impl Authenticator {
+    pub fn new(settings: Settings) -> Self {
+        let service_keys =
+            settings.service_keys.into_iter().map(|(name, key)| (name, digest(&key))).collect();
+        Self(Arc::new(Inner {
+            tokens: settings.tokens,
+            refresh: settings.refresh,
+            service_keys,
+            dev_bypass: settings.dev_bypass,
+            lookup: settings.lookup,
+            sessions: Sessions::default(),
+        }))
+    }
+
+    /// Who presents these credentials. Reads no database when the session is known to be live.
+    ///
+    /// Fails with [`Kind::Unauthenticated`] for absent or bad credentials and with
+    /// [`Kind::AccountInactive`] for a deactivated account.
+    pub async fn admit(&self, credentials: Credentials) -> Result<Principal> {
+        let now = Timestamp::now();
+        if let Some(token) = &credentials.token {
+            return self.bearer(token, now).await;
+        }
+        if let Some(header) = &credentials.authorization {
+            let token =
+                bearer_token(header).ok_or(Kind::Unauthenticated(Unauthenticated::Malformed))?;
+            return self.bearer(token, now).await;
+        }
+        if let Some(value) = credentials.cookie.as_deref().and_then(session_cookie) {
+            return self.cookie(value, now).await;
+        }
+        if let Some(key) = &credentials.service_key {
+            return self.service(key);
+        }
+        if self.0.dev_bypass {
+            return self.developer(&credentials).await;
+        }
+        Err(Kind::Unauthenticated(Unauthenticated::Missing).into())
+    }
+
+    /// The claims of a token whose session lives.
+    pub async fn inspect(&self, token: &str) -> Result<Claims> {
+        let claims = self.0.tokens.verify(token).map_err(Kind::Unauthenticated)?;
+        let record = self.live(&claims.sid, Timestamp::now()).await?;
+        if record.account.user != claims.user_id {
+            return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
+        }
+        Ok(claims)
+    }
+
+    /// A new access token for a live session.
+    pub fn issue(&self, account: &Account, session: &SessionId, now: Timestamp) -> Result<String> {
+        self.0.tokens.issue(account, session, now)
+    }
+
+    pub fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    pub fn refresh(&self) -> &RefreshKey {
+        &self.0.refresh
+    }
+
+    /// What this process remembers of sessions; kept in step with the database by the layers above.
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// Refuses the session from now on.
+    pub fn revoke(&self, session: &SessionId) {
+        self.0.sessions.revoke(session, Timestamp::now());
+    }
+
+    /// Asks the database again at the next use of the session.
+    pub fn forget(&self, session: &SessionId) {
+        self.0.sessions.forget(session);
+    }
+
+    async fn bearer(&self, token: &str, now: Timestamp) -> Result<Principal> {
+        let claims = self.0.tokens.verify(token).map_err(Kind::Unauthenticated)?;
+        let record = self.live(&claims.sid, now).await?;
+        if record.account.user != claims.user_id {
+            return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
+        }
+        Ok(principal(&record, Some(Timestamp(claims.exp.saturating_mul(1000)))))
+    }
+
+    async fn cookie(&self, value: &str, now: Timestamp) -> Result<Principal> {
+        let refused = || Kind::Unauthenticated(Unauthenticated::Malformed);
+        let (session, secret) = value.split_once('.').ok_or_else(refused)?;
+        let record = self.live(&session.into(), now).await?;
+        if !same(record.cookie_hash.as_bytes(), digest(secret).as_bytes()) {
+            return Err(refused().into());
+        }
+        Ok(principal(&record, None))
+    }
+
+    fn service(&self, key: &str) -> Result<Principal> {
+        let presented = digest(key);
+        // Every key is compared, so that the time tells nothing of which one matched.
+        let known = self
+            .0
+            .service_keys
+            .iter()
+            .fold(false, |found, (_, key)| found | same(key.as_bytes(), presented.as_bytes()));
+        if !known {
+            return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
+        }
+        Ok(synthetic(Role::Service))
+    }
+
+    async fn developer(&self, credentials: &Credentials) -> Result<Principal> {
+        let refused = || Kind::Unauthenticated(Unauthenticated::Malformed);
+        if let Some(name) = &credentials.dev_user {
+            let account = self.0.lookup.account(name).await?.ok_or_else(refused)?;
+            return Ok(Principal {
+                user: account.user,
+                primary_role: account.primary_role,
+                roles: account.roles,
+                reference_id: account.reference_id,
+                session: None,
+                expires_at: None,
+            });
+        }
+        let role = match &credentials.dev_role {
+            Some(name) => Role::parse(name).ok_or_else(refused)?,
+            None => Role::Admin,
+        };
+        Ok(synthetic(role))
+    }
+
+    /// A session that may be used now, from memory or from the database.
+    async fn live(&self, id: &SessionId, now: Timestamp) -> Result<Arc<Record>> {
+        let revoked = || Kind::Unauthenticated(Unauthenticated::Revoked);
+        let record = match self.0.sessions.recall(id, now) {
+            Recalled::Live(record) => record,
+            Recalled::Revoked => return Err(revoked().into()),
+            Recalled::Unknown => {
+                let record = Arc::new(self.0.lookup.session(id).await?.ok_or_else(revoked)?);
+                if !self.0.sessions.remember(Arc::clone(&record), now) {
+                    return Err(revoked().into());
+                }
+                record
+            }
+        };
+        if record.account.active {
+            Ok(record)
+        } else {
+            Err(Kind::AccountInactive { retry_after: None }.into())
+        }
+    }
+}
+
+fn principal(record: &Record, expires_at: Option<Timestamp>) -> Principal {
+    let account = &record.account;
+    Principal {
+        user: account.user,
+        primary_role: account.primary_role,
+        roles: account.roles.clone(),
+        reference_id: account.reference_id,
+        session: Some(record.session.clone()),
+        expires_at,
+    }
+}
+
+fn synthetic(role: Role) -> Principal {
+    Principal {
+        user: UserId(0),
+        primary_role: role,
+        roles: vec![role],
+        reference_id: None,
+        session: None,
+        expires_at: None,
+    }
+}
+
+/// The token of a `Bearer` header; the scheme's case does not matter (RFC 9110).
+pub(super) fn bearer_token(header: &str) -> Option<&str> {
+    let (scheme, token) = header.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+fn session_cookie(header: &str) -> Option<&str> {
+    header
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value)
+        .filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+#[path = "authenticator_tests.rs"]
+mod tests;

@@ -1,0 +1,126 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::super::sessions::tests::record;
+use super::super::{Lookup, token};
+use super::*;
+
+/// One live session, `s_1` of account 1, and a count of how often it was asked for.
+#[derive(Default)]
+struct Rows {
+    asked: AtomicUsize,
+}
+
+impl SessionLookup for Rows {
+    fn session<'a>(&'a self, id: &'a SessionId) -> Lookup<'a, Record> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let found = (id.as_str() == "s_1").then(|| record("s_1", 1));
+        Box::pin(async { Ok(found) })
+    }
+
+    fn account<'a>(&'a self, name: &'a str) -> Lookup<'a, Account> {
+        let found = (name == "ana@example.com").then(|| record("s_1", 1).account);
+        Box::pin(async { Ok(found) })
+    }
+}
+
+fn authenticator(rows: Arc<Rows>, dev_bypass: bool) -> Authenticator {
+    let tokens = Tokens::new(&token::Settings {
+        secret: vec![1; 32],
+        previous_secret: None,
+        private_key: None,
+        previous_public_key: None,
+        ttl: Duration::from_secs(60),
+    });
+    Authenticator::new(Settings {
+        tokens: tokens.unwrap(),
+        refresh: RefreshKey::new(&[1; 32]),
+        service_keys: vec![("billing".into(), "k".repeat(32))],
+        dev_bypass,
+        lookup: rows,
+    })
+}
+
+fn bearer(auth: &Authenticator, session: &str) -> Credentials {
+    let token = auth.issue(&record(session, 1).account, &session.into(), Timestamp::now()).unwrap();
+    Credentials { authorization: Some(format!("bearer {token}")), ..Default::default() }
+}
+
+fn cookie(value: &str) -> Credentials {
+    Credentials { cookie: Some(format!("a=b; {COOKIE}={value}")), ..Default::default() }
+}
+
+fn reason(outcome: Result<Principal>) -> Unauthenticated {
+    match outcome.unwrap_err().kind() {
+        Kind::Unauthenticated(reason) => *reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_known_session_is_admitted_without_the_database() {
+    let rows = Arc::new(Rows::default());
+    let auth = authenticator(rows.clone(), false);
+
+    for _ in 0..3 {
+        let principal = auth.admit(bearer(&auth, "s_1")).await.unwrap();
+        assert_eq!(principal.user, UserId(1));
+        assert!(principal.expires_at.is_some());
+    }
+
+    assert_eq!(rows.asked.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_revoked_session_is_refused_at_once() {
+    let auth = authenticator(Arc::default(), false);
+    auth.admit(bearer(&auth, "s_1")).await.unwrap();
+
+    auth.revoke(&"s_1".into());
+
+    assert_eq!(reason(auth.admit(bearer(&auth, "s_1")).await), Unauthenticated::Revoked);
+    assert_eq!(reason(auth.admit(cookie("s_1.secret")).await), Unauthenticated::Revoked);
+}
+
+#[tokio::test]
+async fn a_cookie_needs_its_secret_half() {
+    let auth = authenticator(Arc::default(), false);
+
+    let principal = auth.admit(cookie("s_1.secret")).await.unwrap();
+
+    assert_eq!((principal.user, principal.expires_at), (UserId(1), None));
+    assert_eq!(reason(auth.admit(cookie("s_1.guess")).await), Unauthenticated::Malformed);
+    assert_eq!(reason(auth.admit(cookie("s_2.secret")).await), Unauthenticated::Revoked);
+}
+
+#[tokio::test]
+async fn a_bad_bearer_is_not_made_good_by_a_good_cookie() {
+    let auth = authenticator(Arc::default(), false);
+    let mut credentials = cookie("s_1.secret");
+    credentials.authorization = Some("Bearer nonsense".into());
+
+    assert_eq!(reason(auth.admit(credentials).await), Unauthenticated::Malformed);
+}
+
+#[tokio::test]
+async fn a_service_key_acts_as_the_service_role() {
+    let auth = authenticator(Arc::default(), false);
+    let with = |key: &str| Credentials { service_key: Some(key.to_owned()), ..Default::default() };
+
+    assert!(auth.admit(with(&"k".repeat(32))).await.unwrap().has(Role::Service));
+    assert_eq!(reason(auth.admit(with("")).await), Unauthenticated::Malformed);
+}
+
+#[tokio::test]
+async fn the_bypass_opens_only_when_asked_for_and_only_without_credentials() {
+    let closed = authenticator(Arc::default(), false);
+    let open = authenticator(Arc::default(), true);
+    let as_doctor = Credentials { dev_role: Some("Médico".into()), ..Default::default() };
+    let as_ana = Credentials { dev_user: Some("ana@example.com".into()), ..Default::default() };
+
+    assert_eq!(reason(closed.admit(as_doctor.clone()).await), Unauthenticated::Missing);
+    assert!(open.admit(as_doctor).await.unwrap().has(Role::Doctor));
+    assert_eq!(open.admit(as_ana).await.unwrap().user, UserId(1));
+    assert!(open.admit(Credentials::default()).await.unwrap().is_admin());
+    assert_eq!(reason(open.admit(cookie("s_1.guess")).await), Unauthenticated::Malformed);
+}

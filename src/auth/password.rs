@@ -1,0 +1,216 @@
+//! Passwords: argon2id, off the realtime threads, a bounded number at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::error::{Error, FieldCode, Kind, Result};
+
+/// OWASP's second recommendation, as contract §3.5 fixes it: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
+/// How many may wait per running computation before callers are turned away.
+const QUEUE: usize = 32;
+
+/// What a comparison found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Wrong,
+    Right,
+    /// Right, but hashed the old way: hash it again.
+    RightButDated,
+}
+
+/// Computes and compares password hashes. Cheap to clone.
+#[derive(Clone)]
+pub struct Passwords(Arc<Inner>);
+
+struct Inner {
+    permits: Arc<Semaphore>,
+    concurrency: usize,
+    waiting: AtomicUsize,
+    min_score: u8,
+    /// Compared against when there is no account, so that time does not tell.
+    decoy: String,
+}
+
+impl Passwords {
+    /// `min_score` is the least zxcvbn score, 0 to 4, a new password must reach.
+    pub fn new(concurrency: usize, min_score: u8) -> Result<Self> {
+        let concurrency = concurrency.max(1);
+        Ok(Self(Arc::new(Inner {
+            permits: Arc::new(Semaphore::new(concurrency)),
+            concurrency,
+            waiting: AtomicUsize::new(0),
+            min_score,
+            decoy: compute(super::Secret::random().expose())?,
+        })))
+    }
+
+    /// Hashes a new password after checking it; `pointer` is where the body holds it.
+    pub async fn hash_new(
+        &self,
+        plain: &str,
+        email: &str,
+        pointer: &'static str,
+    ) -> Result<String> {
+        let (plain, email, min_score) = (normal(plain), email.to_owned(), self.0.min_score);
+        self.off_thread(move || {
+            check(&plain, &email, min_score)
+                .map_err(|(code, detail)| Error::field(pointer, code, detail))?;
+            compute(&plain)
+        })
+        .await
+    }
+
+    /// Hashes a password that was just verified, for storing it the present way.
+    pub async fn rehash(&self, plain: &str) -> Result<String> {
+        let plain = normal(plain);
+        self.off_thread(move || compute(&plain)).await
+    }
+
+    /// Compares. Without a stored hash it takes the same time and finds [`Verdict::Wrong`].
+    pub async fn verify(&self, plain: &str, stored: Option<&str>) -> Result<Verdict> {
+        // Longer than any password can be: refused before a hash flood can use it.
+        let plain =
+            if plain.chars().count() > *LENGTH.end() { String::new() } else { normal(plain) };
+        let known = stored.is_some();
+        let stored = stored.map_or_else(|| self.0.decoy.clone(), ToOwned::to_owned);
+        let verdict = self.off_thread(move || Ok(compare(&plain, &stored))).await?;
+        Ok(if known { verdict } else { Verdict::Wrong })
+    }
+
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let waiting = Waiting::enter(&self.0)?;
+        let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(Error::internal)?;
+        drop(waiting);
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+}
+
+/// A place in the queue, given back when the caller is served or goes away.
+struct Waiting<'a>(&'a Inner);
+
+impl<'a> Waiting<'a> {
+    fn enter(inner: &'a Inner) -> Result<Self> {
+        let place = Self(inner);
+        if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.concurrency * QUEUE {
+            return Err(Kind::RateLimited { retry_after: 1 }.into());
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One spelling per password, whatever keyboard typed it.
+fn normal(plain: &str) -> String {
+    plain.nfc().collect()
+}
+
+fn check(plain: &str, email: &str, min_score: u8) -> Result<(), (FieldCode, String)> {
+    if !LENGTH.contains(&plain.chars().count()) {
+        let (least, most) = (LENGTH.start(), LENGTH.end());
+        return Err((FieldCode::Length, format!("{least} to {most} characters")));
+    }
+    if plain.eq_ignore_ascii_case(email) {
+        return Err((FieldCode::Rule, "must differ from the e-mail".into()));
+    }
+    if min_score > 0 && u8::from(zxcvbn::zxcvbn(plain, &[email]).score()) < min_score {
+        return Err((FieldCode::Rule, "too easy to guess".into()));
+    }
+    Ok(())
+}
+
+fn argon2id() -> Result<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::internal)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn compute(plain: &str) -> Result<String> {
+    let hash = argon2id()?.hash_password(plain.as_bytes()).map_err(Error::internal)?;
+    Ok(hash.to_string())
+}
+
+fn compare(plain: &str, stored: &str) -> Verdict {
+    if stored.starts_with("$2") {
+        return match bcrypt::verify(plain, stored) {
+            Ok(true) => Verdict::RightButDated,
+            _ => Verdict::Wrong,
+        };
+    }
+    let Ok(hash) = PasswordHash::new(stored) else { return Verdict::Wrong };
+    match Argon2::default().verify_password(plain.as_bytes(), &hash) {
+        Ok(()) if stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$") => Verdict::Right,
+        Ok(()) => Verdict::RightButDated,
+        Err(_) => Verdict::Wrong,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_recognised_however_its_accents_were_typed() {
+        let passwords = Passwords::new(2, 0).unwrap();
+
+        let hash = passwords.hash_new("contrase\u{f1}a", "a@b.c", "/password").await.unwrap();
+
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        let verdict = passwords.verify("contrasen\u{303}a", Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Right);
+        assert_eq!(passwords.verify("contrasena", Some(&hash)).await.unwrap(), Verdict::Wrong);
+        assert_eq!(passwords.verify("contrasena", None).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[test]
+    fn an_imported_bcrypt_hash_is_right_but_dated() {
+        let hash = bcrypt::hash("correct horse", 4).unwrap();
+
+        assert_eq!(compare("correct horse", &hash), Verdict::RightButDated);
+        assert_eq!(compare("wrong horse", &hash), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_weak_password_is_refused_by_the_rule_it_breaks() {
+        let code = |plain: &str, score| check(plain, "ana@example.com", score).map_err(|e| e.0);
+
+        assert_eq!(code("short", 0), Err(FieldCode::Length));
+        assert_eq!(code(&"x".repeat(129), 0), Err(FieldCode::Length));
+        assert_eq!(code("ANA@example.com", 0), Err(FieldCode::Rule));
+        assert_eq!(code("password1", 2), Err(FieldCode::Rule));
+        assert_eq!(code("password1", 0), Ok(()));
+        assert_eq!(code("ñandú-río-42", 2), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn callers_beyond_the_queue_are_turned_away() {
+        let passwords = Passwords::new(1, 0).unwrap();
+        passwords.0.waiting.store(QUEUE, Ordering::Relaxed);
+
+        let refused = passwords.verify("whatever", None).await.unwrap_err();
+
+        assert!(matches!(refused.kind(), Kind::RateLimited { .. }));
+        assert_eq!(passwords.0.waiting.load(Ordering::Relaxed), QUEUE);
+    }
+}

@@ -1,0 +1,222 @@
+//! Which sessions are live, remembered by this process.
+//!
+//! A session is asked of the database once and then known until it is revoked, expires or falls
+//! idle. Revocations of this node are noted at once; those of other nodes arrive by polling the
+//! `sessions` and `users` tables (contract §3.2: within 1 s). A revoked session leaves a tombstone,
+//! so a look-up that started before the revocation cannot bring it back.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::identity::Role;
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+
+/// A session nobody used for this long is asked of the database again.
+const IDLE: Duration = Duration::from_secs(600);
+/// `last_seen_at` is written at most this often (contract §3.4).
+const SEEN_EVERY: Duration = Duration::from_secs(60);
+
+/// What an account may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub user: UserId,
+    pub primary_role: Role,
+    pub roles: Vec<Role>,
+    pub reference_id: Option<i64>,
+    pub active: bool,
+}
+
+/// A session that is neither revoked nor expired, and whose it is.
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub session: SessionId,
+    /// Hex SHA-256 of the cookie's secret half.
+    pub cookie_hash: String,
+    pub expires_at: Timestamp,
+    pub account: Account,
+}
+
+/// The future of a look-up, boxed so that the trait can be an object.
+pub type Lookup<'a, T> = Pin<Box<dyn Future<Output = Result<Option<T>>> + Send + 'a>>;
+
+/// The rows behind sessions, implemented above this layer.
+pub trait SessionLookup: Send + Sync {
+    /// A session that is not revoked and not expired.
+    fn session<'a>(&'a self, id: &'a SessionId) -> Lookup<'a, Record>;
+
+    /// An account by id or e-mail, for the development bypass.
+    fn account<'a>(&'a self, name: &'a str) -> Lookup<'a, Account>;
+}
+
+/// The sessions this process knows.
+#[derive(Default)]
+pub struct Sessions {
+    known: DashMap<SessionId, Known>,
+}
+
+enum Known {
+    Live(Live),
+    /// Revoked at; kept until no token of it can still be valid.
+    Revoked(Timestamp),
+}
+
+struct Live {
+    record: Arc<Record>,
+    /// Milliseconds of the last use, and of the last use that was written down.
+    seen: AtomicI64,
+    written: AtomicI64,
+}
+
+/// The answer of memory alone.
+pub(super) enum Recalled {
+    Live(Arc<Record>),
+    Revoked,
+    Unknown,
+}
+
+impl Sessions {
+    pub(super) fn recall(&self, id: &SessionId, now: Timestamp) -> Recalled {
+        match self.known.get(id).as_deref() {
+            Some(Known::Live(live)) if live.record.expires_at > now => {
+                live.seen.fetch_max(now.0, Ordering::Relaxed);
+                Recalled::Live(Arc::clone(&live.record))
+            }
+            Some(_) => Recalled::Revoked,
+            None => Recalled::Unknown,
+        }
+    }
+
+    /// Remembers a live session, unless it was revoked meanwhile. Answers whether it may be used.
+    pub fn remember(&self, record: Arc<Record>, now: Timestamp) -> bool {
+        match self.known.entry(record.session.clone()) {
+            Entry::Occupied(held) if matches!(held.get(), Known::Revoked(_)) => false,
+            entry => {
+                entry.insert(Known::Live(Live {
+                    record,
+                    seen: AtomicI64::new(now.0),
+                    written: AtomicI64::new(now.0),
+                }));
+                true
+            }
+        }
+    }
+
+    /// From now on the session is refused.
+    pub fn revoke(&self, id: &SessionId, now: Timestamp) {
+        self.known.insert(id.clone(), Known::Revoked(now));
+    }
+
+    /// Asks the database again at the next use.
+    pub fn forget(&self, id: &SessionId) {
+        self.known.remove_if(id, |_, known| matches!(known, Known::Live(_)));
+    }
+
+    /// Asks the database again about every session of an account, whose roles or state changed.
+    pub fn forget_account(&self, user: UserId) {
+        self.known.retain(|_, known| match known {
+            Known::Live(live) => live.record.account.user != user,
+            Known::Revoked(_) => true,
+        });
+    }
+
+    /// Sessions used since their use was last written down, at most once a minute each.
+    pub fn take_seen(&self) -> Vec<(SessionId, Timestamp)> {
+        let every = i64::try_from(SEEN_EVERY.as_millis()).unwrap_or(i64::MAX);
+        self.known
+            .iter()
+            .filter_map(|entry| {
+                let Known::Live(live) = entry.value() else { return None };
+                let seen = live.seen.load(Ordering::Relaxed);
+                if seen - live.written.load(Ordering::Relaxed) < every {
+                    return None;
+                }
+                live.written.store(seen, Ordering::Relaxed);
+                Some((entry.key().clone(), Timestamp(seen)))
+            })
+            .collect()
+    }
+
+    /// Drops what is idle or expired, and tombstones older than `token_life`.
+    pub fn sweep(&self, now: Timestamp, token_life: Duration) {
+        self.known.retain(|_, known| match known {
+            Known::Live(live) => {
+                let seen = Timestamp(live.seen.load(Ordering::Relaxed));
+                live.record.expires_at > now && now.since(seen) < IDLE
+            }
+            Known::Revoked(at) => now.since(*at) < token_life + IDLE,
+        });
+    }
+
+    /// How many sessions are remembered, tombstones included.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn record(id: &str, user: i64) -> Record {
+        Record {
+            session: id.into(),
+            cookie_hash: super::super::digest("secret"),
+            expires_at: Timestamp(i64::MAX),
+            account: Account {
+                user: UserId(user),
+                primary_role: Role::Patient,
+                roles: vec![Role::Patient],
+                reference_id: None,
+                active: true,
+            },
+        }
+    }
+
+    #[test]
+    fn a_look_up_that_was_overtaken_by_a_revocation_does_not_revive_the_session() {
+        let sessions = Sessions::default();
+        sessions.revoke(&"s_1".into(), Timestamp(1));
+
+        assert!(!sessions.remember(Arc::new(record("s_1", 1)), Timestamp(2)));
+
+        assert!(matches!(sessions.recall(&"s_1".into(), Timestamp(3)), Recalled::Revoked));
+    }
+
+    #[test]
+    fn a_use_is_written_down_once_a_minute() {
+        let sessions = Sessions::default();
+        sessions.remember(Arc::new(record("s_1", 1)), Timestamp(0));
+        sessions.recall(&"s_1".into(), Timestamp(30_000));
+        assert!(sessions.take_seen().is_empty());
+
+        sessions.recall(&"s_1".into(), Timestamp(61_000));
+
+        assert_eq!(sessions.take_seen(), [("s_1".into(), Timestamp(61_000))]);
+        assert!(sessions.take_seen().is_empty());
+    }
+
+    #[test]
+    fn an_idle_session_is_forgotten_and_a_tombstone_outlives_its_tokens() {
+        let sessions = Sessions::default();
+        sessions.remember(Arc::new(record("s_1", 1)), Timestamp(0));
+        sessions.revoke(&"s_2".into(), Timestamp(0));
+        let hour = Duration::from_secs(3600);
+
+        sessions.sweep(Timestamp(3_600_000), hour);
+        assert_eq!(sessions.len(), 1);
+
+        sessions.sweep(Timestamp(4_200_000), hour);
+        assert!(sessions.is_empty());
+    }
+}

@@ -1,0 +1,14 @@
+//! Rows in, rows out: one SQL text for SQLite and PostgreSQL.
+//!
+//! A function takes `&Store` to read and `&mut Tx` to write, so what changes together commits
+//! together. Nothing here decides; rules live in `domain`. See [`store`] for the two engines.
+
+#[macro_use]
+mod on;
+
+pub mod audit;
+pub mod idempotency;
+pub mod outbox;
+pub mod store;
+
+pub use store::{Settings, Store, Tx};

@@ -1,0 +1,214 @@
+//! Events committed with the change they tell of, waiting for the relay.
+//!
+//! A row gets its `seq`, the event id clients see, only when the one active relay dispatches it,
+//! so ids are consecutive and an id once seen has no smaller one behind it.
+
+use serde_json::value::RawValue;
+use sqlx::FromRow;
+use sqlx::types::Json;
+
+use super::store::Either;
+use super::{Store, Tx};
+use crate::domain::event::Event;
+use crate::domain::id::{EventId, NodeId};
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+
+/// An event on its way: `row` orders what is pending, rooms are topics as text.
+#[derive(Debug, Clone, FromRow)]
+pub struct OutboxRow {
+    #[sqlx(rename = "id")]
+    pub row_id: i64,
+    pub event: String,
+    pub rooms: Json<Vec<String>>,
+    pub payload: Json<Box<RawValue>>,
+    pub origin_node: Option<NodeId>,
+    pub created_at: Timestamp,
+}
+
+/// An event that was dispatched.
+#[derive(Debug, Clone, FromRow)]
+pub struct Dispatched {
+    pub seq: EventId,
+    pub event: String,
+    pub rooms: Json<Vec<String>>,
+    pub payload: Json<Box<RawValue>>,
+    pub created_at: Timestamp,
+}
+
+/// How the outbox stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    pub pending: i64,
+    /// Pending rows whose dispatch was tried and failed.
+    pub failed: i64,
+    pub oldest_pending_seconds: i64,
+}
+
+/// Appends an event to the transaction of its change. Returns the row, not the event id.
+pub async fn append(tx: &mut Tx, event: &Event, origin: Option<&NodeId>) -> Result<i64> {
+    const SQL: &str = "
+        insert into outbox (event, rooms, payload, audience, origin_node, created_at)
+        values ($1, $2, $3, $2, $4, $5)
+        returning id";
+    let rooms = Json(event.topics.iter().map(ToString::to_string).collect::<Vec<_>>());
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(event.name)
+        .bind(&rooms)
+        .bind(Json(&event.payload))
+        .bind(origin)
+        .bind(Timestamp::now())
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// What waits to be dispatched, oldest first.
+pub async fn next_batch(store: &Store, limit: i64) -> Result<Vec<OutboxRow>> {
+    const SQL: &str = "
+        select id, event, rooms, payload, origin_node, created_at
+        from outbox where seq is null order by id limit $1";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(limit).fetch_all(conn).await)?)
+}
+
+/// Gives each still pending row of `rows` the next event id, in row order, all or none.
+///
+/// Rows another relay dispatched meanwhile are left out of the answer.
+pub async fn dispatch(mut tx: Tx, rows: &[i64], now: Timestamp) -> Result<Vec<(i64, EventId)>> {
+    const SQLITE: &str = "
+        update outbox set seq = numbered.seq, dispatched_at = $2, attempts = attempts + 1
+        from (
+            select id, (select coalesce(max(seq), 0) from outbox) + row_number() over (order by id) as seq
+            from outbox
+            where seq is null and id in (select value from json_each($1))
+        ) as numbered
+        where outbox.id = numbered.id
+        returning outbox.id, outbox.seq";
+    const POSTGRES: &str = "
+        update outbox set seq = numbered.seq, dispatched_at = $2, attempts = attempts + 1
+        from (
+            select id, (select coalesce(max(seq), 0) from outbox) + row_number() over (order by id) as seq
+            from outbox
+            where seq is null and id in (select value::bigint from jsonb_array_elements_text($1))
+        ) as numbered
+        where outbox.id = numbered.id
+        returning outbox.id, outbox.seq";
+    let mut dispatched: Vec<(i64, EventId)> = match tx.engine() {
+        Either::Sqlite(conn) => {
+            sqlx::query_as(SQLITE).bind(Json(rows)).bind(now).fetch_all(conn).await?
+        }
+        Either::Postgres(conn) => {
+            sqlx::query_as(POSTGRES).bind(Json(rows)).bind(now).fetch_all(conn).await?
+        }
+    };
+    tx.commit().await?;
+    dispatched.sort_unstable_by_key(|(_, seq)| *seq);
+    Ok(dispatched)
+}
+
+/// Notes that a batch could not be dispatched.
+pub async fn failed(tx: &mut Tx, row: i64) -> Result<()> {
+    const SQL: &str = "update outbox set attempts = attempts + 1 where id = $1 and seq is null";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(row).execute(conn).await.map(drop))?)
+}
+
+/// Dispatched events after `seq`, in order.
+pub async fn since(store: &Store, seq: EventId, limit: i64) -> Result<Vec<Dispatched>> {
+    const SQL: &str = "
+        select seq, event, rooms, payload, created_at
+        from outbox where seq > $1 order by seq limit $2";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(seq).bind(limit).fetch_all(conn).await)?)
+}
+
+/// The newest event id; 0 before the first.
+pub async fn last_seq(store: &Store) -> Result<EventId> {
+    const SQL: &str = "select coalesce(max(seq), 0) from outbox";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?)
+}
+
+/// The oldest event id still kept; what came before can no longer be replayed.
+pub async fn oldest_seq(store: &Store) -> Result<Option<EventId>> {
+    const SQL: &str = "select min(seq) from outbox";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?)
+}
+
+/// Forgets events dispatched before `before`; the newest one stays, so that ids go on counting.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64> {
+    const SQL: &str = "
+        delete from outbox
+        where dispatched_at < $1 and seq < (select max(seq) from outbox)";
+    Ok(on!(tx, |conn| sqlx::query(SQL)
+        .bind(before)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
+/// How much waits, and for how long.
+pub async fn stats(store: &Store, now: Timestamp) -> Result<Stats> {
+    const SQL: &str = "
+        select count(*), coalesce(sum(case when attempts > 0 then 1 else 0 end), 0), min(created_at)
+        from outbox where seq is null";
+    let (pending, failed, oldest): (i64, i64, Option<Timestamp>) =
+        on!(store, |conn| sqlx::query_as(SQL).fetch_one(conn).await)?;
+    let waited = oldest.map_or(0, |oldest| now.since(oldest).as_secs());
+    Ok(Stats { pending, failed, oldest_pending_seconds: i64::try_from(waited).unwrap_or(i64::MAX) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::Class;
+    use crate::domain::topic::Topic;
+    use crate::persistence::store::tests::stores;
+
+    fn event(n: u32) -> Event {
+        Event {
+            name: "catalog:update",
+            class: Class::Durable,
+            topics: vec![Topic::All],
+            payload: RawValue::from_string(format!("{{\"n\":{n}}}")).unwrap(),
+        }
+    }
+
+    async fn appended(store: &Store, n: u32) -> i64 {
+        let mut tx = store.begin().await.unwrap();
+        let row = append(&mut tx, &event(n), None).await.unwrap();
+        tx.commit().await.unwrap();
+        row
+    }
+
+    #[tokio::test]
+    async fn dispatched_events_are_numbered_without_gaps_and_only_once() {
+        for store in stores().await {
+            let rows = [appended(&store, 1).await, appended(&store, 2).await];
+            let tx = store.begin().await.unwrap();
+            let first = dispatch(tx, &rows, Timestamp(5)).await.unwrap();
+            let third = appended(&store, 3).await;
+
+            let tx = store.begin().await.unwrap();
+            let second = dispatch(tx, &[rows[1], third], Timestamp(6)).await.unwrap();
+
+            assert_eq!(first, [(rows[0], EventId(1)), (rows[1], EventId(2))]);
+            assert_eq!(second, [(third, EventId(3))]);
+            let kept = since(&store, EventId(1), 10).await.unwrap();
+            assert_eq!(kept.iter().map(|event| event.seq.0).collect::<Vec<_>>(), [2, 3]);
+            assert_eq!(kept[0].rooms.0, ["all"]);
+            assert_eq!(stats(&store, Timestamp::now()).await.unwrap(), Stats::default());
+        }
+    }
+
+    #[tokio::test]
+    async fn ids_go_on_counting_after_a_purge() {
+        for store in stores().await {
+            let row = appended(&store, 1).await;
+            let tx = store.begin().await.unwrap();
+            dispatch(tx, &[row], Timestamp(5)).await.unwrap();
+
+            let mut tx = store.begin().await.unwrap();
+            purge(&mut tx, Timestamp::now()).await.unwrap();
+            tx.commit().await.unwrap();
+
+            assert_eq!(last_seq(&store).await.unwrap(), EventId(1));
+        }
+    }
+}
