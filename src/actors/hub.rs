@@ -243,3 +243,7 @@ impl Hub {
 /// Slices a drain is paced in.
 const DRAIN_SLICES: usize = 20;
 const LONGEST_DRAIN_PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+#[path = "hub_tests.rs"]
+mod tests;
