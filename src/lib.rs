@@ -7,4 +7,5 @@ pub mod actors;
 pub mod auth;
 pub mod domain;
 pub mod error;
+pub mod http;
 pub mod persistence;
