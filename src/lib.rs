@@ -5,7 +5,10 @@
 
 pub mod actors;
 pub mod auth;
+pub mod config;
 pub mod domain;
 pub mod error;
 pub mod http;
 pub mod persistence;
+pub mod telemetry;
+pub mod transport;

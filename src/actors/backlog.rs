@@ -4,6 +4,7 @@
 //! is never dropped: a consumer too slow for it is closed, and resumes (contract §6.10).
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use metrics::counter;
@@ -13,36 +14,40 @@ use crate::domain::event::Class;
 use crate::telemetry::names;
 
 /// Frames one socket may have waiting.
-pub const MAX_FRAMES: usize = 1024;
+pub(super) const MAX_FRAMES: usize = 1024;
 /// Bytes one socket may have waiting.
-pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Frames waiting for one socket, oldest first.
 #[derive(Debug, Default)]
-pub struct Backlog {
+pub(super) struct Backlog {
     frames: VecDeque<Frame>,
     bytes: usize,
 }
 
 /// Nothing droppable is left to make room for a durable frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Full;
+pub(super) struct Full;
 
 impl Backlog {
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.frames.len()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Frame> {
+    pub(super) fn front(&self) -> Option<&Frame> {
+        self.frames.front()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Frame> {
         self.frames.iter()
     }
 
     /// Keeps a frame for later, making room for it where its class allows.
-    pub fn push(&mut self, frame: Frame) -> Result<(), Full> {
+    pub(super) fn push(&mut self, frame: Frame) -> Result<(), Full> {
         if frame.class == Class::Latest
             && let Some(older) =
                 self.frames.iter_mut().find(|it| it.class == Class::Latest && it.key == frame.key)
@@ -51,7 +56,7 @@ impl Backlog {
             *older = frame;
             return Ok(());
         }
-        while self.frames.len() >= MAX_FRAMES || self.bytes + frame.len(false) > MAX_BYTES {
+        while self.is_full_for(&frame) {
             if self.drop_oldest(Class::Volatile) {
                 continue;
             }
@@ -74,14 +79,14 @@ impl Backlog {
     }
 
     /// Puts frames ahead of everything waiting; they were accepted before and are not counted anew.
-    pub fn prepend(&mut self, frames: Vec<Frame>) {
+    pub(super) fn prepend(&mut self, frames: Vec<Frame>) {
         for frame in frames.into_iter().rev() {
             self.bytes += frame.len(false);
             self.frames.push_front(frame);
         }
     }
 
-    pub fn pop(&mut self) -> Option<Frame> {
+    pub(super) fn pop(&mut self) -> Option<Frame> {
         let frame = self.frames.pop_front()?;
         self.bytes = self.bytes.saturating_sub(frame.len(false));
         if self.frames.is_empty() {
@@ -92,7 +97,7 @@ impl Backlog {
     }
 
     /// Forgets the first `sent` bytes on the wire. The frame they end in stays with its rest.
-    pub fn advance(&mut self, mut sent: usize, deflate: bool) {
+    pub(super) fn advance(&mut self, mut sent: usize, deflate: bool) {
         while let Some(frame) = self.frames.front() {
             let length = frame.len(deflate);
             if sent < length {
@@ -108,8 +113,14 @@ impl Backlog {
         }
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// A single frame larger than the bound passes when nothing else waits.
+    fn is_full_for(&self, frame: &Frame) -> bool {
+        self.frames.len() >= MAX_FRAMES
+            || !self.is_empty() && self.bytes + frame.len(false) > MAX_BYTES
     }
 
     fn drop_oldest(&mut self, class: Class) -> bool {
@@ -124,7 +135,15 @@ impl Backlog {
     }
 }
 
+/// Frames dropped since the process started.
+pub(super) fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
 fn count_drop(class: Class) {
+    DROPPED.fetch_add(1, Ordering::Relaxed);
     let reason = match class {
         Class::Durable => "durable",
         Class::Latest => "latest",

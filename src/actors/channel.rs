@@ -9,7 +9,6 @@
 //! rebuilds its members from the live sockets.
 
 use std::collections::{HashMap, VecDeque};
-use std::mem;
 use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,11 +34,11 @@ const SLICE: usize = 256;
 const LONGEST_RUN: usize = 64;
 
 /// The actor of one shard. Restarted at once after a panic, without limit.
-pub struct ChannelShard;
+pub(super) struct ChannelShard;
 
 /// The queue of one shard, and the way to wake its actor.
 #[derive(Debug)]
-pub struct Inbox {
+pub(super) struct Inbox {
     queue: Mutex<VecDeque<Work>>,
     is_awake: AtomicBool,
     actor: Mutex<Option<ActorRef<Message>>>,
@@ -49,7 +48,7 @@ pub struct Inbox {
 
 /// Something for a shard to do, in order.
 #[derive(Debug)]
-pub enum Work {
+pub(super) enum Work {
     /// Consecutive publications, given to each socket in one write.
     Publish(Vec<Arc<Publication>>),
     /// Seats a socket; the answer is the last durable event it did not see.
@@ -62,11 +61,11 @@ pub enum Work {
 }
 
 /// What wakes the actor.
-pub enum Message {
+pub(super) enum Message {
     Drain,
 }
 
-pub struct Arguments {
+pub(super) struct Arguments {
     pub index: usize,
     pub inbox: Arc<Inbox>,
     pub registry: Arc<Registry>,
@@ -74,14 +73,14 @@ pub struct Arguments {
 }
 
 /// What a shard remembers. Rebuilt from the registry after a panic.
-pub struct State {
+pub(super) struct State {
     inbox: Arc<Inbox>,
     members: Members,
     last_event: EventId,
 }
 
 impl Inbox {
-    pub fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             queue: Mutex::new(VecDeque::new()),
             is_awake: AtomicBool::new(false),
@@ -91,13 +90,13 @@ impl Inbox {
     }
 
     /// Queues work and wakes the actor unless it is about to look anyway.
-    pub fn push(&self, work: Work) {
+    pub(super) fn push(&self, work: Work) {
         self.queue.lock().push_back(work);
         self.wake();
     }
 
     /// Queues a publication, joining it to those that wait last.
-    pub fn publish(&self, publication: Arc<Publication>) {
+    pub(super) fn publish(&self, publication: Arc<Publication>) {
         let mut queue = self.queue.lock();
         if let Some(Work::Publish(run)) = queue.back_mut()
             && run.len() < LONGEST_RUN
@@ -168,7 +167,7 @@ impl State {
                     self.members.join(&socket, topic);
                 }
                 // The connection may have closed while it waited.
-                drop(seated.send(self.last_event));
+                let _ = seated.send(self.last_event);
             }
             Work::Join { socket, topic } => self.members.join(&socket, topic),
             Work::Leave { socket, topic } => self.members.leave(&socket, &topic),

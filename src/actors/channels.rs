@@ -1,6 +1,7 @@
 //! All shards of the channels together: publishing reaches each, a socket belongs to one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -16,24 +17,27 @@ use crate::domain::topic::Topic;
 
 /// The way to the shards; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Channels {
+pub(super) struct Channels {
     inboxes: Arc<[Arc<Inbox>]>,
     registry: Arc<Registry>,
     compress_from: Option<usize>,
+    published: Arc<AtomicU64>,
 }
 
 impl Channels {
-    pub fn new(shards: usize, registry: Arc<Registry>, compress_from: Option<usize>) -> Self {
-        Self { inboxes: (0..shards).map(|_| Inbox::new()).collect(), registry, compress_from }
+    pub(super) fn new(shards: usize, registry: Arc<Registry>, compress_from: Option<usize>) -> Self {
+        let inboxes = (0..shards).map(|_| Inbox::new()).collect();
+        Self { inboxes, registry, compress_from, published: Arc::default() }
     }
 
-    pub fn inboxes(&self) -> &[Arc<Inbox>] {
+    pub(super) fn inboxes(&self) -> &[Arc<Inbox>] {
         &self.inboxes
     }
 
     /// Queues an event for the members of its topics. The receiver tells how many sockets of this
     /// node it was handed to.
-    pub fn publish(&self, event: Event, id: Option<EventId>) -> oneshot::Receiver<usize> {
+    pub(super) fn publish(&self, event: Event, id: Option<EventId>) -> oneshot::Receiver<usize> {
+        self.published.fetch_add(1, Ordering::Relaxed);
         let (publication, delivered) =
             Publication::new(event, id, self.compress_from, self.inboxes.len());
         let publication = Arc::new(publication);
@@ -44,7 +48,7 @@ impl Channels {
     }
 
     /// Seats a socket with its topics. The answer is the last durable event it will not be sent.
-    pub fn seat(&self, socket: &Socket) -> oneshot::Receiver<EventId> {
+    pub(super) fn seat(&self, socket: &Socket) -> oneshot::Receiver<EventId> {
         let (seated, answer) = oneshot::channel();
         self.inbox(socket).push(Work::Seat {
             socket: socket.id().clone(),
@@ -55,20 +59,25 @@ impl Channels {
         answer
     }
 
-    pub fn join(&self, socket: &Socket, topic: Topic) {
+    pub(super) fn join(&self, socket: &Socket, topic: Topic) {
         self.inbox(socket).push(Work::Join { socket: socket.id().clone(), topic });
     }
 
-    pub fn leave(&self, socket: &Socket, topic: Topic) {
+    pub(super) fn leave(&self, socket: &Socket, topic: Topic) {
         self.inbox(socket).push(Work::Leave { socket: socket.id().clone(), topic });
     }
 
-    pub fn unseat(&self, socket: &Socket) {
+    pub(super) fn unseat(&self, socket: &Socket) {
         self.inbox(socket).push(Work::Unseat { socket: socket.id().clone() });
     }
 
+    /// Events published since the start.
+    pub(super) fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
     /// Publishing to the last local queue: the 95th percentile of the recent ones.
-    pub fn p95(&self) -> Duration {
+    pub(super) fn p95(&self) -> Duration {
         meter::p95(self.inboxes.iter().flat_map(|inbox| inbox.fanout.recent()).collect())
     }
 

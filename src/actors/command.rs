@@ -227,7 +227,7 @@ impl Hub {
             ..Refusal::invalid("a token is required")
         })?;
         let credentials = Credentials { token: Some(token), ..Credentials::default() };
-        let principal = Arc::new(self.authenticator().admit(&credentials).await?);
+        let principal = Arc::new(self.authenticator().admit(credentials).await?);
         if principal.user != socket.principal().user {
             return Err(Refusal::new(Code::Forbidden, "the token belongs to another user"));
         }

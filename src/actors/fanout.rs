@@ -23,7 +23,7 @@ pub enum Dialect {
 
 /// An event on its way to the members of its topics.
 #[derive(Debug)]
-pub struct Publication {
+pub(super) struct Publication {
     pub event: Event,
     /// Its place in the order of durable events.
     pub id: Option<EventId>,
@@ -44,7 +44,7 @@ struct Tally {
 
 impl Publication {
     /// A publication that `shards` shards will report on, and the count of sockets to wait for.
-    pub fn new(
+    pub(super) fn new(
         event: Event,
         id: Option<EventId>,
         compress_from: Option<usize>,
@@ -68,7 +68,7 @@ impl Publication {
     }
 
     /// The frame for sockets of a dialect.
-    pub fn frame(&self, dialect: Dialect) -> &Frame {
+    pub(super) fn frame(&self, dialect: Dialect) -> &Frame {
         let cell = match dialect {
             Dialect::SocketIo => &self.socket_io,
             Dialect::Plain => &self.plain,
@@ -81,14 +81,14 @@ impl Publication {
 
     /// Notes that one shard handed it to `delivered` sockets. The last one answers the publisher,
     /// and gets how long the publication took.
-    pub fn report(&self, delivered: usize) -> Option<std::time::Duration> {
+    pub(super) fn report(&self, delivered: usize) -> Option<std::time::Duration> {
         self.tally.delivered.fetch_add(delivered, Ordering::Relaxed);
         if self.tally.outstanding.fetch_sub(1, Ordering::AcqRel) != 1 {
             return None;
         }
         if let Some(done) = self.tally.done.lock().take() {
             // Most publishers do not wait for the count.
-            drop(done.send(self.tally.delivered.load(Ordering::Relaxed)));
+            let _ = done.send(self.tally.delivered.load(Ordering::Relaxed));
         }
         Some(self.published.elapsed())
     }
@@ -102,7 +102,7 @@ impl Publication {
 }
 
 /// An event as one text message. `payload` is JSON.
-pub fn encode(dialect: Dialect, namespace: &str, name: &str, payload: &str) -> String {
+pub(super) fn encode(dialect: Dialect, namespace: &str, name: &str, payload: &str) -> String {
     match dialect {
         Dialect::SocketIo if namespace == "/" => format!("42[\"{name}\",{payload}]"),
         Dialect::SocketIo => format!("42{namespace},[\"{name}\",{payload}]"),

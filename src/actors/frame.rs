@@ -26,7 +26,7 @@ pub struct Frame {
 impl Frame {
     /// A text message to one socket.
     pub fn text(payload: &str, class: Class) -> Self {
-        Self { plain: websocket::frame_text(payload), deflated: None, class, key: 0 }
+        Self::framed(websocket::frame_text(payload), class)
     }
 
     /// A text message to many, compressed once when it is at least `compress_from` bytes long.
@@ -39,7 +39,12 @@ impl Frame {
 
     /// A binary message, such as a Socket.IO attachment.
     pub fn binary(payload: &[u8], class: Class) -> Self {
-        Self { plain: websocket::frame_binary(payload), deflated: None, class, key: 0 }
+        Self::framed(websocket::frame_binary(payload), class)
+    }
+
+    /// A frame that is encoded already, such as a WebSocket control frame.
+    pub fn framed(bytes: Bytes, class: Class) -> Self {
+        Self { plain: bytes, deflated: None, class, key: 0 }
     }
 
     /// The bytes for a WebSocket.
@@ -64,7 +69,7 @@ impl Frame {
 
     /// What is left of a frame whose beginning was sent; it must follow whole, so it is durable.
     pub(super) fn rest(bytes: Bytes) -> Self {
-        Self { plain: bytes, deflated: None, class: Class::Durable, key: 0 }
+        Self::framed(bytes, Class::Durable)
     }
 
     pub(super) fn len(&self, deflate: bool) -> usize {

@@ -1,105 +1,245 @@
 //! The handle everyone else holds: verbs, never messages.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use utoipa::ToSchema;
+use parking_lot::Mutex;
+use ractor::{ActorCell, ActorRef};
+use tracing::info;
 
+use super::channel::Work;
+use super::channels::Channels;
+use super::meter::Rate;
+use super::registry::Registry;
+use super::relay::Progress;
+use super::session;
+use super::sessions::SessionTable;
+use super::socket::Socket;
+use super::throttle::Allowance;
+use super::warden;
+use crate::auth::Authenticator;
+use crate::domain::closure::Closure;
 use crate::domain::event::Event;
-use crate::domain::id::{EventId, SessionId, SocketId, UserId};
+use crate::domain::id::{NodeId, SessionId, SocketId};
 use crate::domain::time::Timestamp;
+use crate::error::{Error, Result};
+use crate::persistence::{Store, outbox};
 
-/// The hub of this node.
+pub use super::arrival::{Arrival, TurnedAway};
+pub use super::dashboard::Stats;
+pub use super::views::{Census, Dispatched, Revocation, SocketInfo};
+
+/// The hub of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+/// What the verbs work on.
+pub(super) struct Inner {
+    pub(super) settings: Settings,
+    pub(super) store: Store,
+    pub(super) authenticator: Authenticator,
+    pub(super) registry: Arc<Registry>,
+    pub(super) channels: Channels,
+    pub(super) sessions: Arc<SessionTable>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) warden: Mutex<Option<ActorRef<warden::Message>>>,
+    pub(super) supervisors: Mutex<Vec<ActorCell>>,
+    pub(super) started: Instant,
+    pub(super) is_draining: AtomicBool,
+    pub(super) received: AtomicU64,
+    pub(super) rates: (Rate, Rate),
+}
+
+/// What a hub needs to know.
 #[derive(Debug, Clone)]
-pub struct Hub;
-
-/// How many `/events` sockets are connected, in all and by primary role label.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Census {
-    pub total: usize,
-    pub by_role: BTreeMap<&'static str, usize>,
+pub struct Settings {
+    pub node: NodeId,
+    pub region: String,
+    /// Shards of the channels; one for each worker thread is right.
+    pub shards: usize,
+    /// Sockets of this node, and of one user.
+    pub max_connections: usize,
+    pub max_connections_per_user: usize,
+    /// Events of one connection, and of one user over all its connections. None: unlimited.
+    pub allowances: Option<(Allowance, Allowance)>,
+    /// Broadcasts of at least this many bytes are compressed once. None: never.
+    pub compress_from: Option<usize>,
 }
 
-/// One live socket as an administrator sees it.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SocketInfo {
-    pub socket_id: SocketId,
-    pub user_id: UserId,
-    pub role: &'static str,
-    pub namespace: &'static str,
-    /// `websocket`, `polling` or `plain`
-    pub transport: &'static str,
-    pub connected_at: Timestamp,
-    pub rooms: Vec<String>,
-    pub node_id: String,
-    /// Messages waiting in the outbound queue.
-    pub queue: usize,
-    pub sent: u64,
-    pub received: u64,
-}
-
-/// What became of a durable event appended to the outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dispatched {
-    pub event: EventId,
-    /// Sockets of this node it was handed to.
-    pub delivered: usize,
-}
-
-/// Why a session ended, as `session:revoked` says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Revocation {
-    Logout,
-    LogoutAll,
-    Admin,
-    PasswordChange,
-    RefreshReuse,
-    Expired,
-    Deactivated,
+/// An actor that tests make fail.
+#[derive(Debug, Clone)]
+pub enum Failing {
+    Channels,
+    Relay,
+    Session(SessionId),
 }
 
 impl Hub {
+    /// Starts the actors of this node.
+    pub async fn start(
+        settings: Settings,
+        store: Store,
+        authenticator: Authenticator,
+    ) -> Result<Self> {
+        let registry = Registry::new(settings.shards);
+        let channels =
+            Channels::new(settings.shards, Arc::clone(&registry), settings.compress_from);
+        let now = Instant::now();
+        let hub = Self(Arc::new(Inner {
+            progress: Progress::after(outbox::last_seq(&store).await?),
+            sessions: SessionTable::new(channels.clone(), Arc::clone(&registry)),
+            settings,
+            store,
+            authenticator,
+            registry,
+            channels,
+            warden: Mutex::new(None),
+            supervisors: Mutex::default(),
+            started: now,
+            is_draining: AtomicBool::new(false),
+            received: AtomicU64::new(0),
+            rates: (Rate::new(now), Rate::new(now)),
+        }));
+        hub.spawn().await.map_err(Error::internal)?;
+        Ok(hub)
+    }
+
     /// Tells the relay that a committed transaction left rows in the outbox.
-    pub fn outbox_ready(&self) {}
+    pub fn outbox_ready(&self) {
+        self.0.progress.look();
+    }
 
     /// Waits until the relay dispatched the outbox row, at most `within`.
-    pub async fn dispatched(&self, _outbox_row: i64, _within: Duration) -> Option<Dispatched> {
-        None
+    pub async fn dispatched(&self, outbox_row: i64, within: Duration) -> Option<Dispatched> {
+        self.0.progress.dispatched(outbox_row, within).await
     }
 
     /// Sends an event that is not stored. Returns how many sockets of this node it was handed to.
-    pub async fn publish(&self, _event: Event) -> usize {
-        0
+    pub async fn publish(&self, event: Event) -> usize {
+        self.0.channels.publish(event, None).await.unwrap_or_default()
     }
 
     pub fn census(&self) -> Census {
-        Census::default()
+        self.0.registry.census()
+    }
+
+    /// Live sockets by namespace.
+    pub fn by_namespace(&self) -> BTreeMap<&'static str, usize> {
+        self.0.registry.by_namespace()
     }
 
     /// Live sockets of every namespace, at most `limit`.
-    pub fn sockets(&self, _limit: usize) -> Vec<SocketInfo> {
-        Vec::new()
+    pub fn sockets(&self, limit: usize) -> Vec<SocketInfo> {
+        let sockets = self.0.registry.all();
+        sockets.iter().take(limit).map(|socket| socket.info(&self.0.settings.node)).collect()
     }
 
     /// Open connections of all kinds.
     pub fn connections(&self) -> usize {
-        0
+        self.0.registry.len()
     }
 
     /// Closes one socket. False when it is not on this node.
-    pub fn disconnect(&self, _socket: &SocketId, _reason: &str) -> bool {
-        false
+    pub fn disconnect(&self, socket: &SocketId, reason: &str) -> bool {
+        let Some(socket) = self.0.registry.get(socket) else { return false };
+        info!(socket.id = %socket.id(), reason, "socket closed by an administrator");
+        socket.dismiss(Closure::Kicked);
+        true
     }
 
     /// Tells the session's sockets why, then closes them.
-    pub fn revoke(&self, _session: &SessionId, _reason: Revocation) {}
+    pub fn revoke(&self, session: &SessionId, reason: Revocation) {
+        if let Some(actor) = self.0.sessions.find(session) {
+            // An actor that just stopped has no socket left to tell.
+            drop(actor.cast(session::Message::Revoke(reason)));
+        }
+    }
 
     /// True from the start of shutdown.
     pub fn is_draining(&self) -> bool {
-        false
+        self.0.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Lets nobody in any more, and sends everyone away in paced slices within `within`, each with
+    /// a delay of its own before it comes back.
+    pub async fn drain(&self, within: Duration) {
+        self.0.is_draining.store(true, Ordering::Relaxed);
+        let sockets = self.0.registry.all();
+        info!(sockets = sockets.len(), "draining");
+        let slices = sockets.chunks(sockets.len().div_ceil(DRAIN_SLICES).max(1));
+        let pause = within / u32::try_from(DRAIN_SLICES).unwrap_or(1) / 2;
+        for slice in slices {
+            for socket in slice {
+                let delay = rand::random_range(0..=5000);
+                let payload = serde_json::json!({
+                    "reconnectAfterMs": delay, "timestamp": Timestamp::now()
+                });
+                socket.emit("server:draining", &payload.to_string());
+                socket.dismiss(Closure::Draining);
+            }
+            tokio::time::sleep(pause.min(LONGEST_DRAIN_PAUSE)).await;
+        }
+    }
+
+    /// Stops every actor.
+    pub fn stop(&self) {
+        for supervisor in self.0.supervisors.lock().drain(..) {
+            supervisor.stop_children(None);
+            supervisor.stop(None);
+        }
+    }
+
+    /// Makes an actor panic, so that tests can watch the recovery.
+    #[doc(hidden)]
+    pub fn inject_failure(&self, failing: &Failing) {
+        match failing {
+            Failing::Channels => {
+                self.0.channels.inboxes().iter().for_each(|inbox| inbox.push(Work::Fail));
+            }
+            Failing::Relay => self.0.progress.fail(),
+            Failing::Session(session) => {
+                if let Some(actor) = self.0.sessions.find(session) {
+                    drop(actor.cast(session::Message::Fail));
+                }
+            }
+        }
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(super) fn authenticator(&self) -> &Authenticator {
+        &self.0.authenticator
+    }
+
+    pub(super) fn sessions(&self) -> &SessionTable {
+        &self.0.sessions
+    }
+
+    pub(super) fn count_received(&self) {
+        self.0.received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Has the warden look after the socket's credentials.
+    pub(super) fn watch(&self, socket: &Arc<Socket>) {
+        if let Some(warden) = self.0.warden.lock().as_ref() {
+            // A warden that is being restarted finds the socket in the registry.
+            drop(warden.cast(warden::Message::Watch(Arc::downgrade(socket))));
+        }
     }
 }
+
+/// Slices a drain is paced in.
+const DRAIN_SLICES: usize = 20;
+const LONGEST_DRAIN_PAUSE: Duration = Duration::from_millis(50);

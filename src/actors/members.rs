@@ -18,14 +18,14 @@ type Seat = u32;
 
 /// A socket as the fanout sees it.
 #[derive(Debug, Clone)]
-pub struct Member {
+pub(super) struct Member {
     pub outbound: Arc<Outbound>,
     pub dialect: Dialect,
 }
 
 /// The members of every topic, as far as this shard keeps them.
 #[derive(Debug, Default)]
-pub struct Members {
+pub(super) struct Members {
     seats: Vec<Option<Taken>>,
     free: Vec<Seat>,
     of_socket: HashMap<SocketId, Seat>,
@@ -50,7 +50,7 @@ enum Seats {
 
 impl Members {
     /// Seats a socket. One already seated keeps its topics.
-    pub fn seat(&mut self, socket: SocketId, member: Member) {
+    pub(super) fn seat(&mut self, socket: SocketId, member: Member) {
         if self.of_socket.contains_key(&socket) {
             return;
         }
@@ -66,7 +66,7 @@ impl Members {
     }
 
     /// Adds a seated socket to a topic.
-    pub fn join(&mut self, socket: &SocketId, topic: Topic) {
+    pub(super) fn join(&mut self, socket: &SocketId, topic: Topic) {
         let Some(&seat) = self.of_socket.get(socket) else { return };
         let Some(taken) = &mut self.seats[seat as usize] else { return };
         if taken.topics.contains(&topic) {
@@ -76,7 +76,7 @@ impl Members {
         self.of_topic.entry(topic).or_insert_with(|| Seats::Few(SmallVec::new())).insert(seat);
     }
 
-    pub fn leave(&mut self, socket: &SocketId, topic: &Topic) {
+    pub(super) fn leave(&mut self, socket: &SocketId, topic: &Topic) {
         let Some(&seat) = self.of_socket.get(socket) else { return };
         if let Some(taken) = &mut self.seats[seat as usize] {
             taken.topics.retain(|it| it != topic);
@@ -85,7 +85,7 @@ impl Members {
     }
 
     /// Frees the socket's seat.
-    pub fn unseat(&mut self, socket: &SocketId) {
+    pub(super) fn unseat(&mut self, socket: &SocketId) {
         let Some(seat) = self.of_socket.remove(socket) else { return };
         let Some(taken) = self.seats[seat as usize].take() else { return };
         for topic in &taken.topics {
@@ -94,12 +94,12 @@ impl Members {
         self.free.push(seat);
     }
 
-    pub fn member(&self, seat: Seat) -> Option<&Member> {
+    pub(super) fn member(&self, seat: Seat) -> Option<&Member> {
         self.seats.get(seat as usize)?.as_ref().map(|taken| &taken.member)
     }
 
     /// The seats that any of `topics` reaches, each once.
-    pub fn reached(&mut self, topics: &[Topic]) -> Vec<Seat> {
+    pub(super) fn reached(&mut self, topics: &[Topic]) -> Vec<Seat> {
         if let [topic] = topics {
             return self.of_topic.get(topic).map(|seats| seats.iter().collect()).unwrap_or_default();
         }

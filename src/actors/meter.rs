@@ -9,7 +9,7 @@ const WINDOW: usize = 512;
 
 /// The latest durations of something.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub(super) struct Meter {
     recent: Mutex<Recent>,
 }
 
@@ -20,7 +20,7 @@ struct Recent {
 }
 
 impl Meter {
-    pub fn record(&self, took: Duration) {
+    pub(super) fn record(&self, took: Duration) {
         let mut recent = self.recent.lock();
         let slot = recent.next;
         match recent.durations.get_mut(slot) {
@@ -31,13 +31,13 @@ impl Meter {
     }
 
     /// The recorded durations, in no order.
-    pub fn recent(&self) -> Vec<Duration> {
+    pub(super) fn recent(&self) -> Vec<Duration> {
         self.recent.lock().durations.clone()
     }
 }
 
 /// The duration that 95 % do not exceed; zero of none.
-pub fn p95(mut durations: Vec<Duration>) -> Duration {
+pub(super) fn p95(mut durations: Vec<Duration>) -> Duration {
     durations.sort_unstable();
     let rank = (durations.len() * 95).div_ceil(100);
     rank.checked_sub(1).and_then(|index| durations.get(index)).copied().unwrap_or_default()
@@ -45,17 +45,17 @@ pub fn p95(mut durations: Vec<Duration>) -> Duration {
 
 /// Turns a rising count into a rate.
 #[derive(Debug)]
-pub struct Rate {
+pub(super) struct Rate {
     last: Mutex<(u64, Instant)>,
 }
 
 impl Rate {
-    pub fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self { last: Mutex::new((0, now)) }
     }
 
     /// Per second since the last call.
-    pub fn per_second(&self, count: u64, now: Instant) -> f64 {
+    pub(super) fn per_second(&self, count: u64, now: Instant) -> f64 {
         let mut last = self.last.lock();
         let (before, then) = std::mem::replace(&mut *last, (count, now));
         let seconds = now.duration_since(then).as_secs_f64();

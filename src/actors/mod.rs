@@ -1,5 +1,40 @@
 //! The supervised actors: who holds what is live, and how an event reaches a socket.
+//!
+//! Everyone else holds [`Hub`] and calls its verbs; message enums stay in here. Two lanes cross:
+//! durable events come from the outbox through [`relay`] into the [`channels`]; a client's own
+//! events come through [`command`]. Either ends in a socket's [`outbound`] queue.
 
+pub mod ack;
+mod arrival;
+mod backlog;
+mod channel;
+mod channels;
+pub mod command;
+mod dashboard;
+mod fanout;
+pub mod frame;
 pub mod hub;
+mod members;
+mod meter;
+pub mod outbound;
+mod registry;
+mod relay;
+mod session;
+mod sessions;
+pub mod socket;
+mod starting;
+mod supervisor;
+pub mod throttle;
+mod views;
+mod warden;
+pub mod wire;
 
+pub use fanout::Dialect;
 pub use hub::Hub;
+pub use socket::{Namespace, Socket};
+
+/// What an actor's handlers return.
+type Outcome<T = ()> = Result<T, ractor::ActorProcessingErr>;
+
+/// Where an actor answers a question.
+type Reply<T> = ractor::RpcReplyPort<T>;

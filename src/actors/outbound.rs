@@ -58,6 +58,8 @@ pub enum Wake {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Collected {
     Payload(String),
+    /// The last payload of a connection that closes.
+    Last(String),
     /// The connection moved to WebSocket or closed; nothing will ever come this way.
     Over,
 }
@@ -228,7 +230,7 @@ impl Outbound {
             return Poll::Pending;
         }
         let mut batch = payload::Batch::with_budget(limit);
-        while let Some(frame) = state.backlog.iter().next() {
+        while let Some(frame) = state.backlog.front() {
             let (bytes, is_text) = frame.payload();
             let length =
                 if is_text { bytes.len() } else { payload::Batch::binary_len(bytes.len()) };
@@ -242,11 +244,13 @@ impl Outbound {
             }
             state.backlog.pop();
         }
-        if state.closing.is_some() && state.backlog.is_empty() {
+        if let Some(closure) = state.closing.filter(|_| state.backlog.is_empty()) {
             state.sink = Sink::Closed;
-            // Engine.IO `close`: the session ends here.
-            batch.push_text("1");
-        } else if batch.is_empty() {
+            // Engine.IO `close`; a client that closed by itself only needs its request answered.
+            batch.push_text(if closure == Closure::TransportClose { "6" } else { "1" });
+            return Poll::Ready(Collected::Last(batch.into_string()));
+        }
+        if batch.is_empty() {
             if !hurried {
                 return Poll::Pending;
             }

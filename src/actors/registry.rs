@@ -22,7 +22,7 @@ use crate::telemetry::names;
 
 /// The live sockets.
 #[derive(Debug)]
-pub struct Registry {
+pub(super) struct Registry {
     sockets: DashMap<SocketId, Arc<Socket>>,
     users: DashMap<UserId, Arc<User>>,
     watchers: AtomicUsize,
@@ -45,7 +45,7 @@ impl User {
 }
 
 impl Registry {
-    pub fn new(shards: usize) -> Arc<Self> {
+    pub(super) fn new(shards: usize) -> Arc<Self> {
         Arc::new(Self {
             sockets: DashMap::new(),
             users: DashMap::new(),
@@ -55,7 +55,7 @@ impl Registry {
     }
 
     /// Takes one of the user's places. None when `limit` are taken.
-    pub fn reserve(&self, user: UserId, limit: usize) -> Option<Arc<User>> {
+    pub(super) fn reserve(&self, user: UserId, limit: usize) -> Option<Arc<User>> {
         match self.users.entry(user) {
             Entry::Occupied(entry) => {
                 let user = entry.get();
@@ -72,13 +72,13 @@ impl Registry {
         }
     }
 
-    pub fn insert(&self, socket: Arc<Socket>) {
+    pub(super) fn insert(&self, socket: Arc<Socket>) {
         connections(&socket).increment(1);
         self.sockets.insert(socket.id().clone(), socket);
     }
 
     /// Forgets a socket and gives its user's place back. False when it was gone already.
-    pub fn remove(&self, socket: &Socket) -> bool {
+    pub(super) fn remove(&self, socket: &Socket) -> bool {
         if self.sockets.remove(socket.id()).is_none() {
             return false;
         }
@@ -91,30 +91,30 @@ impl Registry {
     }
 
     /// Gives a place of the user back.
-    pub fn release(&self, user: &User) {
+    pub(super) fn release(&self, user: &User) {
         self.users
             .remove_if(&user.id, |_, user| user.sockets.fetch_sub(1, Ordering::Relaxed) == 1);
     }
 
-    pub fn get(&self, id: &SocketId) -> Option<Arc<Socket>> {
+    pub(super) fn get(&self, id: &SocketId) -> Option<Arc<Socket>> {
         self.sockets.get(id).map(|socket| Arc::clone(&socket))
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.sockets.len()
     }
 
     /// A copy of the list, so nothing stays locked while the caller works.
-    pub fn all(&self) -> Vec<Arc<Socket>> {
+    pub(super) fn all(&self) -> Vec<Arc<Socket>> {
         self.sockets.iter().map(|socket| Arc::clone(&socket)).collect()
     }
 
-    pub fn of_session(&self, session: &SessionId) -> Vec<Arc<Socket>> {
+    pub(super) fn of_session(&self, session: &SessionId) -> Vec<Arc<Socket>> {
         self.all().into_iter().filter(|socket| socket.session() == session).collect()
     }
 
     /// The `/events` sockets whose membership the shard keeps.
-    pub fn of_shard(&self, shard: usize) -> Vec<Arc<Socket>> {
+    pub(super) fn of_shard(&self, shard: usize) -> Vec<Arc<Socket>> {
         self.all()
             .into_iter()
             .filter(|socket| socket.namespace() == Namespace::Events)
@@ -122,18 +122,18 @@ impl Registry {
             .collect()
     }
 
-    pub fn shard_of(&self, socket: &SocketId) -> usize {
+    pub(super) fn shard_of(&self, socket: &SocketId) -> usize {
         let mut hasher = DefaultHasher::new();
         socket.hash(&mut hasher);
         usize::try_from(hasher.finish()).unwrap_or_default() % self.shards
     }
 
     /// How many look at the live dashboard.
-    pub fn watchers(&self) -> usize {
+    pub(super) fn watchers(&self) -> usize {
         self.watchers.load(Ordering::Relaxed)
     }
 
-    pub fn count_watcher(&self, joined: bool) {
+    pub(super) fn count_watcher(&self, joined: bool) {
         if joined {
             self.watchers.fetch_add(1, Ordering::Relaxed);
         } else {
@@ -141,7 +141,7 @@ impl Registry {
         }
     }
 
-    pub fn census(&self) -> Census {
+    pub(super) fn census(&self) -> Census {
         let mut census = Census::default();
         for socket in self.all().iter().filter(|it| it.namespace() == Namespace::Events) {
             census.total += 1;
@@ -151,7 +151,7 @@ impl Registry {
     }
 
     /// Sockets by namespace.
-    pub fn by_namespace(&self) -> BTreeMap<&'static str, usize> {
+    pub(super) fn by_namespace(&self) -> BTreeMap<&'static str, usize> {
         let mut counts = BTreeMap::new();
         for socket in self.all() {
             *counts.entry(socket.namespace().name()).or_default() += 1;

@@ -34,11 +34,11 @@ const PATROL: Duration = Duration::from_secs(1);
 const REMEMBERED: usize = 256;
 
 /// The relay's actor. Restarted with a growing pause.
-pub struct Relay;
+pub(super) struct Relay;
 
 /// What outlives a restart, and the way to wake the relay.
 #[derive(Debug)]
-pub struct Progress {
+pub(super) struct Progress {
     published: AtomicI64,
     is_told: AtomicBool,
     actor: Mutex<Option<ActorRef<Message>>>,
@@ -55,7 +55,7 @@ struct Receipts {
 /// The event's id, and later the number of sockets it was handed to.
 type Receipt = (EventId, oneshot::Receiver<usize>);
 
-pub enum Message {
+pub(super) enum Message {
     /// There may be rows in the outbox.
     Look,
     /// Rows were numbered and loaded.
@@ -65,19 +65,19 @@ pub enum Message {
 }
 
 /// Events to publish, in order, and which rows they were.
-pub struct Loaded {
+pub(super) struct Loaded {
     events: Vec<outbox::Dispatched>,
     rows: HashMap<EventId, i64>,
     since: Instant,
 }
 
-pub struct Arguments {
+pub(super) struct Arguments {
     pub store: Store,
     pub channels: Channels,
     pub progress: Arc<Progress>,
 }
 
-pub struct State {
+pub(super) struct State {
     store: Store,
     channels: Channels,
     progress: Arc<Progress>,
@@ -87,7 +87,7 @@ pub struct State {
 
 impl Progress {
     /// Starts after the last event already published before this process.
-    pub fn after(published: EventId) -> Arc<Self> {
+    pub(super) fn after(published: EventId) -> Arc<Self> {
         Arc::new(Self {
             published: AtomicI64::new(published.0),
             is_told: AtomicBool::new(false),
@@ -97,7 +97,7 @@ impl Progress {
     }
 
     /// Wakes the relay, unless it is about to look anyway.
-    pub fn look(&self) {
+    pub(super) fn look(&self) {
         if !self.is_told.swap(true, Ordering::AcqRel)
             && let Some(actor) = self.actor.lock().as_ref()
         {
@@ -106,12 +106,19 @@ impl Progress {
         }
     }
 
-    pub fn published(&self) -> EventId {
+    /// Makes the relay panic.
+    pub(super) fn fail(&self) {
+        if let Some(actor) = self.actor.lock().as_ref() {
+            drop(actor.cast(Message::Fail));
+        }
+    }
+
+    pub(super) fn published(&self) -> EventId {
         EventId(self.published.load(Ordering::Acquire))
     }
 
     /// Waits for the dispatch of an outbox row.
-    pub async fn dispatched(&self, row: i64, within: Duration) -> Option<Dispatched> {
+    pub(super) async fn dispatched(&self, row: i64, within: Duration) -> Option<Dispatched> {
         let receipt = self.receipts.lock().ask(row);
         let wait = async {
             let (event, delivered) = receipt.await.ok()?;
@@ -240,7 +247,7 @@ async fn load(store: &Store, after: EventId) -> Result<Loaded> {
 }
 
 /// A stored event as it is published: with its id, and the class of its kind.
-pub fn event(row: outbox::Dispatched) -> Option<Event> {
+pub(super) fn event(row: outbox::Dispatched) -> Option<Event> {
     let Some(spec) = events::find(&row.event) else {
         error!(event = %row.event, "the outbox holds an unknown event");
         return None;

@@ -19,13 +19,13 @@ use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 
 /// Topics one socket may follow by `subscribe`.
-pub const MAX_SUBSCRIPTIONS: usize = 200;
+pub(super) const MAX_SUBSCRIPTIONS: usize = 200;
 
 /// The session's actor. Restarted by [`super::supervisor::Sessions`] with its live sockets.
-pub struct Session;
+pub(super) struct Session;
 
 /// Everything a session can be asked to do.
-pub enum Message {
+pub(super) enum Message {
     Attach(Arc<Socket>),
     Detach(SocketId),
     /// A socket asks to hear a topic; rights were checked before.
@@ -41,16 +41,16 @@ pub enum Message {
 
 /// The socket follows as many topics as it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Full;
+pub(super) struct Full;
 
-pub struct Arguments {
+pub(super) struct Arguments {
     pub id: SessionId,
     pub channels: Channels,
     pub registry: Arc<Registry>,
 }
 
 /// What a session remembers. Its sockets are found again in the registry after a panic.
-pub struct State {
+pub(super) struct State {
     id: SessionId,
     channels: Channels,
     registry: Arc<Registry>,

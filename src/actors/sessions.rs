@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime, SpawnErr};
+use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime};
 
 use super::channels::Channels;
 use super::registry::Registry;
@@ -14,7 +14,7 @@ use crate::domain::id::SessionId;
 
 /// Which actor speaks for which session.
 #[derive(Debug)]
-pub struct SessionTable {
+pub(super) struct SessionTable {
     sessions: DashMap<SessionId, Entered>,
     supervisor: OnceLock<ActorCell>,
     channels: Channels,
@@ -28,19 +28,19 @@ struct Entered {
 }
 
 impl SessionTable {
-    pub fn new(channels: Channels, registry: Arc<Registry>) -> Arc<Self> {
+    pub(super) fn new(channels: Channels, registry: Arc<Registry>) -> Arc<Self> {
         let (sessions, supervisor) = (DashMap::new(), OnceLock::new());
         Arc::new(Self { sessions, supervisor, channels, registry })
     }
 
     /// Names the supervisor of the session actors; once, at start.
-    pub fn supervise_by(&self, supervisor: ActorCell) {
+    pub(super) fn supervise_by(&self, supervisor: ActorCell) {
         // Set a second time only by a second start, which does not happen.
         drop(self.supervisor.set(supervisor));
     }
 
     /// Attaches a socket to its session's actor, which starts with the first one.
-    pub fn enter(&self, socket: &Arc<Socket>) -> Result<(), SpawnErr> {
+    pub(super) fn enter(&self, socket: &Arc<Socket>) {
         let actor = match self.sessions.entry(socket.session().clone()) {
             Entry::Occupied(mut entry) => {
                 entry.get_mut().sockets += 1;
@@ -49,18 +49,17 @@ impl SessionTable {
             Entry::Vacant(entry) => {
                 let supervisor =
                     self.supervisor.get().expect("the supervisor is named before sockets come");
-                let actor = self.spawn(entry.key().clone(), supervisor)?;
+                let actor = self.spawn(entry.key().clone(), supervisor);
                 entry.insert(Entered { actor: actor.clone(), sockets: 1 });
                 actor
             }
         };
         // An actor that just crashed is restarted with every registered socket, this one included.
         drop(actor.cast(Message::Attach(Arc::clone(socket))));
-        Ok(())
     }
 
     /// Detaches a socket; the actor stops with the last one.
-    pub fn leave(&self, socket: &Socket) {
+    pub(super) fn leave(&self, socket: &Socket) {
         let Entry::Occupied(mut entry) = self.sessions.entry(socket.session().clone()) else {
             return;
         };
@@ -72,19 +71,19 @@ impl SessionTable {
         }
     }
 
-    pub fn find(&self, session: &SessionId) -> Option<ActorRef<Message>> {
+    pub(super) fn find(&self, session: &SessionId) -> Option<ActorRef<Message>> {
         self.sessions.get(session).map(|entered| entered.actor.clone())
     }
 
     /// Replaces an actor that ended by a new one with the session's live sockets.
-    pub fn restart(&self, ended: ActorId, supervisor: &ActorCell) {
+    pub(super) fn restart(&self, ended: ActorId, supervisor: &ActorCell) {
         let session = self
             .sessions
             .iter()
             .find(|entered| entered.actor.get_id() == ended)
             .map(|entered| entered.key().clone());
         let Some(session) = session else { return };
-        let Ok(actor) = self.spawn(session.clone(), supervisor) else { return };
+        let actor = self.spawn(session.clone(), supervisor);
         for socket in self.registry.of_session(&session) {
             drop(actor.cast(Message::Attach(socket)));
         }
@@ -93,14 +92,15 @@ impl SessionTable {
         }
     }
 
-    fn spawn(&self, id: SessionId, supervisor: &ActorCell) -> Result<ActorRef<Message>, SpawnErr> {
+    fn spawn(&self, id: SessionId, supervisor: &ActorCell) -> ActorRef<Message> {
         let start = Arguments {
             id,
             channels: self.channels.clone(),
             registry: Arc::clone(&self.registry),
         };
         let (actor, _) =
-            ActorRuntime::spawn_linked_instant(None, Session, start, supervisor.clone())?;
-        Ok(actor)
+            ActorRuntime::spawn_linked_instant(None, Session, start, supervisor.clone())
+                .expect("only a named actor can be refused");
+        actor
     }
 }

@@ -29,18 +29,18 @@ const CALM: Duration = Duration::from_secs(10);
 type Starting = Pin<Box<dyn Future<Output = Result<ActorCell, SpawnErr>> + Send>>;
 
 /// How to start a child under a supervisor.
-pub type Start = Arc<dyn Fn(ActorCell) -> Starting + Send + Sync>;
+pub(super) type Start = Arc<dyn Fn(ActorCell) -> Starting + Send + Sync>;
 
 /// Restarts each of its children alone, whatever ended it.
-pub struct Core;
+pub(super) struct Core;
 
 /// One child of [`Core`].
-pub struct Child {
+pub(super) struct Child {
     pub kind: &'static str,
     pub start: Start,
 }
 
-pub struct CoreState {
+pub(super) struct CoreState {
     running: HashMap<ActorId, Running>,
 }
 
@@ -50,7 +50,7 @@ struct Running {
     since: Instant,
 }
 
-pub enum CoreMessage {
+pub(super) enum CoreMessage {
     Restart { child: Arc<Child>, crashes: u32 },
 }
 
@@ -130,7 +130,7 @@ fn pause(crashes: u32) -> Duration {
 }
 
 /// Restarts a session actor at once and hands it the session's live sockets.
-pub struct Sessions;
+pub(super) struct Sessions;
 
 impl Actor for Sessions {
     type Msg = ();

@@ -9,6 +9,10 @@ pub struct Allowance {
     pub burst: f64,
 }
 
+impl Allowance {
+    pub const UNLIMITED: Self = Self { per_second: f64::INFINITY, burst: f64::INFINITY };
+}
+
 /// How long someone may exceed the allowance before the connection is closed.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// An excess that paused this long starts anew.

@@ -24,16 +24,16 @@ const GRACE: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_secs(1);
 
 /// The warden's actor. Restarted at once; it finds every socket again in the registry.
-pub struct Warden;
+pub(super) struct Warden;
 
-pub enum Message {
+pub(super) enum Message {
     /// A socket was let in, or renewed its credentials.
     Watch(Weak<Socket>),
     Tick,
 }
 
 /// Sockets by the time something is due for them.
-pub struct State {
+pub(super) struct State {
     due: BinaryHeap<Reverse<Due>>,
 }
 
@@ -52,7 +52,7 @@ enum Step {
     Close,
 }
 
-pub struct Arguments {
+pub(super) struct Arguments {
     pub registry: Arc<Registry>,
 }
 

@@ -4,7 +4,7 @@
 //! socket's `Outbound` writes. Under TLS the session's records pass through rustls in user space.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
 use rustix::net::{SendFlags, send};
@@ -88,7 +88,7 @@ impl Wire {
             tls.send_close_notify();
             drop(self.write_records(&mut tls));
         }
-        drop(rustix::net::shutdown(&self.tcp, rustix::net::Shutdown::Write));
+        let _ = rustix::net::shutdown(&self.tcp, rustix::net::Shutdown::Write);
     }
 
     fn encrypt(

@@ -5,8 +5,11 @@
 
 pub mod closure;
 pub mod event;
+pub mod events;
 pub mod id;
 pub mod identity;
+pub mod origin;
+pub mod secret;
 pub mod subscription;
 pub mod time;
 pub mod topic;

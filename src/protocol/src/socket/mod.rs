@@ -80,9 +80,12 @@ impl Packet {
         self
     }
 
-    /// Attaches bytes to an event or acknowledgement whose data holds `{"_placeholder":true,"num":n}` for each of them.
+    /// Attaches bytes to an event or acknowledgement whose data holds `{"_placeholder":true,"num":n}` for each of them. Without bytes the packet stays what it is.
     #[must_use]
     pub fn with_attachments(mut self, attachments: Vec<Bytes>) -> Self {
+        if attachments.is_empty() {
+            return self;
+        }
         self.kind = match self.kind {
             Kind::Event => Kind::BinaryEvent,
             Kind::Ack => Kind::BinaryAck,

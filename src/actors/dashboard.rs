@@ -1,0 +1,104 @@
+//! The figures administrators watch live, every two seconds while someone looks.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use ractor::{Actor, ActorRef};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::hub::Hub;
+use super::{Outcome, backlog};
+use crate::domain::event::{Class, Event};
+use crate::domain::time::Timestamp;
+use crate::domain::topic::Topic;
+use crate::persistence::outbox;
+
+/// How often the figures go out (contract §6.3).
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// The actor that publishes `admin:stats`. Restarted at once; it remembers nothing.
+pub(super) struct Dashboard;
+
+pub(super) enum Message {
+    Tick,
+}
+
+/// `AdminStats` of the contract.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    pub total: usize,
+    pub by_role: BTreeMap<&'static str, usize>,
+    pub by_namespace: BTreeMap<&'static str, usize>,
+    pub active_rooms: usize,
+    pub peers: usize,
+    pub consultations_live: usize,
+    pub recordings: usize,
+    pub events_per_sec: f64,
+    pub messages_in_per_sec: f64,
+    pub p95_fanout_ms: f64,
+    /// Frames dropped since this node started.
+    pub queue_dropped: u64,
+    pub outbox_pending: i64,
+    pub nodes: usize,
+    /// Seconds.
+    pub uptime: u64,
+    pub timestamp: Timestamp,
+}
+
+impl Actor for Dashboard {
+    type Msg = Message;
+    type State = Hub;
+    type Arguments = Hub;
+
+    async fn pre_start(&self, me: ActorRef<Message>, hub: Hub) -> Outcome<Hub> {
+        me.send_interval(PERIOD, || Message::Tick);
+        Ok(hub)
+    }
+
+    async fn handle(&self, _: ActorRef<Message>, Message::Tick: Message, hub: &mut Hub) -> Outcome {
+        if hub.inner().registry.watchers() > 0 {
+            let hub = hub.clone();
+            // Reads the database, so not in here.
+            tokio::spawn(async move { hub.publish_stats().await });
+        }
+        Ok(())
+    }
+}
+
+impl Hub {
+    /// The figures as of now; rates are since they were last asked for.
+    pub async fn stats(&self) -> Stats {
+        let (inner, now) = (self.inner(), Instant::now());
+        let pending = outbox::stats(self.store(), Timestamp::now()).await.unwrap_or_default();
+        let census = self.census();
+        Stats {
+            total: census.total,
+            by_role: census.by_role,
+            by_namespace: self.by_namespace(),
+            active_rooms: 0,
+            peers: 0,
+            consultations_live: 0,
+            recordings: 0,
+            events_per_sec: inner.rates.0.per_second(inner.channels.published(), now),
+            messages_in_per_sec: inner
+                .rates
+                .1
+                .per_second(inner.received.load(Ordering::Relaxed), now),
+            p95_fanout_ms: inner.channels.p95().as_secs_f64() * 1000.0,
+            queue_dropped: backlog::dropped(),
+            outbox_pending: pending.pending,
+            nodes: 1,
+            uptime: inner.started.elapsed().as_secs(),
+            timestamp: Timestamp::now(),
+        }
+    }
+
+    async fn publish_stats(&self) {
+        let Ok(payload) = serde_json::value::to_raw_value(&self.stats().await) else { return };
+        let topics = vec![Topic::AdminLive];
+        self.publish(Event { name: "admin:stats", class: Class::Latest, topics, payload }).await;
+    }
+}

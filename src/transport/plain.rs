@@ -1,0 +1,265 @@
+//! The hub in plain JSON over WebSocket (contract §6.9): for consoles, devices and simple clients.
+//!
+//! One JSON text frame a message: `{"event":…,"data":…,"id"?}`. Same events, rooms and rights as
+//! Socket.IO clients have.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use latido_protocol::json;
+use latido_protocol::websocket::{Incoming, Opcode};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::engine::{Greeting, Settings, is_origin_allowed};
+use super::heartbeat::{Beating, Heartbeat};
+use super::realtime::admit;
+use super::refusal;
+use super::websocket::{Accepted, Conversation, Handshake, control, drive, is_asked_for};
+use crate::actors::frame::{Batch, Frame};
+use crate::actors::hub::{Arrival, TurnedAway};
+use crate::actors::outbound::Outbound;
+use crate::actors::{Dialect, Hub, Namespace, Socket};
+use crate::auth::{Authenticator, Credentials};
+use crate::domain::closure::Closure;
+use crate::domain::event::Class;
+use crate::domain::id::{EventId, SocketId};
+use crate::domain::identity::Principal;
+use crate::error::{Error, Kind};
+
+/// The subprotocol the server speaks.
+const SUBPROTOCOL: &str = "latido.v1";
+
+/// The plain-JSON server of one namespace.
+pub struct Plain {
+    pub hub: Hub,
+    pub authenticator: Authenticator,
+    pub namespace: Namespace,
+    pub settings: Settings,
+    /// Its deadline for letting someone in is the one for the `auth` message.
+    pub heartbeat: Arc<Heartbeat>,
+    /// Whether `?token=` is read; tokens in URLs end up in logs.
+    pub reads_query_token: bool,
+}
+
+/// One connection.
+struct Line {
+    outbound: Arc<Outbound>,
+}
+
+struct Caller {
+    plain: Arc<Plain>,
+    line: Arc<Line>,
+    greeting: Greeting,
+    socket: Option<Arc<Socket>>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    event: String,
+    data: Option<Box<RawValue>>,
+    id: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+struct Auth {
+    token: Option<String>,
+    since: Option<String>,
+}
+
+impl Plain {
+    /// Answers a request to the endpoint.
+    pub async fn serve(self: Arc<Self>, mut request: Request<Body>) -> Response<Body> {
+        let path = request.uri().path().to_owned();
+        if !is_asked_for(request.headers()) {
+            return refusal::upgrade_required(&path);
+        }
+        if !is_origin_allowed(&self.settings.origins, request.headers()) {
+            return refusal::origin(&path);
+        }
+        let offered = Offered::of(request.headers());
+        let greeting = Greeting::of(request.headers());
+        let token = offered.bearer.or_else(|| self.query_token(&request));
+        let mut principal = None;
+        if token.is_some() || greeting.offers_credentials() {
+            match admit(&self.authenticator, credentials(&greeting, token)).await {
+                Ok(admitted) => principal = Some(admitted),
+                Err(_) => return refusal::unauthenticated(&path),
+            }
+        }
+        let mut handshake = match Handshake::of(&mut request, self.settings.compression) {
+            Ok(handshake) => handshake,
+            Err(response) => return response,
+        };
+        if offered.speaks_ours {
+            handshake
+                .response
+                .headers_mut()
+                .insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+        }
+        let limit = self.settings.max_payload;
+        handshake.accept(limit, |accepted| self.run(greeting, principal, accepted))
+    }
+
+    async fn run(self: Arc<Self>, greeting: Greeting, principal: Option<Principal>, accepted: Accepted) {
+        let outbound = Outbound::websocket(Arc::clone(&accepted.wire), accepted.deflate);
+        let line = Arc::new(Line { outbound: Arc::clone(&outbound) });
+        self.heartbeat.watch(&line);
+        let mut caller = Caller { plain: self, line, greeting, socket: None };
+        if let Some(principal) = principal
+            && let Err(closure) = Box::pin(caller.enter(principal, None)).await
+        {
+            outbound.close(closure);
+        }
+        drive(accepted, outbound, caller).await;
+    }
+
+    fn query_token(&self, request: &Request<Body>) -> Option<String> {
+        let query = request.uri().query().filter(|_| self.reads_query_token)?;
+        serde_urlencoded::from_str::<Auth>(query).ok()?.token
+    }
+}
+
+impl Caller {
+    async fn enter(&mut self, principal: Principal, since: Option<EventId>) -> Result<(), Closure> {
+        let arrival = Arrival {
+            id: SocketId::from(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>())),
+            principal,
+            namespace: self.plain.namespace,
+            dialect: Dialect::Plain,
+            outbound: Arc::clone(&self.line.outbound),
+            since,
+            preamble: None,
+        };
+        let socket = self.plain.hub.connect(arrival).await;
+        self.socket = Some(socket.map_err(|TurnedAway::Capacity| Closure::Capacity)?);
+        Ok(())
+    }
+
+    /// The first message of a caller who sent no credentials with the upgrade.
+    async fn authenticate(&mut self, message: Message) -> Result<(), Closure> {
+        if message.event != "auth" {
+            return Err(Closure::Unauthenticated);
+        }
+        let data = message.data.as_deref().map_or("{}", RawValue::get);
+        let auth: Auth = serde_json::from_str(data).map_err(|_| Closure::Malformed)?;
+        let token = Some(auth.token.ok_or(Closure::Unauthenticated)?);
+        let principal = admit(&self.plain.authenticator, credentials(&self.greeting, token))
+            .await
+            .map_err(|error| closure(&error))?;
+        let since = auth.since.and_then(|since| since.parse().ok()).map(EventId);
+        self.enter(principal, since).await?;
+        if let Some(id) = message.id {
+            self.line.outbound.offer(ack(&id, r#"{"ok":true}"#));
+        }
+        Ok(())
+    }
+
+    async fn text(&mut self, text: &str) -> Result<(), Closure> {
+        let message = if text == "ping" {
+            Message { event: "ping".to_owned(), data: None, id: None }
+        } else {
+            json::check(text).map_err(|_| Closure::Malformed)?;
+            serde_json::from_str(text).map_err(|_| Closure::Malformed)?
+        };
+        if message.id.as_ref().is_some_and(|id| !(id.is_string() || id.is_i64())) {
+            return Err(Closure::Malformed);
+        }
+        let Some(socket) = &self.socket else {
+            return Box::pin(self.authenticate(message)).await;
+        };
+        let args = Vec::from_iter(message.data);
+        let hub = &self.plain.hub;
+        let answer = hub.command(socket, &message.event, &args, message.id.is_some()).await;
+        let ack = message.id.zip(answer.ack).map(|(id, data)| ack(&id, &data));
+        let frames: Vec<Frame> = answer.frame.into_iter().chain(ack).collect();
+        if !frames.is_empty() {
+            self.line.outbound.offer_batch(&Batch::new(frames));
+        }
+        Ok(())
+    }
+}
+
+impl Conversation for Caller {
+    async fn hear(&mut self, incoming: Incoming) -> Result<(), Closure> {
+        match incoming {
+            Incoming::Text(text) => self.text(&text).await,
+            Incoming::Binary(_) => Err(Closure::Malformed),
+            Incoming::Pong(_) => {
+                self.plain.heartbeat.heard(&self.line.outbound);
+                Ok(())
+            }
+            Incoming::Ping(_) | Incoming::Close(_) => Ok(()),
+        }
+    }
+
+    fn close_code(&self, closure: Closure) -> u16 {
+        closure.plain_code()
+    }
+
+    async fn end(self, closure: Closure) {
+        if let Some(socket) = &self.socket {
+            self.plain.hub.disconnected(socket, closure);
+        }
+    }
+}
+
+impl Beating for Line {
+    fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
+    fn ping(&self) {
+        self.outbound.offer_control(control(Opcode::Ping, b""));
+    }
+
+    fn end(self: Arc<Self>, closure: Closure) {
+        self.outbound.close(closure);
+    }
+}
+
+/// What the client offered as subprotocols: ours, and a token in disguise.
+struct Offered {
+    speaks_ours: bool,
+    bearer: Option<String>,
+}
+
+impl Offered {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut offered = Self { speaks_ours: false, bearer: None };
+        let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
+        for name in values.iter().filter_map(|it| it.to_str().ok()).flat_map(|it| it.split(',')) {
+            match name.trim().strip_prefix("bearer.") {
+                Some(token) => offered.bearer = Some(token.to_owned()),
+                None => offered.speaks_ours |= name.trim() == SUBPROTOCOL,
+            }
+        }
+        offered
+    }
+}
+
+fn credentials(greeting: &Greeting, token: Option<String>) -> Credentials {
+    Credentials {
+        token,
+        authorization: greeting.authorization.as_deref().map(Into::into),
+        cookie: greeting.cookie.as_deref().map(Into::into),
+        ..Credentials::default()
+    }
+}
+
+fn closure(error: &Error) -> Closure {
+    match error.kind() {
+        Kind::AccountInactive { .. } | Kind::Forbidden(_) => Closure::Forbidden,
+        Kind::Unavailable { .. } | Kind::Internal(_) => Closure::Capacity,
+        _ => Closure::Unauthenticated,
+    }
+}
+
+/// The reply to a message with an id. `data` is JSON.
+fn ack(id: &Value, data: &str) -> Frame {
+    Frame::text(&format!("{{\"event\":\"ack\",\"id\":{id},\"data\":{data}}}"), Class::Durable)
+}

@@ -1,0 +1,132 @@
+//! The hub's namespaces for Socket.IO clients: `/events`, `/` and `/signaling`.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::engine::Greeting;
+use super::socket_io::{Connect, ConnectError, Namespaces, Received, Reply, Seat};
+use crate::actors::hub::{Arrival, TurnedAway};
+use crate::actors::{Dialect, Hub, Namespace, Socket};
+use crate::auth::{Authenticator, Credentials};
+use crate::domain::closure::Closure;
+use crate::domain::id::EventId;
+use crate::domain::identity::Principal;
+use crate::domain::identity::Role;
+use crate::error::{Error, Kind, Unauthenticated};
+
+/// Lets signed-in callers into the hub.
+pub struct Realtime {
+    hub: Hub,
+    authenticator: Authenticator,
+}
+
+/// A caller's place in a namespace of the hub.
+pub struct Place {
+    hub: Hub,
+    socket: Arc<Socket>,
+}
+
+/// The `auth` object of a `CONNECT` packet (contract §6.2).
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Auth {
+    token: Option<String>,
+    since: Option<String>,
+    dev_user: Option<String>,
+    dev_role: Option<String>,
+}
+
+impl Realtime {
+    pub fn new(hub: Hub, authenticator: Authenticator) -> Self {
+        Self { hub, authenticator }
+    }
+}
+
+impl Namespaces for Realtime {
+    type Seat = Place;
+
+    async fn connect(&self, request: Connect<'_>) -> Result<Place, ConnectError> {
+        let namespace =
+            Namespace::find(request.namespace).ok_or(ConnectError::INVALID_NAMESPACE)?;
+        let auth: Auth = match request.auth {
+            Some(auth) => serde_json::from_str(auth)
+                .map_err(|_| unauthorized("unauthenticated", "auth is malformed"))?,
+            None => Auth::default(),
+        };
+        let since = auth.since.as_deref().and_then(|since| since.parse().ok()).map(EventId);
+        let credentials = credentials(request.greeting, auth);
+        let principal = admit(&self.authenticator, credentials).await.map_err(refused)?;
+        let arrival = Arrival {
+            id: request.id,
+            principal,
+            namespace,
+            dialect: Dialect::SocketIo,
+            outbound: Arc::clone(request.outbound),
+            since,
+            preamble: Some(request.accepted),
+        };
+        let socket = self.hub.connect(arrival).await.map_err(|TurnedAway::Capacity| {
+            unauthorized("capacity", "no place left for another socket")
+        })?;
+        Ok(Place { hub: self.hub.clone(), socket })
+    }
+}
+
+impl Seat for Place {
+    async fn event(&mut self, received: Received) -> Result<Reply, Closure> {
+        let Received { event, wants_ack, .. } = received;
+        let answer = self.hub.command(&self.socket, &event.name, &event.args, wants_ack).await;
+        Ok(Reply {
+            frames: answer.frame.into_iter().collect(),
+            ack: answer.ack.map(|ack| (ack, Vec::new())),
+        })
+    }
+
+    fn leave(&mut self, closure: Closure) {
+        self.hub.disconnected(&self.socket, closure);
+    }
+}
+
+/// Verifies credentials for a socket. Service keys publish over HTTP and open none.
+pub(super) async fn admit(
+    authenticator: &Authenticator,
+    credentials: Credentials,
+) -> Result<Principal, Error> {
+    let principal = authenticator.admit(credentials).await?;
+    if principal.primary_role == Role::Service {
+        return Err(Kind::Forbidden("service keys publish over HTTP").into());
+    }
+    Ok(principal)
+}
+
+fn credentials(greeting: &Greeting, auth: Auth) -> Credentials {
+    Credentials {
+        token: auth.token,
+        authorization: greeting.authorization.as_deref().map(Into::into),
+        cookie: greeting.cookie.as_deref().map(Into::into),
+        dev_user: auth.dev_user,
+        dev_role: auth.dev_role,
+        ..Credentials::default()
+    }
+}
+
+fn refused(error: Error) -> ConnectError {
+    let code = match error.kind() {
+        Kind::Unauthenticated(Unauthenticated::Expired) => "token_expired",
+        Kind::AccountInactive { .. } => "account_inactive",
+        Kind::Forbidden(_) => "forbidden",
+        Kind::RateLimited { .. } => "rate_limited",
+        Kind::Unavailable { .. } | Kind::Internal(_) => "capacity",
+        _ => "unauthenticated",
+    };
+    unauthorized(code, &error.to_string())
+}
+
+fn unauthorized(code: &str, detail: &str) -> ConnectError {
+    ConnectError {
+        message: "unauthorized",
+        data: Some(json!({ "code": code, "detail": detail })),
+    }
+}
