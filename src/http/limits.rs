@@ -178,6 +178,7 @@ mod tests {
         let limits = limits();
         let mut headers = HeaderMap::new();
 
+        let limits = limits.in_force();
         let snapshot = limits.take(&limits.account, &UserId(1)).unwrap();
         announce(&mut headers, &snapshot);
 
