@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod domain;
 pub mod error;
 pub mod health;
+pub mod http;
 pub mod persistence;
 pub mod telemetry;
 pub mod transport;
