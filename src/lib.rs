@@ -8,6 +8,7 @@ pub mod auth;
 pub mod config;
 pub mod domain;
 pub mod error;
+pub mod http;
 pub mod persistence;
 pub mod telemetry;
 pub mod transport;

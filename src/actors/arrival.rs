@@ -54,7 +54,7 @@ impl Hub {
     /// [`TurnedAway`] when the node or the user has no place left.
     pub async fn connect(&self, arrival: Arrival) -> Result<Arc<Socket>, TurnedAway> {
         let inner = self.inner();
-        if self.is_draining() {
+        if self.is_draining() || self.connections() >= inner.settings.max_connections {
             return Err(TurnedAway::Capacity);
         }
         let user = inner

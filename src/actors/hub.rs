@@ -59,6 +59,8 @@ pub struct Settings {
     pub region: String,
     /// Shards of the channels; one for each worker thread is right.
     pub shards: usize,
+    /// Sockets of this node, and of one user.
+    pub max_connections: usize,
     pub max_connections_per_user: usize,
     /// Events of one connection, and of one user over all its connections. None: unlimited.
     pub allowances: Option<(Allowance, Allowance)>,

@@ -5,6 +5,7 @@
 //! namespaces; [`plain`] is the same hub in plain JSON. [`listener`] accepts the connections.
 //! Nothing here knows what an event means.
 
+pub mod client_bundle;
 pub mod engine;
 pub mod heartbeat;
 pub mod listener;

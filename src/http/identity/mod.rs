@@ -1,0 +1,10 @@
+//! Accounts and sessions over HTTP.
+
+use utoipa_axum::router::OpenApiRouter;
+
+use super::App;
+
+/// The routes of this context.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+}
