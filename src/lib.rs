@@ -4,6 +4,7 @@
 //! `app → http, transport → actors → cluster, media, auth, persistence → domain`.
 
 pub mod actors;
+pub mod app;
 pub mod auth;
 pub mod config;
 pub mod domain;

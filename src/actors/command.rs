@@ -126,7 +126,8 @@ impl Hub {
     }
 
     fn admit(&self, socket: &Socket) -> Result<(), Refusal> {
-        let Some((own, of_user)) = self.settings().allowances else { return Ok(()) };
+        let allowances = *self.inner().allowances.read();
+        let Some((own, of_user)) = allowances else { return Ok(()) };
         match socket.admit_event(own, of_user, Instant::now()) {
             Verdict::Pass => Ok(()),
             verdict => {
