@@ -21,6 +21,7 @@ pub use failure::Failure;
 use crate::actors::Hub;
 use crate::config::Config;
 use crate::domain::origin::Origins;
+use crate::domain::secret::Secret;
 use crate::error::Error;
 use crate::http::limits::Limits;
 use crate::persistence::Store;
@@ -70,6 +71,16 @@ pub async fn migrate(config: &Config) -> Result<(), Failure> {
     store.migrate().await?;
     store.close().await;
     Ok(())
+}
+
+/// Creates an account that operates everything.
+///
+/// # Errors
+/// A password the rules refuse, an e-mail that is taken, a database that cannot be used.
+pub async fn create_admin(config: &Config, email: &str, password: &Secret) -> Result<(), Failure> {
+    let _ = (email, password);
+    assembly::open(config).await?;
+    Err(Failure::Refused("accounts cannot be created yet"))
 }
 
 /// Starts a node on the configured ports.

@@ -12,7 +12,7 @@ use latido::doctor::{self, Verdict};
 use latido::domain::secret::Secret;
 use latido::error::Error;
 use latido::health;
-use latido::telemetry::logs;
+use latido::telemetry::logs::{self, LogLevel};
 use tokio::runtime::{Builder, Runtime};
 
 #[global_allocator]
@@ -78,14 +78,17 @@ fn main() -> ExitCode {
 fn run(command: Command, config: Config) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve { demo } => {
-            logged(&config)?.block_on(app::serve(config, demo))?;
+            let level = log_level(&config)?;
+            runtime()?.block_on(app::serve(config, demo, level))?;
         }
         Command::Migrate => {
-            logged(&config)?.block_on(app::migrate(config))?;
+            log_level(&config)?;
+            runtime()?.block_on(app::migrate(&config))?;
         }
         Command::CreateAdmin { email, .. } => {
             let password = first_line().map_err(Error::internal)?;
-            logged(&config)?.block_on(app::create_admin(config, &email, password))?;
+            log_level(&config)?;
+            runtime()?.block_on(app::create_admin(&config, &email, &password))?;
         }
         Command::Doctor => {
             let findings = runtime()?.block_on(doctor::examine(&config));
@@ -103,11 +106,11 @@ fn run(command: Command, config: Config) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A runtime for work that logs.
-fn logged(config: &Config) -> Result<Runtime, Failure> {
+/// Starts the log; the answer changes its level later.
+fn log_level(config: &Config) -> Result<LogLevel, Failure> {
     let how = &config.observability;
-    logs::start(how.log_level, how.log_format, &config.cluster.node_id).map_err(Error::internal)?;
-    runtime()
+    let level = logs::start(how.log_level, how.log_format, &config.cluster.node_id);
+    Ok(level.map_err(Error::internal)?)
 }
 
 fn runtime() -> Result<Runtime, Failure> {
