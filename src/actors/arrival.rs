@@ -61,7 +61,8 @@ impl Hub {
             .registry
             .reserve(arrival.principal.user, inner.settings.max_connections_per_user)
             .ok_or(TurnedAway::Capacity)?;
-        let session = arrival.principal.session.clone().unwrap_or_else(|| arrival.id.as_str().into());
+        let session =
+            arrival.principal.session.clone().unwrap_or_else(|| arrival.id.as_str().into());
         let socket = Arc::new(Socket::new(socket::Start {
             id: arrival.id,
             session,

@@ -40,9 +40,15 @@ pub struct Answer {
 /// What a command found out, before it is known how the caller wants to hear it.
 enum Done {
     /// The event goes out either way; an ack repeats its payload.
-    Event { frame: Frame, ack: String },
+    Event {
+        frame: Frame,
+        ack: String,
+    },
     /// An ack, or the event for who asked for none.
-    Either { frame: Frame, ack: String },
+    Either {
+        frame: Frame,
+        ack: String,
+    },
     Ack(String),
 }
 
@@ -124,7 +130,8 @@ impl Hub {
         match socket.admit_event(own, of_user, Instant::now()) {
             Verdict::Pass => Ok(()),
             verdict => {
-                counter!(names::RATE_LIMITED, "surface" => "websocket", "reason" => "events").increment(1);
+                counter!(names::RATE_LIMITED, "surface" => "websocket", "reason" => "events")
+                    .increment(1);
                 if verdict == Verdict::Abuse {
                     socket.dismiss(Closure::RateLimited);
                 }

@@ -8,6 +8,7 @@ mod on;
 
 pub mod audit;
 pub mod idempotency;
+pub mod identity;
 pub mod outbox;
 pub mod store;
 

@@ -19,7 +19,9 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
         )
         .route(
             "/socket.io/socket.io.min.js",
-            get(|headers| bundle(headers, include_str!("../web/socket.io-client/socket.io.min.js"))),
+            get(|headers| {
+                bundle(headers, include_str!("../web/socket.io-client/socket.io.min.js"))
+            }),
         )
         .route(
             "/socket.io/socket.io.esm.min.js",

@@ -134,4 +134,3 @@ fn ambiguous() -> Response<Body> {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
-

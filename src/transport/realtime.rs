@@ -125,8 +125,5 @@ fn refused(error: Error) -> ConnectError {
 }
 
 fn unauthorized(code: &str, detail: &str) -> ConnectError {
-    ConnectError {
-        message: "unauthorized",
-        data: Some(json!({ "code": code, "detail": detail })),
-    }
+    ConnectError { message: "unauthorized", data: Some(json!({ "code": code, "detail": detail })) }
 }
