@@ -9,6 +9,7 @@ mod on;
 pub mod audit;
 pub mod condition;
 pub mod idempotency;
+pub mod identity;
 pub mod outbox;
 pub mod store;
 
