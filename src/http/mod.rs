@@ -8,6 +8,7 @@ pub mod admin;
 pub mod body;
 pub mod caller;
 pub mod context;
+pub mod form;
 pub mod frame;
 pub mod idempotency;
 pub mod identity;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Seals cursors; the same on every node.
     pub cursor_key: Vec<u8>,
+    /// How many of the traces begun here are recorded, 0 to 1.
+    pub trace_ratio: f64,
     /// Whether callers reach us by TLS.
     pub tls: bool,
     pub cookie: CookieSettings,
@@ -105,8 +108,8 @@ fn framed(routes: Router<App>, app: App) -> Router {
         .with_state(app)
 }
 
-/// Contract §2.10.
-fn cors(allows: AllowsOrigin) -> CorsLayer {
+/// Contract §2.10; sockets that begin as HTTP requests stand behind the same rule.
+pub fn cors(allows: AllowsOrigin) -> CorsLayer {
     let name = HeaderName::from_static;
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| {
