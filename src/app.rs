@@ -3,6 +3,7 @@
 mod assembly;
 mod demonstration;
 mod failure;
+mod platform;
 mod routes;
 mod signals;
 mod upkeep;
@@ -125,7 +126,7 @@ pub async fn start_on(
     level: LogLevel,
 ) -> Result<Running, Failure> {
     let tls = assembly::tls(&config)?;
-    let parts = assembly::Parts::of(&config).await?;
+    let parts = assembly::Parts::of(&config, &level).await?;
     let router = routes::router(&config, &parts);
     let (stopping, _) = watch::channel(false);
     let mut addresses = Vec::new();

@@ -63,6 +63,7 @@ fn api(config: &Config, parts: &Parts, allows_origin: http::AllowsOrigin) -> htt
             refresh_ttl: config.identity.refresh_token_ttl,
             default_currency: config.payments.default_currency.0.clone(),
         }),
+        platform: Arc::clone(&parts.platform),
     }
 }
 
