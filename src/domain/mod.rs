@@ -10,6 +10,7 @@ pub mod id;
 pub mod identity;
 pub mod origin;
 pub mod secret;
+pub mod shape;
 pub mod subscription;
 pub mod time;
 pub mod topic;

@@ -3,6 +3,7 @@
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -13,6 +14,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
+use parking_lot::RwLock;
 
 use super::App;
 use super::caller::principal;
@@ -37,8 +39,11 @@ pub struct Settings {
 
 type Buckets<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
 
-/// The buckets of this node.
-pub struct Limits {
+/// The limits of this node. They may change while it runs.
+pub struct Limits(RwLock<Arc<InForce>>);
+
+/// Limits and their buckets.
+struct InForce {
     enabled: bool,
     anonymous: Buckets<IpAddr>,
     account: Buckets<UserId>,
@@ -50,6 +55,40 @@ pub struct Limits {
 
 impl Limits {
     pub fn new(settings: Settings) -> Self {
+        Self(RwLock::new(Arc::new(InForce::new(settings))))
+    }
+
+    /// Takes other limits over; every bucket starts full.
+    pub fn configure(&self, settings: Settings) {
+        *self.0.write() = Arc::new(InForce::new(settings));
+    }
+
+    /// One more attempt to sign in or register from an address and, if told, under a name.
+    pub fn sign_in(&self, peer: Peer, name: &str) -> Result<()> {
+        let limits = self.in_force();
+        if limits.enabled {
+            limits.take(&limits.login_address, &peer.key())?;
+            limits.take(&limits.login_name, &digest(&name.to_lowercase()))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets callers whose buckets are full again.
+    pub fn sweep(&self) {
+        let limits = self.in_force();
+        limits.anonymous.retain_recent();
+        limits.account.retain_recent();
+        limits.login_address.retain_recent();
+        limits.login_name.retain_recent();
+    }
+
+    fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&self.0.read())
+    }
+}
+
+impl InForce {
+    fn new(settings: Settings) -> Self {
         Self {
             enabled: settings.enabled,
             anonymous: buckets(settings.anonymous),
@@ -58,23 +97,6 @@ impl Limits {
             login_name: buckets(settings.login.div_ceil(2)),
             clock: DefaultClock::default(),
         }
-    }
-
-    /// One more attempt to sign in or register from an address and, if told, under a name.
-    pub fn sign_in(&self, peer: Peer, name: &str) -> Result<()> {
-        if self.enabled {
-            self.take(&self.login_address, &peer.key())?;
-            self.take(&self.login_name, &digest(&name.to_lowercase()))?;
-        }
-        Ok(())
-    }
-
-    /// Forgets callers whose buckets are full again.
-    pub fn sweep(&self) {
-        self.anonymous.retain_recent();
-        self.account.retain_recent();
-        self.login_address.retain_recent();
-        self.login_name.retain_recent();
     }
 
     fn take<K: Hash + Eq + Clone>(&self, buckets: &Buckets<K>, key: &K) -> Result<StateSnapshot> {
@@ -88,16 +110,17 @@ impl Limits {
 /// Counts a request against its caller. Probes, metrics and service keys are not counted.
 pub async fn throttle(State(app): State<App>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if !app.limits.enabled || path.starts_with("/health") || path == "/metrics" {
+    let limits = app.limits.in_force();
+    if !limits.enabled || path.starts_with("/health") || path == "/metrics" {
         return next.run(request).await;
     }
     let outcome = match principal(request.extensions()) {
         Some(service) if service.has(Role::Service) => return next.run(request).await,
-        Some(member) => app.limits.take(&app.limits.account, &member.user),
+        Some(member) => limits.take(&limits.account, &member.user),
         None => {
             let trusted = &app.settings.trusted_proxies;
             let peer = Peer::of(request.headers(), request.extensions(), trusted);
-            app.limits.take(&app.limits.anonymous, &peer.key())
+            limits.take(&limits.anonymous, &peer.key())
         }
     };
     match outcome {
@@ -157,6 +180,7 @@ mod tests {
         let limits = limits();
         let mut headers = HeaderMap::new();
 
+        let limits = limits.in_force();
         let snapshot = limits.take(&limits.account, &UserId(1)).unwrap();
         announce(&mut headers, &snapshot);
 

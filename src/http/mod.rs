@@ -105,8 +105,8 @@ fn framed(routes: Router<App>, app: App) -> Router {
         .with_state(app)
 }
 
-/// Contract §2.10.
-fn cors(allows: AllowsOrigin) -> CorsLayer {
+/// Contract §2.10; sockets that begin as HTTP requests stand behind the same rule.
+pub fn cors(allows: AllowsOrigin) -> CorsLayer {
     let name = HeaderName::from_static;
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| {
