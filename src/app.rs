@@ -6,6 +6,7 @@ mod failure;
 mod lookup;
 mod routes;
 mod signals;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::error::Error;
 use crate::http::limits::Limits;
 use crate::persistence::Store;
 use crate::telemetry::logs::LogLevel;
+use crate::telemetry::metrics::Metrics;
 use crate::transport::listener;
 
 /// A node that serves.
@@ -38,6 +40,8 @@ pub struct Running {
     grace: Duration,
     stopping: watch::Sender<bool>,
     servers: JoinSet<()>,
+    /// Aborted when the node is dropped.
+    _background: JoinSet<()>,
 }
 
 /// What an operator may change without a restart.
@@ -114,9 +118,26 @@ pub async fn start_on(
         servers.spawn(listener::serve(listener, tls.clone(), router.clone(), stop));
     }
     info!(addresses = ?addresses, "serving");
+    let mut background = JoinSet::new();
+    let upkeep = upkeep::Upkeep {
+        store: parts.store.clone(),
+        limits: Arc::clone(&parts.limits),
+        metrics: Metrics::start().map_err(Error::internal)?,
+        event_retention: config.database.event_retention,
+    };
+    background.spawn(upkeep.run());
     let grace = config.server.shutdown_grace;
     let live = Live { origins: parts.origins, limits: parts.limits, level };
-    Ok(Running { addresses, hub: parts.hub, store: parts.store, live, grace, stopping, servers })
+    Ok(Running {
+        addresses,
+        hub: parts.hub,
+        store: parts.store,
+        live,
+        grace,
+        stopping,
+        servers,
+        _background: background,
+    })
 }
 
 /// Binds every configured port, so that one that is taken is found before anything else happens.
