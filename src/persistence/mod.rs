@@ -7,6 +7,7 @@
 mod on;
 
 pub mod audit;
+pub mod clinical;
 pub mod idempotency;
 pub mod outbox;
 pub mod store;
