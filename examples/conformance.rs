@@ -16,7 +16,7 @@ use latido::actors::frame::{Batch, Frame};
 use latido::actors::outbound::Outbound;
 use latido::domain::closure::Closure;
 use latido::domain::event::Class;
-use latido::domain::origin::OriginList;
+use latido::domain::origin::Origins;
 use latido::transport::engine::{Application, Engine, Greeting, Peer, Settings};
 use latido::transport::heartbeat::{self, Heartbeat};
 use latido::transport::socket_io::{
@@ -49,7 +49,7 @@ fn router() -> Router {
         ping_timeout: PING_TIMEOUT,
         max_payload: MAX_PAYLOAD,
         compression: false,
-        origins: OriginList::default(),
+        origins: Origins::default(),
     };
     let beat = |admission| {
         let (interval, timeout) = (PING_INTERVAL, PING_TIMEOUT);

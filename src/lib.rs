@@ -4,10 +4,14 @@
 //! `app → http, transport → actors → cluster, media, auth, persistence → domain`.
 
 pub mod actors;
+pub mod app;
 pub mod auth;
 pub mod config;
+pub mod doctor;
 pub mod domain;
 pub mod error;
+pub mod health;
+pub mod http;
 pub mod persistence;
 pub mod telemetry;
 pub mod transport;

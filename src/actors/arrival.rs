@@ -61,7 +61,8 @@ impl Hub {
             .registry
             .reserve(arrival.principal.user, inner.settings.max_connections_per_user)
             .ok_or(TurnedAway::Capacity)?;
-        let session = arrival.principal.session.clone().unwrap_or_else(|| arrival.id.as_str().into());
+        let session =
+            arrival.principal.session.clone().unwrap_or_else(|| arrival.id.as_str().into());
         let socket = Arc::new(Socket::new(socket::Start {
             id: arrival.id,
             session,
@@ -136,7 +137,7 @@ impl Hub {
         let rows = outbox::since(self.store(), since, LONGEST_REPLAY).await.unwrap_or_default();
         rows.into_iter()
             .filter(|row| row.seq <= last)
-            .filter_map(relay::event)
+            .filter_map(|row| relay::event(&row))
             .filter(|event| event.topics.iter().any(|topic| socket.hears(topic)))
             .map(|event| socket.frame(event.name, event.payload.get()))
             .collect()

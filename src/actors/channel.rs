@@ -9,8 +9,8 @@
 //! rebuilds its members from the live sockets.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use metrics::{counter, histogram};
 use parking_lot::Mutex;
@@ -18,12 +18,12 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use super::Outcome;
 use super::fanout::{Dialect, Publication};
 use super::frame::{Batch, Frame};
 use super::members::{Member, Members};
 use super::meter::Meter;
 use super::registry::Registry;
-use super::Outcome;
 use crate::domain::id::{EventId, SocketId};
 use crate::domain::topic::Topic;
 use crate::telemetry::names;
@@ -52,10 +52,23 @@ pub(super) enum Work {
     /// Consecutive publications, given to each socket in one write.
     Publish(Vec<Arc<Publication>>),
     /// Seats a socket; the answer is the last durable event it did not see.
-    Seat { socket: SocketId, member: Member, topics: Vec<Topic>, seated: oneshot::Sender<EventId> },
-    Join { socket: SocketId, topic: Topic },
-    Leave { socket: SocketId, topic: Topic },
-    Unseat { socket: SocketId },
+    Seat {
+        socket: SocketId,
+        member: Member,
+        topics: Vec<Topic>,
+        seated: oneshot::Sender<EventId>,
+    },
+    Join {
+        socket: SocketId,
+        topic: Topic,
+    },
+    Leave {
+        socket: SocketId,
+        topic: Topic,
+    },
+    Unseat {
+        socket: SocketId,
+    },
     /// Panics, so that tests can watch the recovery.
     Fail,
 }
@@ -189,7 +202,9 @@ impl State {
                     .filter_map(|&seat| self.members.member(seat))
                     .filter(|member| member.outbound.offer_batch(batches.get(member.dialect)))
                     .count();
-                delivered.iter_mut().for_each(|count| *count += reached);
+                for count in &mut delivered {
+                    *count += reached;
+                }
                 tokio::task::yield_now().await;
             }
         } else {

@@ -25,7 +25,11 @@ pub(super) struct Channels {
 }
 
 impl Channels {
-    pub(super) fn new(shards: usize, registry: Arc<Registry>, compress_from: Option<usize>) -> Self {
+    pub(super) fn new(
+        shards: usize,
+        registry: Arc<Registry>,
+        compress_from: Option<usize>,
+    ) -> Self {
         let inboxes = (0..shards).map(|_| Inbox::new()).collect();
         Self { inboxes, registry, compress_from, published: Arc::default() }
     }

@@ -40,14 +40,20 @@ pub struct Answer {
 /// What a command found out, before it is known how the caller wants to hear it.
 enum Done {
     /// The event goes out either way; an ack repeats its payload.
-    Event { frame: Frame, ack: String },
+    Event {
+        frame: Frame,
+        ack: String,
+    },
     /// An ack, or the event for who asked for none.
-    Either { frame: Frame, ack: String },
+    Either {
+        frame: Frame,
+        ack: String,
+    },
     Ack(String),
 }
 
 impl Done {
-    fn as_asked(self, wants_ack: bool) -> Answer {
+    fn into_answer(self, wants_ack: bool) -> Answer {
         match self {
             Self::Event { frame, ack } => {
                 Answer { frame: Some(frame), ack: wants_ack.then_some(ack) }
@@ -110,7 +116,7 @@ impl Hub {
             Err(refusal) => Err(refusal),
         };
         match done {
-            Ok(answer) => answer.as_asked(wants_ack),
+            Ok(answer) => answer.into_answer(wants_ack),
             Err(refusal) if wants_ack => Answer { frame: None, ack: Some(refusal.ack()) },
             Err(refusal) => {
                 let payload = json!({ "event": event, "error": refusal.object(), "timestamp": Timestamp::now() });
@@ -120,11 +126,13 @@ impl Hub {
     }
 
     fn admit(&self, socket: &Socket) -> Result<(), Refusal> {
-        let Some((own, of_user)) = self.settings().allowances else { return Ok(()) };
+        let allowances = *self.inner().allowances.read();
+        let Some((own, of_user)) = allowances else { return Ok(()) };
         match socket.admit_event(own, of_user, Instant::now()) {
             Verdict::Pass => Ok(()),
             verdict => {
-                counter!(names::RATE_LIMITED, "surface" => "websocket", "reason" => "events").increment(1);
+                counter!(names::RATE_LIMITED, "surface" => "websocket", "reason" => "events")
+                    .increment(1);
                 if verdict == Verdict::Abuse {
                     socket.dismiss(Closure::RateLimited);
                 }
@@ -209,7 +217,7 @@ impl Hub {
         let last = rows.last().map_or(since, |row| row.seq);
         let visible: Vec<Value> = rows
             .into_iter()
-            .filter_map(|row| Some((row.seq, relay::event(row)?)))
+            .filter_map(|row| Some((row.seq, relay::event(&row)?)))
             .filter(|(_, event)| event.topics.iter().any(|topic| socket.hears(topic)))
             .map(|(id, event)| {
                 json!({ "eventId": id.to_string(), "event": event.name, "payload": event.payload })

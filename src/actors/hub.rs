@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use ractor::{ActorCell, ActorRef};
 use tracing::info;
 
@@ -29,7 +29,8 @@ use crate::persistence::{Store, outbox};
 
 pub use super::arrival::{Arrival, TurnedAway};
 pub use super::dashboard::Stats;
-pub use super::views::{Census, Dispatched, Revocation, SocketInfo};
+pub use super::views::{Census, Dispatched, SocketInfo};
+pub use crate::domain::identity::Revocation;
 
 /// The hub of this node. Cheap to clone.
 #[derive(Clone)]
@@ -50,6 +51,7 @@ pub(super) struct Inner {
     pub(super) is_draining: AtomicBool,
     pub(super) received: AtomicU64,
     pub(super) rates: (Rate, Rate),
+    pub(super) allowances: RwLock<Option<(Allowance, Allowance)>>,
 }
 
 /// What a hub needs to know.
@@ -86,7 +88,7 @@ impl Hub {
         let registry = Registry::new(settings.shards);
         let channels =
             Channels::new(settings.shards, Arc::clone(&registry), settings.compress_from);
-        let now = Instant::now();
+        let (now, allowances) = (Instant::now(), settings.allowances);
         let hub = Self(Arc::new(Inner {
             progress: Progress::after(outbox::last_seq(&store).await?),
             sessions: SessionTable::new(channels.clone(), Arc::clone(&registry)),
@@ -101,6 +103,7 @@ impl Hub {
             is_draining: AtomicBool::new(false),
             received: AtomicU64::new(0),
             rates: (Rate::new(now), Rate::new(now)),
+            allowances: RwLock::new(allowances),
         }));
         hub.spawn().await.map_err(Error::internal)?;
         Ok(hub)
@@ -155,6 +158,11 @@ impl Hub {
             // An actor that just stopped has no socket left to tell.
             drop(actor.cast(session::Message::Revoke(reason)));
         }
+    }
+
+    /// Changes what sockets and users may send from now on.
+    pub fn allow(&self, allowances: Option<(Allowance, Allowance)>) {
+        *self.0.allowances.write() = allowances;
     }
 
     /// True from the start of shutdown.
@@ -243,3 +251,7 @@ impl Hub {
 /// Slices a drain is paced in.
 const DRAIN_SLICES: usize = 20;
 const LONGEST_DRAIN_PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+#[path = "hub_tests.rs"]
+mod tests;

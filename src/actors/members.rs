@@ -101,7 +101,11 @@ impl Members {
     /// The seats that any of `topics` reaches, each once.
     pub(super) fn reached(&mut self, topics: &[Topic]) -> Vec<Seat> {
         if let [topic] = topics {
-            return self.of_topic.get(topic).map(|seats| seats.iter().collect()).unwrap_or_default();
+            return self
+                .of_topic
+                .get(topic)
+                .map(|seats| seats.iter().collect())
+                .unwrap_or_default();
         }
         self.round += 1;
         let mut reached = Vec::new();

@@ -42,8 +42,14 @@ struct State {
 #[derive(Debug)]
 enum Sink {
     /// `hurried` while an upgrade is under way: a waiting `GET` is to return at once.
-    Polling { hurried: bool },
-    WebSocket { wire: Arc<Wire>, deflate: bool, blocked: bool },
+    Polling {
+        hurried: bool,
+    },
+    WebSocket {
+        wire: Arc<Wire>,
+        deflate: bool,
+        blocked: bool,
+    },
     Closed,
 }
 

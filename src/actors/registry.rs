@@ -66,7 +66,8 @@ impl Registry {
                 Some(Arc::clone(user))
             }
             Entry::Vacant(entry) => {
-                let user = User { id: user, sockets: AtomicUsize::new(1), throttle: Mutex::default() };
+                let user =
+                    User { id: user, sockets: AtomicUsize::new(1), throttle: Mutex::default() };
                 Some(Arc::clone(&entry.insert(Arc::new(user))))
             }
         }
@@ -92,8 +93,7 @@ impl Registry {
 
     /// Gives a place of the user back.
     pub(super) fn release(&self, user: &User) {
-        self.users
-            .remove_if(&user.id, |_, user| user.sockets.fetch_sub(1, Ordering::Relaxed) == 1);
+        self.users.remove_if(&user.id, |_, user| user.sockets.fetch_sub(1, Ordering::Relaxed) == 1);
     }
 
     pub(super) fn get(&self, id: &SocketId) -> Option<Arc<Socket>> {

@@ -29,10 +29,22 @@ pub(super) enum Message {
     Attach(Arc<Socket>),
     Detach(SocketId),
     /// A socket asks to hear a topic; rights were checked before.
-    Subscribe { socket: SocketId, topic: Topic, reply: Reply<Result<(), Full>> },
-    Unsubscribe { socket: SocketId, topic: Topic, reply: Reply<()> },
+    Subscribe {
+        socket: SocketId,
+        topic: Topic,
+        reply: Reply<Result<(), Full>>,
+    },
+    Unsubscribe {
+        socket: SocketId,
+        topic: Topic,
+        reply: Reply<()>,
+    },
     /// A socket proved itself anew: its rooms follow its roles.
-    Renew { socket: SocketId, principal: Arc<Principal>, reply: Reply<()> },
+    Renew {
+        socket: SocketId,
+        principal: Arc<Principal>,
+        reply: Reply<()>,
+    },
     /// The session ended: say so to its sockets and close them.
     Revoke(Revocation),
     /// Panics, so that tests can watch the recovery.

@@ -93,11 +93,8 @@ impl SessionTable {
     }
 
     fn spawn(&self, id: SessionId, supervisor: &ActorCell) -> ActorRef<Message> {
-        let start = Arguments {
-            id,
-            channels: self.channels.clone(),
-            registry: Arc::clone(&self.registry),
-        };
+        let start =
+            Arguments { id, channels: self.channels.clone(), registry: Arc::clone(&self.registry) };
         let (actor, _) =
             ActorRuntime::spawn_linked_instant(None, Session, start, supervisor.clone())
                 .expect("only a named actor can be refused");

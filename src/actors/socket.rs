@@ -81,10 +81,8 @@ impl Namespace {
 
 impl Socket {
     pub fn new(start: Start) -> Self {
-        let counted_as = (
-            transport_name(start.dialect, &start.outbound),
-            start.principal.primary_role.label(),
-        );
+        let counted_as =
+            (transport_name(start.dialect, &start.outbound), start.principal.primary_role.label());
         Self {
             throttle: Mutex::new(Throttle::new(start.allowance, Instant::now())),
             id: start.id,
@@ -162,10 +160,7 @@ impl Socket {
 
     /// One event as a frame for this socket alone. `payload` is JSON.
     pub fn frame(&self, event: &str, payload: &str) -> Frame {
-        Frame::text(
-            &encode(self.dialect, self.namespace.name(), event, payload),
-            Class::Volatile,
-        )
+        Frame::text(&encode(self.dialect, self.namespace.name(), event, payload), Class::Volatile)
     }
 
     /// Sends one event to this socket alone.

@@ -59,7 +59,11 @@ impl Actor for Core {
     type State = CoreState;
     type Arguments = Vec<Child>;
 
-    async fn pre_start(&self, me: ActorRef<CoreMessage>, children: Vec<Child>) -> Outcome<CoreState> {
+    async fn pre_start(
+        &self,
+        me: ActorRef<CoreMessage>,
+        children: Vec<Child>,
+    ) -> Outcome<CoreState> {
         let mut state = CoreState { running: HashMap::new() };
         for child in children {
             state.start(&me, Arc::new(child), 0).await?;

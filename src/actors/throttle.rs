@@ -69,8 +69,7 @@ mod tests {
         let start = Instant::now();
         let mut throttle = Throttle::new(ALLOWANCE, start);
 
-        let passed =
-            (0..150).filter(|_| throttle.take(ALLOWANCE, start) == Verdict::Pass).count();
+        let passed = (0..150).filter(|_| throttle.take(ALLOWANCE, start) == Verdict::Pass).count();
         let later = start + Duration::from_millis(100);
         let refilled =
             (0..150).filter(|_| throttle.take(ALLOWANCE, later) == Verdict::Pass).count();

@@ -70,7 +70,8 @@ impl Wire {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return done,
             }
-            let taken = self.tcp.try_io(Interest::READABLE, || tls.read_tls(&mut Socket(&self.tcp)))?;
+            let taken =
+                self.tcp.try_io(Interest::READABLE, || tls.read_tls(&mut Socket(&self.tcp)))?;
             if taken == 0 {
                 return Ok(0);
             }

@@ -14,6 +14,7 @@ pub mod identity;
 pub mod money;
 pub mod origin;
 pub mod secret;
+pub mod shape;
 pub mod subscription;
 pub mod time;
 pub mod topic;

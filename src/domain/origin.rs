@@ -4,10 +4,36 @@
 //! requests. A request without an `Origin` header is not a browser's and is not this rule's business.
 
 use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 /// The origins that are allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OriginList(Vec<Pattern>);
+
+/// The list in force, shared by every edge and replaced when the configuration is read again.
+#[derive(Debug, Clone, Default)]
+pub struct Origins(Arc<RwLock<OriginList>>);
+
+impl Origins {
+    pub fn new(list: OriginList) -> Self {
+        Self(Arc::new(RwLock::new(list)))
+    }
+
+    pub fn allows(&self, origin: &str) -> bool {
+        self.0.read().allows(origin)
+    }
+
+    /// The list as `/health` shows it.
+    pub fn names(&self) -> Vec<String> {
+        self.0.read().names()
+    }
+
+    pub fn replace(&self, list: OriginList) {
+        *self.0.write() = list;
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Pattern {

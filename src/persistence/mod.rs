@@ -8,7 +8,9 @@ mod on;
 
 pub mod audit;
 pub mod clinical;
+pub mod condition;
 pub mod idempotency;
+pub mod identity;
 pub mod outbox;
 pub mod store;
 

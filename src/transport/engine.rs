@@ -26,7 +26,7 @@ use crate::actors::outbound::Outbound;
 use crate::auth;
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
-use crate::domain::origin::OriginList;
+use crate::domain::origin::Origins;
 
 /// What runs over the connections of an engine.
 pub trait Application: Send + Sync + 'static {
@@ -66,7 +66,7 @@ pub struct Settings {
     pub max_payload: usize,
     /// Whether permessage-deflate is offered.
     pub compression: bool,
-    pub origins: OriginList,
+    pub origins: Origins,
 }
 
 /// One path of Engine.IO connections.
@@ -212,7 +212,7 @@ impl<A: Application> Engine<A> {
 }
 
 /// A request without `Origin` does not come from a browser's page and passes (contract §2.10).
-pub(super) fn is_origin_allowed(origins: &OriginList, headers: &HeaderMap) -> bool {
+pub(super) fn is_origin_allowed(origins: &Origins, headers: &HeaderMap) -> bool {
     headers
         .get(header::ORIGIN)
         .is_none_or(|origin| origin.to_str().is_ok_and(|origin| origins.allows(origin)))

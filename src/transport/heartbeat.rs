@@ -125,7 +125,10 @@ impl Heartbeat {
                 Phase::Admission => connection.end(Closure::ConnectTimeout),
                 Phase::Ping => {
                     connection.ping();
-                    self.schedule(self.timeout, Entry { beating, phase: Phase::Check { pinged: now } });
+                    self.schedule(
+                        self.timeout,
+                        Entry { beating, phase: Phase::Check { pinged: now } },
+                    );
                 }
                 Phase::Check { pinged } if has_come(connection.outbound().heard(), pinged) => {
                     let after = self.interval.saturating_sub(self.timeout);

@@ -105,7 +105,12 @@ impl Plain {
         handshake.accept(limit, |accepted| self.run(greeting, principal, accepted))
     }
 
-    async fn run(self: Arc<Self>, greeting: Greeting, principal: Option<Principal>, accepted: Accepted) {
+    async fn run(
+        self: Arc<Self>,
+        greeting: Greeting,
+        principal: Option<Principal>,
+        accepted: Accepted,
+    ) {
         let outbound = Outbound::websocket(Arc::clone(&accepted.wire), accepted.deflate);
         let line = Arc::new(Line { outbound: Arc::clone(&outbound) });
         self.heartbeat.watch(&line);

@@ -1,0 +1,175 @@
+//! One node put together: configuration in, listeners and actors out.
+
+mod assembly;
+mod demonstration;
+mod failure;
+mod lookup;
+mod routes;
+mod signals;
+mod upkeep;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::info;
+
+pub use failure::Failure;
+
+use crate::actors::Hub;
+use crate::config::Config;
+use crate::domain::origin::Origins;
+use crate::domain::secret::Secret;
+use crate::error::Error;
+use crate::http::limits::Limits;
+use crate::persistence::Store;
+use crate::telemetry::logs::LogLevel;
+use crate::telemetry::metrics::Metrics;
+use crate::transport::listener;
+
+/// A node that serves.
+pub struct Running {
+    /// Where it listens, the main port first.
+    pub addresses: Vec<SocketAddr>,
+    pub hub: Hub,
+    pub store: Store,
+    live: Live,
+    grace: Duration,
+    stopping: watch::Sender<bool>,
+    servers: JoinSet<()>,
+    /// Aborted when the node is dropped.
+    _background: JoinSet<()>,
+}
+
+/// What an operator may change without a restart.
+struct Live {
+    origins: Origins,
+    limits: Arc<Limits>,
+    level: LogLevel,
+}
+
+/// Runs a node until it is told to stop by SIGTERM or SIGINT.
+///
+/// # Errors
+/// What [`start`] refuses; with `demo` also a database that holds other accounts.
+pub async fn serve(config: Config, demo: bool, level: LogLevel) -> Result<(), Failure> {
+    let is_tls = config.server.tls().is_some();
+    let node = start(config, level).await?;
+    if demo {
+        demonstration::prepare(&node, is_tls).await?;
+    }
+    signals::until_told_to_stop(&node).await.map_err(Error::internal)?;
+    node.stop().await;
+    Ok(())
+}
+
+/// Brings the tables to this version of the program.
+///
+/// # Errors
+/// A database that cannot be used.
+pub async fn migrate(config: &Config) -> Result<(), Failure> {
+    let store = assembly::open(config).await?;
+    store.migrate().await?;
+    store.close().await;
+    Ok(())
+}
+
+/// Creates an account that operates everything.
+///
+/// # Errors
+/// A password the rules refuse, an e-mail that is taken, a database that cannot be used.
+pub async fn create_admin(config: &Config, email: &str, password: &Secret) -> Result<(), Failure> {
+    let _ = (email, password);
+    assembly::open(config).await?;
+    Err(Failure::Refused("accounts cannot be created yet"))
+}
+
+/// Starts a node on the configured ports.
+///
+/// # Errors
+/// A port that cannot be bound, a database that cannot be opened or brought up to date.
+pub async fn start(config: Config, level: LogLevel) -> Result<Running, Failure> {
+    let listeners = bind(&config)?;
+    start_on(config, listeners, level).await
+}
+
+/// Starts a node on listeners that are bound already.
+///
+/// # Errors
+/// A database that cannot be opened or brought up to date, keys that cannot be read.
+pub async fn start_on(
+    config: Config,
+    listeners: Vec<TcpListener>,
+    level: LogLevel,
+) -> Result<Running, Failure> {
+    let tls = assembly::tls(&config)?;
+    let parts = assembly::Parts::of(&config).await?;
+    let router = routes::router(&config, &parts);
+    let (stopping, _) = watch::channel(false);
+    let mut addresses = Vec::new();
+    let mut servers = JoinSet::new();
+    for listener in listeners {
+        addresses.extend(listener.local_addr());
+        let mut stopping = stopping.subscribe();
+        let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
+        servers.spawn(listener::serve(listener, tls.clone(), router.clone(), stop));
+    }
+    info!(addresses = ?addresses, "serving");
+    let mut background = JoinSet::new();
+    let upkeep = upkeep::Upkeep {
+        store: parts.store.clone(),
+        limits: Arc::clone(&parts.limits),
+        metrics: Metrics::start().map_err(Error::internal)?,
+        event_retention: config.database.event_retention,
+    };
+    background.spawn(upkeep.run());
+    let grace = config.server.shutdown_grace;
+    let live = Live { origins: parts.origins, limits: parts.limits, level };
+    Ok(Running {
+        addresses,
+        hub: parts.hub,
+        store: parts.store,
+        live,
+        grace,
+        stopping,
+        servers,
+        _background: background,
+    })
+}
+
+/// Binds every configured port, so that one that is taken is found before anything else happens.
+fn bind(config: &Config) -> Result<Vec<TcpListener>, Failure> {
+    let server = &config.server;
+    server
+        .ports()
+        .into_iter()
+        .map(|port| {
+            listener::bind(SocketAddr::new(server.bind_addr, port))
+                .map_err(|cause| Failure::Port { port, cause })
+        })
+        .collect()
+}
+
+impl Running {
+    /// Where the main listener listens.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// Stops as an operator expects: nobody new, requests in flight finish, sockets are sent away in
+    /// paced slices, then everything ends.
+    pub async fn stop(mut self) {
+        self.hub.drain(self.grace).await;
+        self.stopping.send_replace(true);
+        let finished = async { while self.servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.grace, finished).await.is_err() {
+            info!("requests were still running at the end of the grace period");
+        }
+        self.hub.stop();
+        self.store.close().await;
+        info!("stopped");
+    }
+}

@@ -1,0 +1,149 @@
+//! The parts of a node, each given its settings from the configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::Failure;
+use super::lookup::Rows;
+use crate::actors::Hub;
+use crate::actors::hub;
+use crate::actors::throttle::Allowance;
+use crate::auth::{Authenticator, Passwords, RefreshKey, Tokens, token};
+use crate::config::Config;
+use crate::domain::origin::Origins;
+use crate::http::limits::{self, Limits};
+use crate::persistence::{self, Store};
+
+/// Events one user may send a second over all sockets, for each event one socket may send.
+const USER_FACTOR: f64 = 4.0;
+
+/// What the routes are built on.
+pub(super) struct Parts {
+    pub store: Store,
+    pub authenticator: Authenticator,
+    pub passwords: Passwords,
+    pub hub: Hub,
+    pub origins: Origins,
+    pub limits: Arc<Limits>,
+}
+
+impl Parts {
+    pub(super) async fn of(config: &Config) -> Result<Self, Failure> {
+        let store = store(config).await?;
+        let authenticator = authenticator(config, &store)?;
+        let identity = &config.identity;
+        let passwords =
+            Passwords::new(identity.password_hash_concurrency, identity.password_min_score)?;
+        let hub = Hub::start(hub_settings(config), store.clone(), authenticator.clone()).await?;
+        let origins = Origins::new(config.server.cors_origin.clone());
+        let limits = Arc::new(Limits::new(limits(config)));
+        Ok(Self { store, authenticator, passwords, hub, origins, limits })
+    }
+}
+
+/// The database, brought up to date unless told otherwise.
+async fn store(config: &Config) -> Result<Store, Failure> {
+    let store = open(config).await?;
+    if config.database.auto_migrate {
+        store.migrate().await?;
+    }
+    Ok(store)
+}
+
+/// The database as it is.
+pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
+    let settings = persistence::Settings {
+        url: config.database.url.expose().to_owned(),
+        pool_min: config.database.pool_min,
+        pool_max: config.database.pool_max,
+    };
+    Ok(Store::open(&settings).await?)
+}
+
+fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failure> {
+    let identity = &config.identity;
+    let secret = identity.jwt_secret.expose().as_bytes();
+    let tokens = Tokens::new(&token::Settings {
+        secret: secret.to_vec(),
+        previous_secret: identity
+            .jwt_previous_secret
+            .as_ref()
+            .map(|secret| secret.expose().as_bytes().to_vec()),
+        private_key: read("JWT_PRIVATE_KEY_FILE", identity.jwt_private_key_file.as_ref())?,
+        previous_public_key: read(
+            "JWT_PREVIOUS_PUBLIC_KEY_FILE",
+            identity.jwt_previous_public_key_file.as_ref(),
+        )?,
+        ttl: identity.access_token_ttl,
+    })?;
+    Ok(Authenticator::new(crate::auth::Settings {
+        tokens,
+        refresh: RefreshKey::new(secret),
+        service_keys: identity
+            .service_api_keys
+            .iter()
+            .map(|key| (key.name.clone(), key.key.expose().to_owned()))
+            .collect(),
+        dev_bypass: identity.auth_dev_bypass,
+        lookup: Arc::new(Rows(store.clone())),
+    }))
+}
+
+fn hub_settings(config: &Config) -> hub::Settings {
+    let realtime = &config.realtime;
+    hub::Settings {
+        node: config.cluster.node_id.as_str().into(),
+        region: config.cluster.region.clone(),
+        shards: available_parallelism().map_or(1, usize::from),
+        max_connections: realtime.max_connections,
+        max_connections_per_user: realtime.max_connections_per_user,
+        allowances: allowances(config),
+        compress_from: realtime.compression.then_some(realtime.compress_min_bytes),
+    }
+}
+
+/// What one socket, and one user over all sockets, may send.
+pub(super) fn allowances(config: &Config) -> Option<(Allowance, Allowance)> {
+    let limits = &config.rate_limits;
+    let allowance = |per_second| Allowance { per_second, burst: per_second * 2.0 };
+    let own = f64::from(limits.events_per_second);
+    limits.is_enabled.then(|| (allowance(own), allowance(own * USER_FACTOR)))
+}
+
+/// What one address and one account may ask.
+pub(super) fn limits(config: &Config) -> limits::Settings {
+    let limits = &config.rate_limits;
+    limits::Settings {
+        enabled: limits.is_enabled,
+        anonymous: limits.anonymous_per_minute,
+        account: limits.user_per_minute,
+        login: limits.login_per_minute,
+    }
+}
+
+/// The certificate to serve TLS with, when one is configured.
+pub(super) fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, Failure> {
+    let Some((certificate, key)) = config.server.tls() else { return Ok(None) };
+    let unreadable = |name| {
+        move |cause: rustls::pki_types::pem::Error| Failure::File { key: name, cause: cause.into() }
+    };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(unreadable("TLS_CERT_FILE"))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(unreadable("TLS_KEY_FILE"))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(|cause| Failure::File { key: "TLS_CERT_FILE", cause: cause.into() })?;
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Some(Arc::new(server)))
+}
+
+fn read(key: &'static str, path: Option<&PathBuf>) -> Result<Option<Vec<u8>>, Failure> {
+    path.map(std::fs::read).transpose().map_err(|cause| Failure::File { key, cause: cause.into() })
+}

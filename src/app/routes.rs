@@ -1,0 +1,112 @@
+//! Every path of the node: the API, and the endpoints sockets come in by.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::routing::any;
+use sha2::{Digest, Sha256};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
+
+use super::assembly::Parts;
+use crate::actors::Namespace;
+use crate::config::Config;
+use crate::http;
+use crate::transport::client_bundle;
+use crate::transport::engine::{self, Engine};
+use crate::transport::heartbeat::{self, Heartbeat};
+use crate::transport::plain::Plain;
+use crate::transport::realtime::Realtime;
+use crate::transport::socket_io::SocketIo;
+
+/// How long a Socket.IO client may take to join a namespace (contract §6.1).
+const CONNECT_DEADLINE: Duration = Duration::from_secs(45);
+/// How long a plain client may take to send its token (contract §6.9).
+const AUTH_DEADLINE: Duration = Duration::from_secs(10);
+/// Polling answers from this size on are compressed when the client accepts it.
+const COMPRESS_POLLING_FROM: u64 = 1024;
+
+/// The API and the sockets behind one door, the same on every port.
+pub(super) fn router(config: &Config, parts: &Parts) -> Router {
+    let origins = parts.origins.clone();
+    let allows_origin: http::AllowsOrigin = Arc::new(move |origin| origins.allows(origin));
+    let mut sockets = sockets(config, parts);
+    if config.realtime.serve_client {
+        sockets = sockets.merge(client_bundle::router());
+    }
+    http::router(api(config, parts, Arc::clone(&allows_origin)))
+        .merge(sockets.layer(http::cors(allows_origin)))
+}
+
+fn api(config: &Config, parts: &Parts, allows_origin: http::AllowsOrigin) -> http::App {
+    http::App {
+        store: parts.store.clone(),
+        hub: parts.hub.clone(),
+        auth: parts.authenticator.clone(),
+        passwords: parts.passwords.clone(),
+        limits: Arc::clone(&parts.limits),
+        settings: Arc::new(http::Settings {
+            node: config.cluster.node_id.as_str().into(),
+            max_body_bytes: config.server.max_body_bytes,
+            allows_origin,
+            trusted_proxies: config.server.trusted_proxies.clone(),
+            cursor_key: cursor_key(config),
+            tls: config.server.tls().is_some(),
+            cookie: http::CookieSettings {
+                domain: config.identity.session_cookie_domain.clone(),
+                secure: config.server.is_production(),
+            },
+            refresh_ttl: config.identity.refresh_token_ttl,
+            default_currency: config.payments.default_currency.0.clone(),
+        }),
+    }
+}
+
+/// Nodes that share the token secret read each other's cursors.
+fn cursor_key(config: &Config) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(b"latido cursor");
+    hash.update(config.identity.jwt_secret.expose());
+    hash.finalize().to_vec()
+}
+
+fn sockets(config: &Config, parts: &Parts) -> Router {
+    let settings = engine::Settings {
+        ping_interval: config.realtime.ping_interval,
+        ping_timeout: config.realtime.ping_timeout,
+        max_payload: config.realtime.max_payload,
+        compression: config.realtime.compression,
+        origins: parts.origins.clone(),
+    };
+    let heartbeat = |admission| {
+        Heartbeat::start(heartbeat::Settings {
+            interval: settings.ping_interval,
+            timeout: settings.ping_timeout,
+            admission: Some(admission),
+        })
+    };
+    let namespaces = Realtime::new(parts.hub.clone(), parts.authenticator.clone());
+    let engine =
+        Engine::new(SocketIo::new(namespaces), settings.clone(), heartbeat(CONNECT_DEADLINE));
+    let serve = move |request: Request<Body>| Arc::clone(&engine).serve(request);
+    let plain_heartbeat = heartbeat(AUTH_DEADLINE);
+    let plain = |namespace| {
+        let plain = Arc::new(Plain {
+            hub: parts.hub.clone(),
+            authenticator: parts.authenticator.clone(),
+            namespace,
+            settings: settings.clone(),
+            heartbeat: Arc::clone(&plain_heartbeat),
+            reads_query_token: config.realtime.query_token,
+        });
+        any(move |request: Request<Body>| Arc::clone(&plain).serve(request))
+    };
+    let compression = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_POLLING_FROM));
+    Router::new()
+        .route("/socket.io/", any(serve).layer(compression))
+        .route("/events", plain(Namespace::Events))
+        .route("/signaling", plain(Namespace::Signaling))
+}

@@ -1,0 +1,110 @@
+//! News for one account, and messages from the house to many.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::spec::{EventSpec, ServerEvent};
+use super::values::Fields;
+use crate::domain::event::Class;
+use crate::domain::identity::Role;
+use crate::domain::shape::Rules;
+use crate::domain::time::Timestamp;
+use crate::domain::topic::Topic;
+use crate::error::FieldCode;
+
+pub(super) const SPECS: &[EventSpec] = &[
+    EventSpec::server::<UserUpdate>(),
+    EventSpec::server::<Notified>(),
+    EventSpec::server::<SystemMessage>(),
+];
+
+/// Something of the user's own changed: profile, account, settings, role, validation, …
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UserUpdate {
+    /// `profile`, `account`, `settings`, `role`, `validation`, `kyc`, `prescription`, `note`, `membership`
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `created`, `updated`, `deleted`, `deactivated`, `activated`
+    pub action: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Fields>,
+    pub timestamp: Timestamp,
+}
+
+impl ServerEvent for UserUpdate {
+    const NAME: &'static str = "user:update";
+    const CLASS: Class = Class::Durable;
+    const TO: &'static str = "`user:{id}`";
+
+    fn rules(&self, rules: &mut Rules) {
+        rules.length("/type", &self.kind, 1..=40);
+        rules.length("/action", &self.action, 1..=40);
+    }
+}
+
+/// The in-app copy of a notification.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Notified {
+    pub id: i64,
+    /// Such as `offer.accepted`.
+    pub kind: String,
+    pub title: String,
+    pub body: String,
+    pub data: Fields,
+    pub timestamp: Timestamp,
+}
+
+impl ServerEvent for Notified {
+    const NAME: &'static str = "notification";
+    const CLASS: Class = Class::Durable;
+    const TO: &'static str = "`user:{id}`";
+
+    fn rules(&self, rules: &mut Rules) {
+        rules.length("/kind", &self.kind, 1..=40);
+        rules.length("/title", &self.title, 1..=140);
+        rules.length("/body", &self.body, 1..=1000);
+    }
+}
+
+/// A message from the house to everyone, to a role, or to some users.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemMessage {
+    #[serde(rename = "type")]
+    pub kind: Severity,
+    pub message: String,
+    /// The label of the role it is meant for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_role: Option<String>,
+    pub timestamp: Timestamp,
+}
+
+/// How a message wants to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Info,
+    Warning,
+    Error,
+    Success,
+}
+
+impl ServerEvent for SystemMessage {
+    const NAME: &'static str = "system:message";
+    const CLASS: Class = Class::Durable;
+    const TO: &'static str = "all, or `role:{targetRole}`, or users";
+
+    fn topics(&self) -> Vec<Topic> {
+        match self.target_role.as_deref() {
+            None => vec![Topic::All],
+            Some(role) => Role::parse(role).map(Topic::Role).into_iter().collect(),
+        }
+    }
+
+    fn rules(&self, rules: &mut Rules) {
+        rules.length("/message", &self.message, 1..=1000);
+        if self.target_role.as_deref().is_some_and(|role| Role::parse(role).is_none()) {
+            rules.refuse("/targetRole", FieldCode::Enum, "unknown role");
+        }
+    }
+}

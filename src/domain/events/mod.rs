@@ -1,0 +1,63 @@
+//! Every realtime event as a type: the registry that names, validates and documents them.
+//!
+//! One file per family; each lists its events in `SPECS`. A payload is built as its struct and
+//! becomes an [`Event`](crate::domain::event::Event) by [`ServerEvent::event`]. [`asyncapi`] and
+//! [`typescript`] print the registry for machines; nothing there is written by hand.
+
+pub mod accounts;
+pub mod admin;
+pub mod asyncapi;
+pub mod catalogue;
+pub mod chat;
+pub mod clinical;
+mod components;
+pub mod consultation;
+pub mod files;
+pub mod lobby;
+pub mod marketplace;
+pub mod presence;
+pub mod session;
+pub mod signaling;
+pub mod spec;
+pub mod subscription;
+pub mod typescript;
+pub mod values;
+
+pub use spec::{Ack, ClientEvent, Direction, EventSpec, ServerEvent, Shape};
+
+/// Every event of the contract, server to client and client to server.
+pub fn all() -> impl Iterator<Item = &'static EventSpec> {
+    [
+        session::SPECS,
+        accounts::SPECS,
+        catalogue::SPECS,
+        clinical::SPECS,
+        consultation::SPECS,
+        presence::SPECS,
+        subscription::SPECS,
+        chat::SPECS,
+        marketplace::SPECS,
+        files::SPECS,
+        admin::SPECS,
+        signaling::SPECS,
+        lobby::SPECS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The server event of this name.
+pub fn find(name: &str) -> Option<&'static EventSpec> {
+    all().find(|spec| spec.direction == Direction::ToClient && spec.name == name)
+}
+
+/// The name of the client event that is also called `name`.
+pub fn find_client(name: &str) -> Option<&'static str> {
+    all()
+        .filter(|spec| spec.direction == Direction::ToServer)
+        .find(|spec| spec.name == name || spec.aliases.contains(&name))
+        .map(|spec| spec.name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! `Idempotency-Key`: a repeated `POST` gets the first answer again instead of a second effect.
+//!
+//! A key belongs to an account, a method and a path. The work goes on when its caller hangs up, so
+//! that the answer is there for the retry. Uploads in parts are not covered: they are not held in
+//! memory to be compared.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest as _, Sha256};
+use tracing::{Instrument as _, Span, warn};
+
+use super::caller::principal;
+use super::context::RequestId;
+use super::problem::{self, Asked};
+use super::{App, body};
+use crate::auth::digest;
+use crate::domain::identity::{Principal, Role};
+use crate::domain::time::Timestamp;
+use crate::error::{Error, Kind, Result};
+use crate::persistence::idempotency::{self, Claim, Headers, Kept};
+
+const KEY: &str = "idempotency-key";
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// How long an answer is kept.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+/// A request running longer than this lost its node.
+const STALE_AFTER: Duration = Duration::from_secs(120);
+/// Answers larger than this are given but not kept.
+const MAX_ANSWER: usize = 1 << 20;
+const KEPT_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
+
+/// Replays, refuses or runs a keyed `POST` of a signed-in caller; anything else passes.
+pub async fn replay(State(app): State<App>, request: Request, next: Next) -> Response {
+    let Some(key) = request.headers().get(KEY) else { return next.run(request).await };
+    let Some(caller) = principal(request.extensions()) else { return next.run(request).await };
+    if request.method() != Method::POST || is_multipart(&request) {
+        return next.run(request).await;
+    }
+    let key = key.to_str().unwrap_or_default().to_owned();
+    if !(1..=128).contains(&key.chars().count()) {
+        return Error::from(Kind::Malformed("bad Idempotency-Key".into())).into_response();
+    }
+    let scope = scope(caller, request.uri().path());
+    keyed(app, request, next, scope, key).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn keyed(
+    app: App,
+    request: Request,
+    next: Next,
+    scope: String,
+    key: String,
+) -> Result<Response> {
+    let (parts, body) = request.into_parts();
+    let bytes = body::collect(body, app.settings.max_body_bytes).await?;
+    let request_hash = request_hash(parts.uri.query().unwrap_or_default(), &bytes);
+    let request = Request::from_parts(parts, Body::from(bytes));
+
+    let now = Timestamp::now();
+    let (stale, expired) = (now.minus(STALE_AFTER), now.minus(KEPT_FOR));
+    let claim =
+        idempotency::claim(&app.store, &scope, &key, &request_hash, now, stale, expired).await?;
+    match claim {
+        Claim::Taken(kept) if kept.request_hash != request_hash => {
+            Err(Kind::IdempotencyKeyReuse.into())
+        }
+        Claim::Taken(kept) => replayed(kept),
+        Claim::Ours => {
+            let run = run(app, request, next, scope, key).instrument(Span::current());
+            tokio::spawn(run).await.map_err(Error::internal)?
+        }
+    }
+}
+
+/// Runs the request and keeps its answer, unless it was our fault or says to come back.
+async fn run(
+    app: App,
+    request: Request,
+    next: Next,
+    scope: String,
+    key: String,
+) -> Result<Response> {
+    let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
+    let asked = Asked::new(&request, id);
+    let response = problem::render(next.run(request).await, &asked);
+    let status = response.status();
+    let passing = status.is_server_error()
+        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED);
+    if passing {
+        idempotency::abandon(&app.store, &scope, &key).await?;
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = body::collect(body, MAX_ANSWER).await?;
+    let headers: Headers = KEPT_HEADERS
+        .iter()
+        .filter_map(|name| {
+            Some((name.to_string(), parts.headers.get(name)?.to_str().ok()?.to_owned()))
+        })
+        .collect();
+    let text = std::str::from_utf8(&bytes).map_err(Error::internal)?;
+    let kept = idempotency::finish(&app.store, &scope, &key, status.as_u16(), &headers, text).await;
+    // The effect stands; failing the answer now would invite a second one.
+    if let Err(error) = kept {
+        warn!(error = %error, "answer not kept");
+    }
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+fn replayed(kept: Kept) -> Result<Response> {
+    let (Some(status), Some(body)) = (kept.status, kept.body) else {
+        return Err(Kind::IdempotencyInProgress.into());
+    };
+    let status = u16::try_from(status).ok().and_then(|code| StatusCode::from_u16(code).ok());
+    let status = status.ok_or_else(|| Error::internal("a kept status is none"))?;
+    let mut response = (status, body).into_response();
+    response.headers_mut().remove(CONTENT_TYPE);
+    for (name, value) in kept.headers.0 {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(&value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+fn scope(caller: &Principal, path: &str) -> String {
+    let who = if caller.has(Role::Service) { "service".into() } else { caller.user.to_string() };
+    format!("{who} POST {path}")
+}
+
+fn request_hash(query: &str, body: &Bytes) -> String {
+    let body: [u8; 32] = Sha256::digest(body).into();
+    digest(&format!("{query}\n{body:?}"))
+}
+
+fn is_multipart(request: &Request) -> bool {
+    let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.starts_with(b"multipart/"))
+}

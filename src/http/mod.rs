@@ -1,0 +1,136 @@
+//! The HTTP API: thin handlers that read like the sentence they implement.
+//!
+//! [`router`] is the table of contents. Every context brings its own routes with their OpenAPI;
+//! around all of them lie, from the outside in: [`frame`], panics, CORS, [`caller`], [`limits`],
+//! [`idempotency`]. Refusals become bodies in [`problem`] and nowhere else.
+
+pub mod body;
+pub mod caller;
+pub mod context;
+pub mod form;
+pub mod frame;
+pub mod idempotency;
+pub mod identity;
+pub mod json;
+pub mod limits;
+pub mod page;
+pub mod peer;
+pub mod precondition;
+pub mod problem;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderName, Method, StatusCode};
+use axum::{Router, middleware};
+use ipnet::IpNet;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::actors::Hub;
+use crate::auth::{Authenticator, Passwords};
+use crate::domain::id::NodeId;
+use crate::persistence::Store;
+
+/// What every handler may use. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub store: Store,
+    pub hub: Hub,
+    pub auth: Authenticator,
+    pub passwords: Passwords,
+    pub limits: Arc<limits::Limits>,
+    pub settings: Arc<Settings>,
+}
+
+/// Decides whether a page of this origin may call.
+pub type AllowsOrigin = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// The settings of this layer, filled by `app.rs`.
+pub struct Settings {
+    pub node: NodeId,
+    pub max_body_bytes: usize,
+    pub allows_origin: AllowsOrigin,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Seals cursors; the same on every node.
+    pub cursor_key: Vec<u8>,
+    /// How many of the traces begun here are recorded, 0 to 1.
+    pub trace_ratio: f64,
+    /// Whether callers reach us by TLS.
+    pub tls: bool,
+    pub cookie: CookieSettings,
+    /// How long a session lives without being refreshed.
+    pub refresh_ttl: Duration,
+    /// ISO 4217 code for rows whose currency is not given.
+    pub default_currency: String,
+}
+
+/// How the session cookie is scoped.
+#[derive(Debug, Clone)]
+pub struct CookieSettings {
+    pub domain: Option<String>,
+    /// False in development only.
+    pub secure: bool,
+}
+
+/// Every route, inside what all of them share.
+pub fn router(app: App) -> Router {
+    let (routes, _) = routes().split_for_parts();
+    framed(routes, app)
+}
+
+/// What the routes say of themselves.
+pub fn openapi() -> OpenApi {
+    routes().split_for_parts().1
+}
+
+/// The table of contents.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(identity::routes())
+}
+
+fn framed(routes: Router<App>, app: App) -> Router {
+    routes
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(middleware::from_fn_with_state(app.clone(), idempotency::replay))
+        .layer(middleware::from_fn_with_state(app.clone(), limits::throttle))
+        .layer(middleware::from_fn_with_state(app.clone(), caller::identify))
+        .layer(cors(Arc::clone(&app.settings.allows_origin)))
+        .layer(CatchPanicLayer::custom(frame::after_panic))
+        .layer(middleware::from_fn_with_state(app.clone(), frame::frame))
+        .with_state(app)
+}
+
+/// Contract §2.10; sockets that begin as HTTP requests stand behind the same rule.
+pub fn cors(allows: AllowsOrigin) -> CorsLayer {
+    let name = HeaderName::from_static;
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |origin, _| {
+            origin.to_str().is_ok_and(|origin| allows(origin))
+        }))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            IF_MATCH,
+            name("idempotency-key"),
+            name("x-request-id"),
+            name("traceparent"),
+        ])
+        .expose_headers([
+            ETAG,
+            LOCATION,
+            RETRY_AFTER,
+            name("x-request-id"),
+            name("idempotency-replayed"),
+            name("ratelimit-limit"),
+            name("ratelimit-remaining"),
+            name("ratelimit-reset"),
+        ])
+        .max_age(Duration::from_secs(600))
+}
