@@ -4,6 +4,7 @@
 //! around all of them lie, from the outside in: [`frame`], panics, CORS, [`caller`], [`limits`],
 //! [`idempotency`]. Refusals become bodies in [`problem`] and nowhere else.
 
+pub mod admin;
 pub mod body;
 pub mod caller;
 pub mod context;
@@ -15,6 +16,7 @@ pub mod json;
 pub mod limits;
 pub mod page;
 pub mod peer;
+pub mod platform;
 pub mod precondition;
 pub mod problem;
 
@@ -44,6 +46,7 @@ pub struct App {
     pub passwords: Passwords,
     pub limits: Arc<limits::Limits>,
     pub settings: Arc<Settings>,
+    pub platform: Arc<platform::Platform>,
 }
 
 /// Decides whether a page of this origin may call.
@@ -90,7 +93,7 @@ pub fn openapi() -> OpenApi {
 
 /// The table of contents.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(identity::routes())
+    OpenApiRouter::new().merge(platform::routes()).merge(admin::routes()).merge(identity::routes())
 }
 
 fn framed(routes: Router<App>, app: App) -> Router {
