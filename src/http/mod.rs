@@ -7,6 +7,7 @@
 pub mod body;
 pub mod caller;
 pub mod context;
+pub mod documents;
 pub mod frame;
 pub mod idempotency;
 pub mod identity;
@@ -87,7 +88,7 @@ pub fn openapi() -> OpenApi {
 
 /// The table of contents.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(identity::routes())
+    OpenApiRouter::new().merge(documents::routes()).merge(identity::routes())
 }
 
 fn framed(routes: Router<App>, app: App) -> Router {
