@@ -137,7 +137,7 @@ impl Hub {
         let rows = outbox::since(self.store(), since, LONGEST_REPLAY).await.unwrap_or_default();
         rows.into_iter()
             .filter(|row| row.seq <= last)
-            .filter_map(relay::event)
+            .filter_map(|row| relay::event(&row))
             .filter(|event| event.topics.iter().any(|topic| socket.hears(topic)))
             .map(|event| socket.frame(event.name, event.payload.get()))
             .collect()

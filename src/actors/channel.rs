@@ -202,7 +202,9 @@ impl State {
                     .filter_map(|&seat| self.members.member(seat))
                     .filter(|member| member.outbound.offer_batch(batches.get(member.dialect)))
                     .count();
-                delivered.iter_mut().for_each(|count| *count += reached);
+                for count in &mut delivered {
+                    *count += reached;
+                }
                 tokio::task::yield_now().await;
             }
         } else {

@@ -53,7 +53,7 @@ enum Done {
 }
 
 impl Done {
-    fn as_asked(self, wants_ack: bool) -> Answer {
+    fn into_answer(self, wants_ack: bool) -> Answer {
         match self {
             Self::Event { frame, ack } => {
                 Answer { frame: Some(frame), ack: wants_ack.then_some(ack) }
@@ -116,7 +116,7 @@ impl Hub {
             Err(refusal) => Err(refusal),
         };
         match done {
-            Ok(answer) => answer.as_asked(wants_ack),
+            Ok(answer) => answer.into_answer(wants_ack),
             Err(refusal) if wants_ack => Answer { frame: None, ack: Some(refusal.ack()) },
             Err(refusal) => {
                 let payload = json!({ "event": event, "error": refusal.object(), "timestamp": Timestamp::now() });
@@ -217,7 +217,7 @@ impl Hub {
         let last = rows.last().map_or(since, |row| row.seq);
         let visible: Vec<Value> = rows
             .into_iter()
-            .filter_map(|row| Some((row.seq, relay::event(row)?)))
+            .filter_map(|row| Some((row.seq, relay::event(&row)?)))
             .filter(|(_, event)| event.topics.iter().any(|topic| socket.hears(topic)))
             .map(|(id, event)| {
                 json!({ "eventId": id.to_string(), "event": event.name, "payload": event.payload })

@@ -219,7 +219,7 @@ impl State {
             if id <= self.progress.published() {
                 continue;
             }
-            if let Some(event) = event(row) {
+            if let Some(event) = event(&row) {
                 let delivered = self.channels.publish(event, Some(id));
                 if let Some(row) = loaded.rows.get(&id) {
                     self.progress.receipts.lock().file(*row, (id, delivered));
@@ -247,7 +247,7 @@ async fn load(store: &Store, after: EventId) -> Result<Loaded> {
 }
 
 /// A stored event as it is published: with its id, and the class of its kind.
-pub(super) fn event(row: outbox::Dispatched) -> Option<Event> {
+pub(super) fn event(row: &outbox::Dispatched) -> Option<Event> {
     let Some(spec) = events::find(&row.event) else {
         error!(event = %row.event, "the outbox holds an unknown event");
         return None;

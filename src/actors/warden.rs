@@ -18,7 +18,7 @@ use crate::domain::id::SocketId;
 use crate::domain::time::Timestamp;
 
 /// How long before the end a socket is warned.
-const NOTICE: Duration = Duration::from_secs(60);
+const NOTICE: Duration = Duration::from_mins(1);
 /// How long after the end it may still renew.
 const GRACE: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_secs(1);

@@ -61,7 +61,7 @@ impl FromStr for Topic {
             ("user", id) => id.parse().map(|id| Self::User(UserId(id))).map_err(|_| NotATopic),
             ("session", id) => Ok(Self::Session(id.into())),
             ("entity", name) => Ok(match name.split_once(':') {
-                Some((_, "")) | Some(("", _)) => return Err(NotATopic),
+                Some((_, "") | ("", _)) => return Err(NotATopic),
                 Some((name, id)) => Self::Entity(name.into(), Some(id.into())),
                 None => Self::Entity(name.into(), None),
             }),

@@ -8,6 +8,7 @@ pub mod body;
 pub mod caller;
 pub mod context;
 pub mod documents;
+pub mod form;
 pub mod frame;
 pub mod idempotency;
 pub mod identity;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Seals cursors; the same on every node.
     pub cursor_key: Vec<u8>,
+    /// How many of the traces begun here are recorded, 0 to 1.
+    pub trace_ratio: f64,
     /// Whether callers reach us by TLS.
     pub tls: bool,
     pub cookie: CookieSettings,

@@ -7,7 +7,9 @@
 mod on;
 
 pub mod audit;
+pub mod condition;
 pub mod idempotency;
+pub mod identity;
 pub mod outbox;
 pub mod store;
 

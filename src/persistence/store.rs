@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What a refused caller is told to wait, in seconds.
 const RETRY_AFTER: u64 = 5;
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Where the database is and how many connections it may have.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -64,15 +64,22 @@ impl fmt::Debug for LogLevel {
     }
 }
 
-/// Makes standard output the log of this process, once.
-pub fn start(level: Level, format: Format, node: &str) -> Result<LogLevel, io::Error> {
+/// The log of this process, once it has begun.
+static RUNNING: OnceLock<LogLevel> = OnceLock::new();
+
+/// Makes standard output the log of this process. Later calls change nothing and answer the
+/// level that rules already.
+pub fn start(level: Level, format: Format, node: &str) -> io::Result<LogLevel> {
+    if let Some(running) = RUNNING.get() {
+        return Ok(running.clone());
+    }
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         Format::Json => Box::new(JsonLines::new(node, io::stdout)),
         Format::Pretty => Box::new(tracing_subscriber::fmt::layer().compact()),
     };
     let (subscriber, level) = filtered(lines, level);
     subscriber.try_init().map_err(io::Error::other)?;
-    Ok(level)
+    Ok(RUNNING.get_or_init(|| level).clone())
 }
 
 /// A subscriber that passes events of the level on to `lines`, and the handle to change it.

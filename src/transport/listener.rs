@@ -73,10 +73,12 @@ pub async fn serve(
         tokio::spawn(async move {
             match tls {
                 None => converse(stream, peer, router, stopping).await,
-                Some(tls) => match timeout(HEAD_DEADLINE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => converse(stream, peer, router, stopping).await,
-                    _ => debug!("TLS handshake failed"),
-                },
+                Some(tls) => {
+                    // A handshake that fails or dawdles is not an event of ours.
+                    if let Ok(Ok(stream)) = timeout(HEAD_DEADLINE, tls.accept(stream)).await {
+                        converse(stream, peer, router, stopping).await;
+                    }
+                }
             }
         });
     }

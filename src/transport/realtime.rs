@@ -57,7 +57,8 @@ impl Namespaces for Realtime {
         };
         let since = auth.since.as_deref().and_then(|since| since.parse().ok()).map(EventId);
         let credentials = credentials(request.greeting, auth);
-        let principal = admit(&self.authenticator, credentials).await.map_err(refused)?;
+        let principal =
+            admit(&self.authenticator, credentials).await.map_err(|error| refused(&error))?;
         let arrival = Arrival {
             id: request.id,
             principal,
@@ -112,7 +113,7 @@ fn credentials(greeting: &Greeting, auth: Auth) -> Credentials {
     }
 }
 
-fn refused(error: Error) -> ConnectError {
+fn refused(error: &Error) -> ConnectError {
     let code = match error.kind() {
         Kind::Unauthenticated(Unauthenticated::Expired) => "token_expired",
         Kind::AccountInactive { .. } => "account_inactive",

@@ -1,0 +1,3 @@
+//! What both databases must have in common.
+
+mod twins;
