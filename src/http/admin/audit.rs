@@ -19,13 +19,16 @@ use crate::persistence::audit::{self, Recorded};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
+    #[param(inline)]
     actor_id: Option<UserId>,
     entity_type: Option<String>,
     entity_id: Option<String>,
     action: Option<String>,
     /// Not before this moment.
+    #[param(inline)]
     from: Option<Timestamp>,
     /// Before this moment.
+    #[param(inline)]
     to: Option<Timestamp>,
 }
 

@@ -34,6 +34,7 @@ pub(super) struct Dismissal {
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     /// `pending` or `failed`; absent: both.
+    #[param(inline)]
     status: Option<Waiting>,
 }
 
