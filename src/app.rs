@@ -3,7 +3,6 @@
 mod assembly;
 mod demonstration;
 mod failure;
-mod lookup;
 mod routes;
 mod signals;
 mod upkeep;
@@ -24,6 +23,7 @@ use crate::config::Config;
 use crate::domain::origin::Origins;
 use crate::domain::secret::Secret;
 use crate::error::Error;
+use crate::http::identity::liveness;
 use crate::http::limits::Limits;
 use crate::persistence::Store;
 use crate::telemetry::logs::LogLevel;
@@ -126,6 +126,11 @@ pub async fn start_on(
         event_retention: config.database.event_retention,
     };
     background.spawn(upkeep.run());
+    background.spawn(liveness::keep_in_step(
+        parts.store.clone(),
+        parts.authenticator.clone(),
+        parts.hub.clone(),
+    ));
     let grace = config.server.shutdown_grace;
     let live = Live { origins: parts.origins, limits: parts.limits, level };
     Ok(Running {

@@ -8,13 +8,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::Failure;
-use super::lookup::Rows;
 use crate::actors::Hub;
 use crate::actors::hub;
 use crate::actors::throttle::Allowance;
 use crate::auth::{Authenticator, Passwords, RefreshKey, Tokens, token};
 use crate::config::Config;
 use crate::domain::origin::Origins;
+use crate::http::identity::liveness::Rows;
 use crate::http::limits::{self, Limits};
 use crate::persistence::{self, Store};
 
@@ -67,12 +67,10 @@ pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
 fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failure> {
     let identity = &config.identity;
     let secret = identity.jwt_secret.expose().as_bytes();
+    let previous = identity.jwt_previous_secret.as_ref().map(|secret| secret.expose().as_bytes());
     let tokens = Tokens::new(&token::Settings {
         secret: secret.to_vec(),
-        previous_secret: identity
-            .jwt_previous_secret
-            .as_ref()
-            .map(|secret| secret.expose().as_bytes().to_vec()),
+        previous_secret: previous.map(<[u8]>::to_vec),
         private_key: read("JWT_PRIVATE_KEY_FILE", identity.jwt_private_key_file.as_ref())?,
         previous_public_key: read(
             "JWT_PREVIOUS_PUBLIC_KEY_FILE",
@@ -82,7 +80,7 @@ fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failur
     })?;
     Ok(Authenticator::new(crate::auth::Settings {
         tokens,
-        refresh: RefreshKey::new(secret),
+        refresh: RefreshKey::new(secret, previous),
         service_keys: identity
             .service_api_keys
             .iter()

@@ -134,3 +134,6 @@ pub fn cors(allows: AllowsOrigin) -> CorsLayer {
         ])
         .max_age(Duration::from_secs(600))
 }
+
+#[cfg(test)]
+mod tests;
