@@ -47,7 +47,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         previous_secret: None,
         private_key: None,
         previous_public_key: None,
-        ttl: Duration::from_secs(60),
+        ttl: Duration::from_mins(1),
     });
     let auth = Authenticator::new(auth::Settings {
         tokens: tokens.unwrap(),
@@ -80,7 +80,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
             trace_ratio: 0.0,
             tls: false,
             cookie: CookieSettings { domain: None, secure: true },
-            refresh_ttl: Duration::from_secs(3600),
+            refresh_ttl: Duration::from_hours(1),
             default_currency: "ARS".into(),
         }),
     };
