@@ -1,5 +1,6 @@
 //! One node put together: configuration in, listeners and actors out.
 
+mod api;
 mod assembly;
 mod demonstration;
 mod failure;
@@ -20,14 +21,16 @@ pub use failure::Failure;
 
 use crate::actors::Hub;
 use crate::config::Config;
+use crate::domain::identity::Role;
 use crate::domain::origin::Origins;
 use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
 use crate::error::Error;
 use crate::http::identity::liveness;
 use crate::http::limits::Limits;
 use crate::persistence::Store;
+use crate::persistence::identity::accounts::{self, NewUser};
 use crate::telemetry::logs::LogLevel;
-use crate::telemetry::metrics::Metrics;
 use crate::transport::listener;
 
 /// A node that serves.
@@ -82,9 +85,25 @@ pub async fn migrate(config: &Config) -> Result<(), Failure> {
 /// # Errors
 /// A password the rules refuse, an e-mail that is taken, a database that cannot be used.
 pub async fn create_admin(config: &Config, email: &str, password: &Secret) -> Result<(), Failure> {
-    let _ = (email, password);
-    assembly::open(config).await?;
-    Err(Failure::Refused("accounts cannot be created yet"))
+    let store = assembly::open(config).await?;
+    let passwords = assembly::passwords(config)?;
+    let email = email.trim().to_lowercase();
+    let password_hash = passwords.hash_new(password.expose(), &email, "/password").await?;
+    let mut tx = store.begin().await?;
+    let account = NewUser {
+        email: &email,
+        password_hash: &password_hash,
+        nombre: None,
+        apellido: None,
+        telefono: None,
+        primary_role: Role::Admin,
+        is_active: true,
+    };
+    let id = accounts::insert(&mut tx, account, Timestamp::now()).await?;
+    tx.commit().await?;
+    store.close().await;
+    info!(user.id = %id, "administrator created");
+    Ok(())
 }
 
 /// Starts a node on the configured ports.
@@ -106,7 +125,7 @@ pub async fn start_on(
     level: LogLevel,
 ) -> Result<Running, Failure> {
     let tls = assembly::tls(&config)?;
-    let parts = assembly::Parts::of(&config).await?;
+    let parts = assembly::Parts::of(&config, level).await?;
     let router = routes::router(&config, &parts);
     let (stopping, _) = watch::channel(false);
     let mut addresses = Vec::new();
@@ -122,7 +141,7 @@ pub async fn start_on(
     let upkeep = upkeep::Upkeep {
         store: parts.store.clone(),
         limits: Arc::clone(&parts.limits),
-        metrics: Metrics::start().map_err(Error::internal)?,
+        metrics: parts.metrics.clone(),
         event_retention: config.database.event_retention,
     };
     background.spawn(upkeep.run());
@@ -132,7 +151,7 @@ pub async fn start_on(
         parts.hub.clone(),
     ));
     let grace = config.server.shutdown_grace;
-    let live = Live { origins: parts.origins, limits: parts.limits, level };
+    let live = Live { origins: parts.origins, limits: parts.limits, level: parts.log_level };
     Ok(Running {
         addresses,
         hub: parts.hub,

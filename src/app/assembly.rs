@@ -14,9 +14,12 @@ use crate::actors::throttle::Allowance;
 use crate::auth::{Authenticator, Passwords, RefreshKey, Tokens, token};
 use crate::config::Config;
 use crate::domain::origin::Origins;
+use crate::error::Error;
 use crate::http::identity::liveness::Rows;
 use crate::http::limits::{self, Limits};
 use crate::persistence::{self, Store};
+use crate::telemetry::Metrics;
+use crate::telemetry::logs::LogLevel;
 
 /// Events one user may send a second over all sockets, for each event one socket may send.
 const USER_FACTOR: f64 = 4.0;
@@ -29,19 +32,20 @@ pub(super) struct Parts {
     pub hub: Hub,
     pub origins: Origins,
     pub limits: Arc<Limits>,
+    pub metrics: Metrics,
+    pub log_level: LogLevel,
 }
 
 impl Parts {
-    pub(super) async fn of(config: &Config) -> Result<Self, Failure> {
+    pub(super) async fn of(config: &Config, log_level: LogLevel) -> Result<Self, Failure> {
+        let metrics = Metrics::start().map_err(Error::internal)?;
         let store = store(config).await?;
         let authenticator = authenticator(config, &store)?;
-        let identity = &config.identity;
-        let passwords =
-            Passwords::new(identity.password_hash_concurrency, identity.password_min_score)?;
+        let passwords = passwords(config)?;
         let hub = Hub::start(hub_settings(config), store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
         let limits = Arc::new(Limits::new(limits(config)));
-        Ok(Self { store, authenticator, passwords, hub, origins, limits })
+        Ok(Self { store, authenticator, passwords, hub, origins, limits, metrics, log_level })
     }
 }
 
@@ -64,10 +68,16 @@ pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
     Ok(Store::open(&settings).await?)
 }
 
+/// How passwords are hashed and judged.
+pub(super) fn passwords(config: &Config) -> Result<Passwords, Failure> {
+    let identity = &config.identity;
+    Ok(Passwords::new(identity.password_hash_concurrency, identity.password_min_score)?)
+}
+
 fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failure> {
     let identity = &config.identity;
     let secret = identity.jwt_secret.expose().as_bytes();
-    let previous = identity.jwt_previous_secret.as_ref().map(|secret| secret.expose().as_bytes());
+    let previous = identity.jwt_previous_secret.as_ref().map(|it| it.expose().as_bytes());
     let tokens = Tokens::new(&token::Settings {
         secret: secret.to_vec(),
         previous_secret: previous.map(<[u8]>::to_vec),
