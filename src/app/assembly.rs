@@ -8,13 +8,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::Failure;
-use crate::http::identity::liveness::Rows;
 use crate::actors::Hub;
 use crate::actors::hub;
 use crate::actors::throttle::Allowance;
 use crate::auth::{Authenticator, Passwords, RefreshKey, Tokens, token};
 use crate::config::Config;
 use crate::domain::origin::Origins;
+use crate::http::identity::liveness::Rows;
 use crate::http::limits::{self, Limits};
 use crate::persistence::{self, Store};
 

@@ -48,6 +48,7 @@ fn api(config: &Config, parts: &Parts, allows_origin: http::AllowsOrigin) -> htt
         auth: parts.authenticator.clone(),
         passwords: parts.passwords.clone(),
         limits: Arc::clone(&parts.limits),
+        cache: http::cache::Cache::new(config.server.cache_ttl),
         settings: Arc::new(http::Settings {
             node: config.cluster.node_id.as_str().into(),
             max_body_bytes: config.server.max_body_bytes,

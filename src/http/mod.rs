@@ -5,7 +5,9 @@
 //! [`idempotency`]. Refusals become bodies in [`problem`] and nowhere else.
 
 pub mod body;
+pub mod cache;
 pub mod caller;
+pub mod clinical;
 pub mod context;
 pub mod form;
 pub mod frame;
@@ -43,6 +45,7 @@ pub struct App {
     pub auth: Authenticator,
     pub passwords: Passwords,
     pub limits: Arc<limits::Limits>,
+    pub cache: cache::Cache,
     pub settings: Arc<Settings>,
 }
 
@@ -90,7 +93,7 @@ pub fn openapi() -> OpenApi {
 
 /// The table of contents.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(identity::routes())
+    OpenApiRouter::new().merge(identity::routes()).merge(clinical::routes())
 }
 
 fn framed(routes: Router<App>, app: App) -> Router {
