@@ -4,11 +4,13 @@
 //! around all of them lie, from the outside in: [`frame`], panics, CORS, [`caller`], [`limits`],
 //! [`idempotency`]. Refusals become bodies in [`problem`] and nowhere else.
 
+pub mod admin;
 pub mod body;
 pub mod cache;
 pub mod caller;
 pub mod clinical;
 pub mod context;
+pub mod documents;
 pub mod form;
 pub mod frame;
 pub mod idempotency;
@@ -17,6 +19,7 @@ pub mod json;
 pub mod limits;
 pub mod page;
 pub mod peer;
+pub mod platform;
 pub mod precondition;
 pub mod problem;
 
@@ -47,6 +50,7 @@ pub struct App {
     pub limits: Arc<limits::Limits>,
     pub cache: cache::Cache,
     pub settings: Arc<Settings>,
+    pub platform: Arc<platform::Platform>,
 }
 
 /// Decides whether a page of this origin may call.
@@ -93,7 +97,12 @@ pub fn openapi() -> OpenApi {
 
 /// The table of contents.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(identity::routes()).merge(clinical::routes())
+    OpenApiRouter::new()
+        .merge(platform::routes())
+        .merge(documents::routes())
+        .merge(identity::routes())
+        .merge(clinical::routes())
+        .merge(admin::routes())
 }
 
 fn framed(routes: Router<App>, app: App) -> Router {

@@ -10,18 +10,18 @@ use utoipa::ToSchema;
 
 use super::{CACHED, Resource, path};
 use crate::domain::events::ServerEvent;
-use crate::domain::events::admin::AdminEvent;
 use crate::domain::events::catalogue::{CatalogUpdate, ChangeAction};
 use crate::domain::events::subscription::EntityUpdate;
 use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::http::App;
+use crate::http::admin::deed::Deed;
 use crate::http::context::Context;
 use crate::http::json::{self, Json};
 use crate::http::precondition::{IfMatch, etag};
 use crate::persistence::clinical::catalogue::{hold, remove};
-use crate::persistence::{Tx, audit, outbox};
+use crate::persistence::{Tx, outbox};
 
 /// Any fields of a resource; each replaces the whole field, null empties it.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -129,8 +129,6 @@ pub(super) async fn record<R: Resource>(
     now: Timestamp,
 ) -> Result<()> {
     let (kind, id) = (R::KIND, row.id().into());
-    let entry = author.context.audit(Some(&author.caller), action.name(), kind.name(), id);
-    audit::append(tx, &entry, now).await?;
     let update = CatalogUpdate {
         kind,
         action,
@@ -145,11 +143,16 @@ pub(super) async fn record<R: Resource>(
         data: None,
         timestamp: now,
     };
-    let notice = AdminEvent::new(kind.name(), id, action.name(), author.caller.user, now);
-    for event in [update.event(), mirror.event(), notice.event()] {
+    for event in [update.event(), mirror.event()] {
         outbox::append(tx, &event, Some(&app.settings.node)).await?;
     }
-    Ok(())
+    let deed = Deed {
+        action: action.name(),
+        entity_type: kind.name(),
+        entity_id: id.into(),
+        data: Map::new(),
+    };
+    deed.record(tx, app, &author.context, &author.caller).await
 }
 
 /// What follows every commit here.
