@@ -12,11 +12,11 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::health;
 use crate::config::Config;
 use crate::config::values::{HttpUrl, PaymentsMode, UseLivekit};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
-use crate::health;
 use crate::persistence::{Settings, Store};
 
 /// How long a service may take to accept a connection.
