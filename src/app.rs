@@ -3,9 +3,9 @@
 mod assembly;
 mod demonstration;
 mod failure;
-mod lookup;
 mod routes;
 mod signals;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,12 +20,17 @@ pub use failure::Failure;
 
 use crate::actors::Hub;
 use crate::config::Config;
+use crate::domain::identity::Role;
 use crate::domain::origin::Origins;
 use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
 use crate::error::Error;
+use crate::http::identity::liveness;
 use crate::http::limits::Limits;
 use crate::persistence::Store;
+use crate::persistence::identity::accounts::{self, NewUser};
 use crate::telemetry::logs::LogLevel;
+use crate::telemetry::metrics::Metrics;
 use crate::transport::listener;
 
 /// A node that serves.
@@ -38,6 +43,8 @@ pub struct Running {
     grace: Duration,
     stopping: watch::Sender<bool>,
     servers: JoinSet<()>,
+    /// Aborted when the node is dropped.
+    _background: JoinSet<()>,
 }
 
 /// What an operator may change without a restart.
@@ -78,9 +85,25 @@ pub async fn migrate(config: &Config) -> Result<(), Failure> {
 /// # Errors
 /// A password the rules refuse, an e-mail that is taken, a database that cannot be used.
 pub async fn create_admin(config: &Config, email: &str, password: &Secret) -> Result<(), Failure> {
-    let _ = (email, password);
-    assembly::open(config).await?;
-    Err(Failure::Refused("accounts cannot be created yet"))
+    let store = assembly::open(config).await?;
+    let passwords = assembly::passwords(config)?;
+    let email = email.trim().to_lowercase();
+    let password_hash = passwords.hash_new(password.expose(), &email, "/password").await?;
+    let mut tx = store.begin().await?;
+    let account = NewUser {
+        email: &email,
+        password_hash: &password_hash,
+        nombre: None,
+        apellido: None,
+        telefono: None,
+        primary_role: Role::Admin,
+        is_active: true,
+    };
+    let id = accounts::insert(&mut tx, account, Timestamp::now()).await?;
+    tx.commit().await?;
+    store.close().await;
+    info!(user.id = %id, "administrator created");
+    Ok(())
 }
 
 /// Starts a node on the configured ports.
@@ -114,9 +137,31 @@ pub async fn start_on(
         servers.spawn(listener::serve(listener, tls.clone(), router.clone(), stop));
     }
     info!(addresses = ?addresses, "serving");
+    let mut background = JoinSet::new();
+    let upkeep = upkeep::Upkeep {
+        store: parts.store.clone(),
+        limits: Arc::clone(&parts.limits),
+        metrics: Metrics::start().map_err(Error::internal)?,
+        event_retention: config.database.event_retention,
+    };
+    background.spawn(upkeep.run());
+    background.spawn(liveness::keep_in_step(
+        parts.store.clone(),
+        parts.authenticator.clone(),
+        parts.hub.clone(),
+    ));
     let grace = config.server.shutdown_grace;
     let live = Live { origins: parts.origins, limits: parts.limits, level };
-    Ok(Running { addresses, hub: parts.hub, store: parts.store, live, grace, stopping, servers })
+    Ok(Running {
+        addresses,
+        hub: parts.hub,
+        store: parts.store,
+        live,
+        grace,
+        stopping,
+        servers,
+        _background: background,
+    })
 }
 
 /// Binds every configured port, so that one that is taken is found before anything else happens.

@@ -29,7 +29,8 @@ use crate::persistence::{Store, outbox};
 
 pub use super::arrival::{Arrival, TurnedAway};
 pub use super::dashboard::Stats;
-pub use super::views::{Census, Dispatched, Revocation, SocketInfo};
+pub use super::views::{Census, Dispatched, SocketInfo};
+pub use crate::domain::identity::Revocation;
 
 /// The hub of this node. Cheap to clone.
 #[derive(Clone)]

@@ -43,7 +43,7 @@ async fn hub() -> Hub {
     });
     let authenticator = Authenticator::new(crate::auth::Settings {
         tokens: tokens.unwrap(),
-        refresh: RefreshKey::new(&[7; 32]),
+        refresh: RefreshKey::new(&[7; 32], None),
         service_keys: Vec::new(),
         dev_bypass: false,
         lookup: Arc::new(NoRows),

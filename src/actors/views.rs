@@ -42,16 +42,3 @@ pub struct Dispatched {
     /// Sockets of this node it was handed to.
     pub delivered: usize,
 }
-
-/// Why a session ended, as `session:revoked` says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Revocation {
-    Logout,
-    LogoutAll,
-    Admin,
-    PasswordChange,
-    RefreshReuse,
-    Expired,
-    Deactivated,
-}

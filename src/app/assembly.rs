@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::Failure;
-use super::lookup::Rows;
+use crate::http::identity::liveness::Rows;
 use crate::actors::Hub;
 use crate::actors::hub;
 use crate::actors::throttle::Allowance;
@@ -35,9 +35,7 @@ impl Parts {
     pub(super) async fn of(config: &Config) -> Result<Self, Failure> {
         let store = store(config).await?;
         let authenticator = authenticator(config, &store)?;
-        let identity = &config.identity;
-        let passwords =
-            Passwords::new(identity.password_hash_concurrency, identity.password_min_score)?;
+        let passwords = passwords(config)?;
         let hub = Hub::start(hub_settings(config), store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
         let limits = Arc::new(Limits::new(limits(config)));
@@ -64,15 +62,19 @@ pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
     Ok(Store::open(&settings).await?)
 }
 
+/// How passwords are hashed and judged.
+pub(super) fn passwords(config: &Config) -> Result<Passwords, Failure> {
+    let identity = &config.identity;
+    Ok(Passwords::new(identity.password_hash_concurrency, identity.password_min_score)?)
+}
+
 fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failure> {
     let identity = &config.identity;
     let secret = identity.jwt_secret.expose().as_bytes();
+    let previous = identity.jwt_previous_secret.as_ref().map(|it| it.expose().as_bytes());
     let tokens = Tokens::new(&token::Settings {
         secret: secret.to_vec(),
-        previous_secret: identity
-            .jwt_previous_secret
-            .as_ref()
-            .map(|secret| secret.expose().as_bytes().to_vec()),
+        previous_secret: previous.map(<[u8]>::to_vec),
         private_key: read("JWT_PRIVATE_KEY_FILE", identity.jwt_private_key_file.as_ref())?,
         previous_public_key: read(
             "JWT_PREVIOUS_PUBLIC_KEY_FILE",
@@ -82,7 +84,7 @@ fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failur
     })?;
     Ok(Authenticator::new(crate::auth::Settings {
         tokens,
-        refresh: RefreshKey::new(secret),
+        refresh: RefreshKey::new(secret, previous),
         service_keys: identity
             .service_api_keys
             .iter()

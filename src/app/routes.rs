@@ -54,6 +54,7 @@ fn api(config: &Config, parts: &Parts, allows_origin: http::AllowsOrigin) -> htt
             allows_origin,
             trusted_proxies: config.server.trusted_proxies.clone(),
             cursor_key: cursor_key(config),
+            trace_ratio: config.observability.sample_ratio.0,
             tls: config.server.tls().is_some(),
             cookie: http::CookieSettings {
                 domain: config.identity.session_cookie_domain.clone(),

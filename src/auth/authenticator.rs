@@ -230,7 +230,7 @@ fn synthetic(role: Role) -> Principal {
 }
 
 /// The token of a `Bearer` header; the scheme's case does not matter (RFC 9110).
-pub(super) fn bearer_token(header: &str) -> Option<&str> {
+pub fn bearer_token(header: &str) -> Option<&str> {
     let (scheme, token) = header.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }

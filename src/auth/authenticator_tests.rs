@@ -34,7 +34,7 @@ fn authenticator(rows: Arc<Rows>, dev_bypass: bool) -> Authenticator {
     });
     Authenticator::new(Settings {
         tokens: tokens.unwrap(),
-        refresh: RefreshKey::new(&[1; 32]),
+        refresh: RefreshKey::new(&[1; 32], None),
         service_keys: vec![("billing".into(), "k".repeat(32))],
         dev_bypass,
         lookup: rows,

@@ -10,8 +10,8 @@ pub mod password;
 mod sessions;
 pub mod token;
 
-pub use authenticator::{Authenticator, Credentials, Settings};
-pub use opaque::{RefreshKey, Secret, cookie_value, digest, new_id};
+pub use authenticator::{Authenticator, Credentials, Settings, bearer_token};
+pub use opaque::{RefreshKey, cookie_value, digest, new_id, new_secret};
 pub use password::Passwords;
 pub use sessions::{Account, Lookup, Record, SessionLookup, Sessions};
 pub use token::{Claims, Tokens};

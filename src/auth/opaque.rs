@@ -2,8 +2,6 @@
 //!
 //! 256 random bits each; the database keeps only their SHA-256.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -11,10 +9,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::domain::id::SessionId;
-
-/// A secret as its holder presents it. `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+use crate::domain::secret::Secret;
 
 /// Derives the refresh tokens of a session, one per rotation.
 ///
@@ -22,40 +17,28 @@ pub struct Secret(String);
 /// of the token just spent can be given the same successor without keeping it in clear; because
 /// every spent one still carries our mac, its reuse is told apart from a guess.
 #[derive(Clone)]
-pub struct RefreshKey(Vec<u8>);
-
-impl Secret {
-    /// A new one of 256 bits.
-    pub fn random() -> Self {
-        Self(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()))
-    }
-
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// What the database keeps.
-    pub fn digest(&self) -> String {
-        digest(&self.0)
-    }
+pub struct RefreshKey {
+    key: Vec<u8>,
+    /// Reads tokens from before the secret was changed; makes none.
+    previous: Option<Vec<u8>>,
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
+/// A new secret of 256 bits.
+pub fn new_secret() -> Secret {
+    Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()))
 }
 
 impl RefreshKey {
-    /// Keyed apart from the tokens signed with the same secret.
-    pub fn new(secret: &[u8]) -> Self {
-        Self([b"latido refresh v1:", secret].concat())
+    /// Keyed apart from the tokens signed with the same secrets.
+    pub fn new(secret: &[u8], previous: Option<&[u8]>) -> Self {
+        let apart = |secret: &[u8]| [b"latido refresh v1:", secret].concat();
+        Self { key: apart(secret), previous: previous.map(apart) }
     }
 
     /// The token of `generation`; generation 0 is handed out at sign-in.
     pub fn token(&self, session: &SessionId, generation: i64) -> Secret {
-        let mac = URL_SAFE_NO_PAD.encode(self.mac(session, generation));
-        Secret(format!("r_{session}.{generation}.{mac}"))
+        let mac = URL_SAFE_NO_PAD.encode(mac(&self.key, session, generation));
+        Secret::new(format!("r_{session}.{generation}.{mac}"))
     }
 
     /// The session and generation of a token that once was ours.
@@ -63,18 +46,19 @@ impl RefreshKey {
         let mut parts = token.strip_prefix("r_")?.split('.');
         let session = SessionId::from(parts.next()?);
         let generation = parts.next()?.parse().ok()?;
-        let mac = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
-        let ours = parts.next().is_none() && same(&mac, &self.mac(&session, generation));
+        let tag = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
+        let made_with = |key: &Vec<u8>| same(&tag, &mac(key, &session, generation));
+        let ours = parts.next().is_none()
+            && (made_with(&self.key) || self.previous.as_ref().is_some_and(made_with));
         ours.then_some((session, generation))
     }
+}
 
-    fn mac(&self, session: &SessionId, generation: i64) -> [u8; 32] {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("an HMAC key may have any length");
-        mac.update(session.as_str().as_bytes());
-        mac.update(&generation.to_be_bytes());
-        mac.finalize().into_bytes().into()
-    }
+fn mac(key: &[u8], session: &SessionId, generation: i64) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("an HMAC key may have any length");
+    mac.update(session.as_str().as_bytes());
+    mac.update(&generation.to_be_bytes());
+    mac.finalize().into_bytes().into()
 }
 
 /// Lower-case hex SHA-256.
@@ -112,13 +96,15 @@ mod tests {
 
     #[test]
     fn a_refresh_token_names_its_session_and_cannot_be_forged() {
-        let key = RefreshKey::new(b"0123456789abcdef0123456789abcdef");
+        let key = RefreshKey::new(b"new", None);
         let session = SessionId::from("s_1");
         let token = key.token(&session, 3);
 
         assert_eq!(key.read(token.expose()), Some((session.clone(), 3)));
         assert_eq!(key.read(&token.expose().replace(".3.", ".4.")), None);
-        assert_eq!(RefreshKey::new(b"other").read(token.expose()), None);
+        assert_eq!(RefreshKey::new(b"other", None).read(token.expose()), None);
+        let rotated = RefreshKey::new(b"newer", Some(b"new"));
+        assert_eq!(rotated.read(token.expose()), Some((session, 3)));
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Passwords {
             concurrency,
             waiting: AtomicUsize::new(0),
             min_score,
-            decoy: compute(super::Secret::random().expose())?,
+            decoy: compute(super::new_secret().expose())?,
         })))
     }
 

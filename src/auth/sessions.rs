@@ -113,6 +113,17 @@ impl Sessions {
         self.known.insert(id.clone(), Known::Revoked(now));
     }
 
+    /// Notes a revocation of another node. False when it was known here.
+    pub fn note_revoked(&self, id: &SessionId, now: Timestamp) -> bool {
+        match self.known.entry(id.clone()) {
+            Entry::Occupied(held) if matches!(held.get(), Known::Revoked(_)) => false,
+            entry => {
+                entry.insert(Known::Revoked(now));
+                true
+            }
+        }
+    }
+
     /// Asks the database again at the next use.
     pub fn forget(&self, id: &SessionId) {
         self.known.remove_if(id, |_, known| matches!(known, Known::Live(_)));

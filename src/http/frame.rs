@@ -19,6 +19,8 @@ use super::App;
 use super::context::RequestId;
 use super::problem::{self, Asked};
 use crate::error::Error;
+use crate::telemetry::names;
+use crate::telemetry::traces::TraceContext;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
@@ -26,14 +28,15 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSub
 /// Wraps everything below.
 pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
-    let trace = trace_id(request.headers()).unwrap_or_else(|| Uuid::now_v7().simple().to_string());
+    let trace = trace(request.headers(), app.settings.trace_ratio);
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
     let method = method_label(request.method());
     let asked = Asked::new(&request, &id);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let span = info_span!("request", request_id = %id, trace_id = %trace, method, path = %route,
-        user_id = field::Empty);
+    request.extensions_mut().insert(trace);
+    let span = info_span!("request", request_id = %id, trace_id = %trace.trace,
+        span_id = %trace.span, method, path = %route, user_id = field::Empty);
 
     let started = Instant::now();
     let response = next.run(request).instrument(span.clone()).await;
@@ -46,8 +49,8 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
 
     let (status, took) = (response.status().as_u16(), started.elapsed());
     let labels = [("method", method.to_owned()), ("route", route), ("status", status.to_string())];
-    metrics::counter!("latido_http_requests_total", &labels).increment(1);
-    metrics::histogram!("latido_http_request_duration_seconds", &labels).record(took);
+    metrics::counter!(names::HTTP_REQUESTS, &labels).increment(1);
+    metrics::histogram!(names::HTTP_REQUEST_SECONDS, &labels).record(took);
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     span.in_scope(|| info!(status, duration_ms, "request answered"));
     response
@@ -73,21 +76,10 @@ fn request_id(headers: &HeaderMap) -> String {
         .map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned)
 }
 
-/// The trace a W3C `traceparent` continues: `00-<32 hex>-<16 hex>-<flags>`.
-fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get("traceparent")?.to_str().ok()?;
-    let mut parts = text.split('-');
-    let (version, trace, parent) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let sound = version.len() == 2
-        && version != "ff"
-        && trace.len() == 32
-        && parent.len() == 16
-        && is_hex(version)
-        && is_hex(trace)
-        && is_hex(parent)
-        && trace.bytes().any(|byte| byte != b'0');
-    sound.then(|| trace.to_owned())
+/// A step of the trace the caller began, else a new one.
+fn trace(headers: &HeaderMap, ratio: f64) -> TraceContext {
+    let begun = headers.get("traceparent").and_then(|value| value.to_str().ok()?.parse().ok());
+    begun.map_or_else(|| TraceContext::begin(ratio), TraceContext::child)
 }
 
 /// A closed set: a made-up method would be a made-up label.
@@ -131,16 +123,5 @@ mod tests {
         assert_eq!(given("abc-12345"), "abc-12345");
         assert_ne!(given("short"), "short");
         assert_ne!(given("has spaces in it"), "has spaces in it");
-    }
-
-    #[test]
-    fn only_a_sound_traceparent_is_continued() {
-        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let continued = |text: &str| trace_id(&headers("traceparent", text));
-
-        assert_eq!(continued(&format!("00-{trace}-00f067aa0ba902b7-01")).as_deref(), Some(trace));
-        assert_eq!(continued(&format!("ff-{trace}-00f067aa0ba902b7-01")), None);
-        assert_eq!(continued(&format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32))), None);
-        assert_eq!(continued("nonsense"), None);
     }
 }

@@ -23,6 +23,7 @@ use crate::auth::digest;
 use crate::domain::id::UserId;
 use crate::domain::identity::Role;
 use crate::error::{Kind, Result};
+use crate::telemetry::names;
 
 /// Requests a minute; a bucket holds one minute's worth.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +130,8 @@ pub async fn throttle(State(app): State<App>, request: Request, next: Next) -> R
             response
         }
         Err(error) => {
-            metrics::counter!("latido_rate_limited_total", "surface" => "http").increment(1);
+            metrics::counter!(names::RATE_LIMITED, "surface" => "http", "reason" => "requests")
+                .increment(1);
             error.into_response()
         }
     }

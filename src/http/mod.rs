@@ -4,9 +4,11 @@
 //! around all of them lie, from the outside in: [`frame`], panics, CORS, [`caller`], [`limits`],
 //! [`idempotency`]. Refusals become bodies in [`problem`] and nowhere else.
 
+pub mod admin;
 pub mod body;
 pub mod caller;
 pub mod context;
+pub mod form;
 pub mod frame;
 pub mod idempotency;
 pub mod identity;
@@ -14,6 +16,7 @@ pub mod json;
 pub mod limits;
 pub mod page;
 pub mod peer;
+pub mod platform;
 pub mod precondition;
 pub mod problem;
 
@@ -43,6 +46,7 @@ pub struct App {
     pub passwords: Passwords,
     pub limits: Arc<limits::Limits>,
     pub settings: Arc<Settings>,
+    pub platform: Arc<platform::Platform>,
 }
 
 /// Decides whether a page of this origin may call.
@@ -57,6 +61,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Seals cursors; the same on every node.
     pub cursor_key: Vec<u8>,
+    /// How many of the traces begun here are recorded, 0 to 1.
+    pub trace_ratio: f64,
     /// Whether callers reach us by TLS.
     pub tls: bool,
     pub cookie: CookieSettings,
@@ -87,7 +93,7 @@ pub fn openapi() -> OpenApi {
 
 /// The table of contents.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(identity::routes())
+    OpenApiRouter::new().merge(platform::routes()).merge(admin::routes()).merge(identity::routes())
 }
 
 fn framed(routes: Router<App>, app: App) -> Router {

@@ -7,8 +7,10 @@
 mod on;
 
 pub mod audit;
+pub mod clinical;
 pub mod condition;
 pub mod idempotency;
+pub mod identity;
 pub mod outbox;
 pub mod store;
 

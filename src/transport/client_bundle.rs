@@ -15,7 +15,9 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route(
             "/socket.io/socket.io.js",
-            get(async |headers| bundle(headers, include_str!("../web/socket.io-client/socket.io.js"))),
+            get(async |headers| {
+                bundle(headers, include_str!("../web/socket.io-client/socket.io.js"))
+            }),
         )
         .route(
             "/socket.io/socket.io.min.js",

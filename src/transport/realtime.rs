@@ -57,7 +57,8 @@ impl Namespaces for Realtime {
         };
         let since = auth.since.as_deref().and_then(|since| since.parse().ok()).map(EventId);
         let credentials = credentials(request.greeting, auth);
-        let principal = admit(&self.authenticator, credentials).await.map_err(|error| refused(&error))?;
+        let principal =
+            admit(&self.authenticator, credentials).await.map_err(|error| refused(&error))?;
         let arrival = Arrival {
             id: request.id,
             principal,

@@ -1,7 +1,15 @@
-//! Who someone is: roles under their many names, and what a caller has proven.
+//! Who someone is: roles under their many names, what a caller has proven, and the rules of
+//! registering, signing in and being sent away.
 
+pub mod device;
+pub mod lockout;
 pub mod principal;
+pub mod registration;
+pub mod revocation;
 pub mod role;
 
+pub use device::Device;
+pub use lockout::Failures;
 pub use principal::Principal;
+pub use revocation::Revocation;
 pub use role::Role;

@@ -92,6 +92,19 @@ fn without_accent(letter: char) -> char {
     }
 }
 
+/// The text names no role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown role")]
+pub struct NotARole;
+
+impl TryFrom<String> for Role {
+    type Error = NotARole;
+
+    fn try_from(name: String) -> Result<Self, NotARole> {
+        Self::parse(&name).ok_or(NotARole)
+    }
+}
+
 /// Written by its canonical name; read by any of its names.
 impl Serialize for Role {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -102,7 +115,7 @@ impl Serialize for Role {
 impl<'de> Deserialize<'de> for Role {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&name).ok_or_else(|| de::Error::custom("unknown role"))
+        Self::parse(&name).ok_or_else(|| de::Error::custom(NotARole))
     }
 }
 

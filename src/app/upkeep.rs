@@ -1,0 +1,68 @@
+//! What a node does on the side: forgets what is past its time, and shows how it stands.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use metrics::gauge;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
+
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::http::limits::Limits;
+use crate::persistence::{Store, idempotency, outbox};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::names;
+
+/// How often gauges are set.
+const GAUGES_EVERY: Duration = Duration::from_secs(5);
+/// How often old rows are removed.
+const PURGE_EVERY: Duration = Duration::from_mins(1);
+/// How long answers are kept for repeated requests (contract §2.7).
+const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
+
+/// What the upkeep looks after.
+pub(super) struct Upkeep {
+    pub store: Store,
+    pub limits: Arc<Limits>,
+    pub metrics: Metrics,
+    /// How long dispatched events can be replayed.
+    pub event_retention: Duration,
+}
+
+impl Upkeep {
+    /// Runs until its task is aborted.
+    pub(super) async fn run(self) {
+        let mut ticks = interval(GAUGES_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut purged = Instant::now();
+        loop {
+            ticks.tick().await;
+            self.show().await;
+            self.limits.sweep();
+            self.metrics.fold();
+            if purged.elapsed() >= PURGE_EVERY {
+                purged = Instant::now();
+                if let Err(error) = self.purge(Timestamp::now()).await {
+                    warn!(%error, "old rows not removed");
+                }
+            }
+        }
+    }
+
+    async fn show(&self) {
+        let (open, idle) = self.store.connections();
+        gauge!(names::DB_POOL_IN_USE, "op" => "all").set(f64::from(open.saturating_sub(idle)));
+        if let Ok(stats) = outbox::stats(&self.store, Timestamp::now()).await {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact integer")]
+            gauge!(names::OUTBOX_PENDING).set(stats.pending as f64);
+        }
+    }
+
+    async fn purge(&self, now: Timestamp) -> Result<()> {
+        let mut tx = self.store.begin().await?;
+        outbox::purge(&mut tx, now.minus(self.event_retention)).await?;
+        idempotency::purge(&mut tx, now.minus(IDEMPOTENCY_KEPT)).await?;
+        tx.commit().await
+    }
+}

@@ -1,0 +1,102 @@
+//! Keeps what `auth` remembers of sessions in step with the database.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
+
+use super::opening::account;
+use crate::actors::Hub;
+use crate::auth::{Account, Authenticator, Lookup, Record, SessionLookup};
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::persistence::Store;
+use crate::persistence::identity::{accounts, sessions};
+
+/// How often other nodes' revocations are looked for; they are to be seen within a second.
+const EVERY: Duration = Duration::from_millis(500);
+/// Clocks of nodes differ and transactions take time: look back this far.
+const OVERLAP: Duration = Duration::from_secs(5);
+/// Ticks between two writings of `last_seen_at` and sweeps of idle sessions.
+const HOUSEKEEPING: u32 = 20;
+
+/// The rows behind sessions.
+pub struct Rows(pub Store);
+
+impl SessionLookup for Rows {
+    fn session<'a>(&'a self, id: &'a SessionId) -> Lookup<'a, Record> {
+        Box::pin(async move {
+            let Some(row) = sessions::live(&self.0, id, Timestamp::now()).await? else {
+                return Ok(None);
+            };
+            let user = accounts::by_id(&self.0, row.user_id).await?;
+            Ok(user.map(|user| Record {
+                session: row.id,
+                cookie_hash: row.cookie_hash,
+                expires_at: row.expires_at,
+                account: account(&user),
+            }))
+        })
+    }
+
+    fn account<'a>(&'a self, name: &'a str) -> Lookup<'a, Account> {
+        Box::pin(async move {
+            let user = match name.parse() {
+                Ok(id) => accounts::by_id(&self.0, UserId(id)).await?,
+                Err(_) => accounts::by_email(&self.0, &name.to_lowercase()).await?,
+            };
+            Ok(user.as_ref().map(account))
+        })
+    }
+}
+
+/// Runs until its task is aborted: revokes what other nodes revoked, asks again about accounts that
+/// changed, writes down when sessions were used, and forgets idle ones.
+pub async fn keep_in_step(store: Store, authenticator: Authenticator, hub: Hub) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut since = Timestamp::now();
+    for tick in 0_u32.. {
+        ticks.tick().await;
+        let now = Timestamp::now();
+        match follow(&store, &authenticator, &hub, since.minus(OVERLAP)).await {
+            Ok(()) => since = now,
+            // The next round looks back to where this one failed.
+            Err(error) => warn!(error = %error, "revocations of other nodes not read"),
+        }
+        if tick % HOUSEKEEPING == 0 {
+            authenticator.sessions().sweep(now, authenticator.tokens().ttl());
+            if let Err(error) = write_seen(&store, &authenticator).await {
+                warn!(error = %error, "use of sessions not written");
+            }
+        }
+    }
+}
+
+async fn follow(
+    store: &Store,
+    authenticator: &Authenticator,
+    hub: &Hub,
+    since: Timestamp,
+) -> Result<()> {
+    for ended in sessions::revoked_since(store, since).await? {
+        if authenticator.sessions().note_revoked(&ended.id, Timestamp::now()) {
+            hub.revoke(&ended.id, ended.reason);
+        }
+    }
+    for user in accounts::changed_since(store, since).await? {
+        authenticator.sessions().forget_account(user);
+    }
+    Ok(())
+}
+
+async fn write_seen(store: &Store, authenticator: &Authenticator) -> Result<()> {
+    let seen = authenticator.sessions().take_seen();
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let mut tx = store.begin().await?;
+    sessions::touch(&mut tx, &seen).await?;
+    tx.commit().await
+}

@@ -1,0 +1,135 @@
+//! Accounts and sessions as `/auth` and `/users` show them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::auth::Claims;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::identity::Role;
+use crate::domain::time::Timestamp;
+use crate::persistence::identity::{accounts, sessions};
+
+/// An account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct User {
+    pub id: UserId,
+    pub email: String,
+    pub user_type: Role,
+    pub roles: Vec<Role>,
+    /// The label of the primary role.
+    #[schema(example = "Medico")]
+    pub role: &'static str,
+    #[schema(example = "MEDICO")]
+    pub rol: &'static str,
+    /// The row of the primary role.
+    pub reference_id: Option<i64>,
+    pub nombre: Option<String>,
+    pub apellido: Option<String>,
+    pub is_active: bool,
+    pub email_verified: bool,
+    pub created_at: Timestamp,
+}
+
+/// What a sign-in answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenPair {
+    pub access_token: String,
+    #[schema(example = "bearer")]
+    pub token_type: &'static str,
+    /// Seconds the access token lives.
+    pub expires_in: u64,
+    pub refresh_token: String,
+    pub session_id: SessionId,
+    pub user: User,
+}
+
+/// A sign-in on one device.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Session {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// Whether it is the caller's own.
+    pub current: bool,
+    pub apps: Vec<String>,
+    pub device: Device,
+}
+
+/// What a session remembers of its device.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Device {
+    pub platform: Option<String>,
+    pub browser: Option<String>,
+    pub ip_prefix: Option<String>,
+    pub fingerprint: String,
+}
+
+/// What a look at a token found.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Inspection {
+    Good {
+        /// Always true.
+        valid: bool,
+        payload: Box<Claims>,
+        /// Seconds.
+        expires_in: i64,
+    },
+    Bad {
+        /// Always false.
+        valid: bool,
+        /// `expired`, `signature`, `revoked` or `malformed`
+        reason: &'static str,
+    },
+}
+
+/// A session that is good, and whose it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Validation {
+    /// Always true: anything else is a 401.
+    pub valid: bool,
+    pub session: Session,
+    pub user: User,
+}
+
+impl From<accounts::User> for User {
+    fn from(row: accounts::User) -> Self {
+        Self {
+            id: row.id,
+            email: row.email,
+            user_type: row.primary_role,
+            roles: row.roles.0,
+            role: row.primary_role.label(),
+            rol: row.primary_role.rol(),
+            reference_id: row.reference_id,
+            nombre: row.nombre,
+            apellido: row.apellido,
+            is_active: row.is_active,
+            email_verified: row.email_verified,
+            created_at: row.created_at,
+        }
+    }
+}
+
+impl Session {
+    /// As the holder of `current` sees it.
+    pub fn seen_from(row: sessions::Session, current: &SessionId) -> Self {
+        Self {
+            current: row.id == *current,
+            id: row.id,
+            user_id: row.user_id,
+            created_at: row.created_at,
+            last_seen_at: row.last_seen_at,
+            expires_at: row.expires_at,
+            apps: row.apps.0,
+            device: Device {
+                platform: row.platform,
+                browser: row.browser,
+                ip_prefix: row.ip_prefix,
+                fingerprint: row.fingerprint,
+            },
+        }
+    }
+}

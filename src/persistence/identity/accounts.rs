@@ -1,0 +1,201 @@
+//! The `users` and `user_roles` tables.
+
+use sqlx::FromRow;
+
+use crate::domain::id::UserId;
+use crate::domain::identity::role::NotARole;
+use crate::domain::identity::{Failures, Role};
+use crate::domain::time::Timestamp;
+use crate::error::{Kind, Result};
+use crate::persistence::store::is_unique_violation;
+use crate::persistence::{Store, Tx};
+
+/// An account that is not deleted.
+#[derive(Clone, FromRow)]
+pub struct User {
+    pub id: UserId,
+    pub email: String,
+    pub password_hash: Option<String>,
+    pub nombre: Option<String>,
+    pub apellido: Option<String>,
+    #[sqlx(try_from = "String")]
+    pub primary_role: Role,
+    #[sqlx(try_from = "Option<String>")]
+    pub roles: Roles,
+    pub reference_id: Option<i64>,
+    pub is_active: bool,
+    pub email_verified: bool,
+    #[sqlx(rename = "failed_logins")]
+    failed_count: i64,
+    failed_since: Option<Timestamp>,
+    locked_until: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+/// The roles of an account, in the order of [`Role`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roles(pub Vec<Role>);
+
+/// An account about to be.
+#[derive(Debug, Clone, Copy)]
+pub struct NewUser<'a> {
+    /// In lower case.
+    pub email: &'a str,
+    pub password_hash: &'a str,
+    pub nombre: Option<&'a str>,
+    pub apellido: Option<&'a str>,
+    pub telefono: Option<&'a str>,
+    pub primary_role: Role,
+    pub is_active: bool,
+}
+
+impl User {
+    pub fn failures(&self) -> Failures {
+        Failures {
+            count: self.failed_count,
+            since: self.failed_since,
+            locked_until: self.locked_until,
+        }
+    }
+}
+
+/// As the database joins them with commas.
+impl TryFrom<Option<String>> for Roles {
+    type Error = NotARole;
+
+    fn try_from(joined: Option<String>) -> Result<Self, NotARole> {
+        let joined = joined.unwrap_or_default();
+        let names = joined.split(',').filter(|name| !name.is_empty());
+        let mut roles: Vec<_> =
+            names.map(|name| Role::parse(name).ok_or(NotARole)).collect::<Result<_, _>>()?;
+        roles.sort_unstable();
+        Ok(Self(roles))
+    }
+}
+
+const BY_ID: &str = "
+    select id, email, password_hash, nombre, apellido, primary_role, reference_id, is_active,
+           email_verified, failed_logins, failed_since, locked_until, created_at,
+           (select string_agg(role, ',') from user_roles where user_id = users.id) as roles
+    from users where id = $1 and deleted_at is null";
+
+/// The account that signs in with this e-mail, given in lower case.
+pub async fn by_email(store: &Store, email: &str) -> Result<Option<User>> {
+    const SQL: &str = "
+        select id, email, password_hash, nombre, apellido, primary_role, reference_id, is_active,
+               email_verified, failed_logins, failed_since, locked_until, created_at,
+               (select string_agg(role, ',') from user_roles where user_id = users.id) as roles
+        from users where email = $1 and deleted_at is null";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(email).fetch_optional(conn).await)?)
+}
+
+pub async fn by_id(store: &Store, id: UserId) -> Result<Option<User>> {
+    Ok(on!(store, |conn| sqlx::query_as(BY_ID).bind(id).fetch_optional(conn).await)?)
+}
+
+/// The account as the transaction sees it.
+pub async fn within(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
+    Ok(on!(tx, |conn| sqlx::query_as(BY_ID).bind(id).fetch_optional(conn).await)?)
+}
+
+/// Creates an account with its primary role. Fails with [`Kind::Conflict`] when the e-mail is taken.
+pub async fn insert(tx: &mut Tx, new: NewUser<'_>, now: Timestamp) -> Result<UserId> {
+    const SQL: &str = "
+        insert into users
+            (email, password_hash, nombre, apellido, telefono, primary_role, is_active, created_at, updated_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+        returning id";
+    let inserted = on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(new.email)
+        .bind(new.password_hash)
+        .bind(new.nombre)
+        .bind(new.apellido)
+        .bind(new.telefono)
+        .bind(new.primary_role.user_type())
+        .bind(new.is_active)
+        .bind(now)
+        .fetch_one(conn)
+        .await);
+    match inserted {
+        Ok(id) => {
+            add_role(tx, id, new.primary_role).await?;
+            Ok(id)
+        }
+        Err(error) if is_unique_violation(&error) => Err(Kind::Conflict { field: "email" }.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives an account one more role. Fails with [`Kind::Conflict`] when it has it.
+pub async fn add_role(tx: &mut Tx, id: UserId, role: Role) -> Result<()> {
+    const SQL: &str = "insert into user_roles (user_id, role) values ($1, $2)";
+    let added = on!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(role.user_type())
+        .execute(conn)
+        .await
+        .map(drop));
+    match added {
+        Err(error) if is_unique_violation(&error) => Err(Kind::Conflict { field: "rol" }.into()),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Points an account to the row of its primary role.
+pub async fn refer(tx: &mut Tx, id: UserId, reference: i64, now: Timestamp) -> Result<()> {
+    const SQL: &str = "
+        update users set reference_id = $2, version = version + 1, updated_at = $3 where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(reference)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))?)
+}
+
+/// Notes the failed sign-ins of an account; of none when there is no such account.
+pub async fn note_failures(tx: &mut Tx, id: UserId, failures: Failures) -> Result<()> {
+    const SQL: &str = "
+        update users set failed_logins = $2, failed_since = $3, locked_until = $4 where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(failures.count)
+        .bind(failures.since)
+        .bind(failures.locked_until)
+        .execute(conn)
+        .await
+        .map(drop))?)
+}
+
+/// The failed sign-ins as they stand, kept from others until the transaction ends.
+pub async fn failures(tx: &mut Tx, id: UserId) -> Result<Failures> {
+    // Writing first takes the row's lock on PostgreSQL; SQLite holds the writer's already.
+    const SQL: &str = "
+        update users set failed_logins = failed_logins where id = $1
+        returning failed_logins, failed_since, locked_until";
+    let found: Option<(i64, Option<Timestamp>, Option<Timestamp>)> =
+        on!(tx, |conn| sqlx::query_as(SQL).bind(id).fetch_optional(conn).await)?;
+    let (count, since, locked_until) = found.unwrap_or_default();
+    Ok(Failures { count, since, locked_until })
+}
+
+/// Notes a sign-in that worked.
+pub async fn note_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
+    const SQL: &str = "
+        update users set failed_logins = 0, failed_since = null, locked_until = null, last_login_at = $2
+        where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
+}
+
+/// Stores a password hash without telling anyone: the password stays the same.
+pub async fn rehash(tx: &mut Tx, id: UserId, password_hash: &str) -> Result<()> {
+    const SQL: &str = "update users set password_hash = $2 where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(password_hash).execute(conn).await.map(drop))?)
+}
+
+/// Accounts whose roles or state may have changed at `since` or later.
+pub async fn changed_since(store: &Store, since: Timestamp) -> Result<Vec<UserId>> {
+    const SQL: &str = "select id from users where updated_at >= $1";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(since).fetch_all(conn).await)?)
+}

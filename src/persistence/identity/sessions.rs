@@ -1,0 +1,199 @@
+//! The `sessions` table: one row for each sign-in on one device.
+
+use sqlx::FromRow;
+use sqlx::types::Json;
+
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::identity::Revocation;
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::persistence::{Store, Tx};
+
+/// A session that is neither revoked nor expired.
+#[derive(Debug, Clone, FromRow)]
+pub struct Session {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub cookie_hash: String,
+    pub refresh_generation: i64,
+    pub fingerprint: String,
+    pub platform: Option<String>,
+    pub browser: Option<String>,
+    pub ip_prefix: Option<String>,
+    pub apps: Json<Vec<String>>,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// A session about to be. Hashes are hex SHA-256.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSession<'a> {
+    pub id: &'a SessionId,
+    pub user_id: UserId,
+    pub cookie_hash: &'a str,
+    pub refresh_hash: &'a str,
+    pub fingerprint: &'a str,
+    pub user_agent: Option<&'a str>,
+    pub platform: &'a str,
+    pub browser: &'a str,
+    pub ip_prefix: &'a str,
+    pub expires_at: Timestamp,
+}
+
+/// What a refresh token that is not the current one is measured against.
+#[derive(Debug, Clone, FromRow)]
+pub struct Leaf {
+    pub user_id: UserId,
+    pub refresh_generation: i64,
+    pub prev_refresh_hash: Option<String>,
+    pub refreshed_at: Timestamp,
+    pub fingerprint: String,
+}
+
+/// A session that ended, and why.
+#[derive(Debug, Clone, FromRow)]
+pub struct Ended {
+    pub id: SessionId,
+    #[sqlx(try_from = "String", rename = "revoke_reason")]
+    pub reason: Revocation,
+}
+
+pub async fn insert(tx: &mut Tx, new: NewSession<'_>, now: Timestamp) -> Result<()> {
+    const SQL: &str = "
+        insert into sessions
+            (id, user_id, cookie_hash, refresh_hash, refreshed_at, fingerprint, user_agent, platform,
+             browser, ip_prefix, created_at, last_seen_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $5, $5, $11)";
+    Ok(on!(tx, |conn| sqlx::query(SQL)
+        .bind(new.id)
+        .bind(new.user_id)
+        .bind(new.cookie_hash)
+        .bind(new.refresh_hash)
+        .bind(now)
+        .bind(new.fingerprint)
+        .bind(new.user_agent)
+        .bind(new.platform)
+        .bind(new.browser)
+        .bind(new.ip_prefix)
+        .bind(new.expires_at)
+        .execute(conn)
+        .await
+        .map(drop))?)
+}
+
+/// A session that may be used at `now`.
+pub async fn live(store: &Store, id: &SessionId, now: Timestamp) -> Result<Option<Session>> {
+    const SQL: &str = "
+        select id, user_id, cookie_hash, refresh_generation, fingerprint, platform, browser, ip_prefix,
+               apps, created_at, last_seen_at, expires_at
+        from sessions where id = $1 and revoked_at is null and expires_at > $2";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?)
+}
+
+/// Replaces the current refresh token by the next one, if `spent` is the current one of a session
+/// that may be used. Of two racing callers one succeeds.
+pub async fn rotate(
+    tx: &mut Tx,
+    id: &SessionId,
+    spent: &str,
+    next: &str,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<bool> {
+    const SQL: &str = "
+        update sessions
+        set prev_refresh_hash = refresh_hash, refresh_hash = $3, expires_at = $4, refreshed_at = $5,
+            last_seen_at = $5, refresh_generation = refresh_generation + 1
+        where id = $1 and refresh_hash = $2 and revoked_at is null and expires_at > $5";
+    let rotated = on!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(spent)
+        .bind(next)
+        .bind(expires_at)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(rotated == 1)
+}
+
+/// How the refresh tokens of a usable session stand.
+pub async fn leaf(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<Option<Leaf>> {
+    const SQL: &str = "
+        select user_id, refresh_generation, prev_refresh_hash, refreshed_at, fingerprint
+        from sessions where id = $1 and revoked_at is null and expires_at > $2";
+    Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?)
+}
+
+/// Lets a session live on until `expires_at`.
+pub async fn extend(
+    tx: &mut Tx,
+    id: &SessionId,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
+    const SQL: &str = "
+        update sessions set expires_at = $2, last_seen_at = $3 where id = $1 and revoked_at is null";
+    Ok(on!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(expires_at)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))?)
+}
+
+/// Ends a session. False when it had ended already.
+pub async fn revoke(
+    tx: &mut Tx,
+    id: &SessionId,
+    reason: Revocation,
+    now: Timestamp,
+) -> Result<bool> {
+    const SQL: &str = "
+        update sessions set revoked_at = $2, revoke_reason = $3
+        where id = $1 and revoked_at is null";
+    let revoked = on!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(now)
+        .bind(reason.name())
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(revoked == 1)
+}
+
+/// Ends every session of an account, and tells which.
+pub async fn revoke_all(
+    tx: &mut Tx,
+    user: UserId,
+    reason: Revocation,
+    now: Timestamp,
+) -> Result<Vec<SessionId>> {
+    const SQL: &str = "
+        update sessions set revoked_at = $2, revoke_reason = $3
+        where user_id = $1 and revoked_at is null
+        returning id";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(user)
+        .bind(now)
+        .bind(reason.name())
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// Sessions that ended at `since` or later, on any node.
+pub async fn revoked_since(store: &Store, since: Timestamp) -> Result<Vec<Ended>> {
+    const SQL: &str = "select id, revoke_reason from sessions where revoked_at >= $1";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(since).fetch_all(conn).await)?)
+}
+
+/// Writes down when sessions were last used.
+pub async fn touch(tx: &mut Tx, seen: &[(SessionId, Timestamp)]) -> Result<()> {
+    const SQL: &str = "update sessions set last_seen_at = $2 where id = $1 and last_seen_at < $2";
+    for (id, at) in seen {
+        on!(tx, |conn| sqlx::query(SQL).bind(id).bind(at).execute(conn).await.map(drop))?;
+    }
+    Ok(())
+}
