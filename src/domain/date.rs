@@ -60,7 +60,9 @@ mod tests {
     #[test]
     fn only_a_real_day_in_its_one_form_is_read() {
         assert_eq!("2024-02-29".parse::<Date>().unwrap().to_string(), "2024-02-29");
-        for text in ["", "2023-02-29", "20240229", "2024-2-9", "2024-02-29T00:00:00", "-000001-01-01"] {
+        for text in
+            ["", "2023-02-29", "20240229", "2024-2-9", "2024-02-29T00:00:00", "-000001-01-01"]
+        {
             assert_eq!(text.parse::<Date>(), Err(NotADate), "{text}");
         }
     }

@@ -9,7 +9,17 @@ use utoipa::ToSchema;
 /// An amount in minor units of its currency, never negative, at most 2^53 − 1 so that every
 /// client can hold it.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    sqlx::Type,
     ToSchema,
 )]
 #[serde(transparent)]

@@ -18,26 +18,28 @@ pub fn read<T: DeserializeOwned>(json: &str) -> Result<T, FieldError> {
         .map_err(|error| refused(error.path(), error.inner()))?;
     match reader.end() {
         Ok(()) => Ok(value),
-        Err(error) => Err(field("", FieldCode::Format, error.to_string())),
+        Err(_) => Err(field("", FieldCode::Format, "is followed by more")),
     }
 }
 
-/// Says which field a deserialiser stopped at, and which rule it broke.
+/// Says which field a deserialiser stopped at, and which rule it broke. What was sent is not
+/// repeated.
 pub fn refused(path: &Path, cause: &serde_json::Error) -> FieldError {
     let text = cause.to_string();
-    let detail = text.split(" at line ").next().unwrap_or_default();
+    let said = text.split(" at line ").next().unwrap_or_default();
     let mut pointer = pointer(path);
-    if let Some(name) = detail.strip_prefix("missing field ") {
+    if let Some(name) = said.strip_prefix("missing field ") {
         let _ = write!(pointer, "/{}", name.trim_matches('`'));
         return field(pointer, FieldCode::Required, "is required");
     }
-    let code = match () {
-        () if !cause.is_data() => FieldCode::Format,
-        () if detail.starts_with("unknown variant") => FieldCode::Enum,
-        () if detail.starts_with("invalid length") => FieldCode::Length,
-        () if detail.starts_with("invalid type") => FieldCode::Type,
-        () if detail.starts_with("data did not match") => FieldCode::Type,
-        () => FieldCode::Format,
+    let (code, detail) = match () {
+        () if said.starts_with("unknown variant") => {
+            (FieldCode::Enum, "is not one of the accepted values")
+        }
+        () if said.starts_with("invalid type") || said.starts_with("data did not match") => {
+            (FieldCode::Type, "has the wrong type")
+        }
+        () => (FieldCode::Format, "is not in the expected form"),
     };
     field(pointer, code, detail)
 }

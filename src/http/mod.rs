@@ -8,6 +8,7 @@ pub mod admin;
 pub mod body;
 pub mod caller;
 pub mod context;
+pub mod documents;
 pub mod form;
 pub mod frame;
 pub mod idempotency;
@@ -93,7 +94,11 @@ pub fn openapi() -> OpenApi {
 
 /// The table of contents.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(platform::routes()).merge(admin::routes()).merge(identity::routes())
+    OpenApiRouter::new()
+        .merge(platform::routes())
+        .merge(documents::routes())
+        .merge(identity::routes())
+        .merge(admin::routes())
 }
 
 fn framed(routes: Router<App>, app: App) -> Router {

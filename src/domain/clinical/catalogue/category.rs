@@ -20,11 +20,7 @@ pub enum Misplaced {
 }
 
 /// Whether `moved` (absent: a new category) may stand below `parent` with all it has below it.
-pub fn place(
-    tree: &Tree,
-    moved: Option<CategoryId>,
-    parent: CategoryId,
-) -> Result<(), Misplaced> {
+pub fn place(tree: &Tree, moved: Option<CategoryId>, parent: CategoryId) -> Result<(), Misplaced> {
     let above = lineage(tree, parent);
     if moved.is_some_and(|moved| above.contains(&moved)) {
         return Err(Misplaced::Cycle);

@@ -49,6 +49,7 @@ pub(super) const SPECS: &[EventSpec] = &[
 /// A seat in a room, as the others see it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the contract's flags of a peer")]
 pub struct Peer {
     pub peer_id: String,
     pub user_id: String,

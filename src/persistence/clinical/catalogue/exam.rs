@@ -4,8 +4,8 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::entry::{Entry, Search, Stamp, refer, taken};
 use super::Category;
+use super::entry::{Entry, Search, Stamp, refer, taken};
 use crate::domain::clinical::catalogue::ExamDraft;
 use crate::domain::id::{CategoryId, ExamId};
 use crate::domain::time::Timestamp;

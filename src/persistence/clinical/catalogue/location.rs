@@ -44,7 +44,8 @@ impl Entry for Location {
     const NOUN: &'static str = "location";
     const SEARCH: Search = Search {
         text: r"lower(name) like ? escape '\'",
-        category: "id in (
+        category:
+            "id in (
             select prices.location_id from prices join exams on prices.exam_id = exams.id
             where exams.category_id = ? and prices.deleted_at is null and exams.deleted_at is null)",
         location: "id = ?",

@@ -6,8 +6,8 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::entry::{Entry, Search, Stamp, hold, refer, taken};
 use super::Exam;
+use super::entry::{Entry, Search, Stamp, hold, refer, taken};
 use crate::domain::clinical::catalogue::PackageDraft;
 use crate::domain::id::{ExamId, PackageId};
 use crate::domain::time::Timestamp;
@@ -51,7 +51,8 @@ impl Entry for Package {
     type Draft = PackageDraft;
 
     const TABLE: &'static str = "packages";
-    const COLUMNS: &'static str = "id, name, description, active, version, created_at, updated_at, \
+    const COLUMNS: &'static str =
+        "id, name, description, active, version, created_at, updated_at, \
         deleted_at, coalesce((
             select string_agg(cast(exam_id as text), ',' order by exam_id)
             from package_exams where package_id = packages.id), '') as exam_ids";
