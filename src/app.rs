@@ -1,5 +1,6 @@
 //! One node put together: configuration in, listeners and actors out.
 
+mod api;
 mod assembly;
 mod demonstration;
 mod failure;
@@ -30,7 +31,6 @@ use crate::http::limits::Limits;
 use crate::persistence::Store;
 use crate::persistence::identity::accounts::{self, NewUser};
 use crate::telemetry::logs::LogLevel;
-use crate::telemetry::metrics::Metrics;
 use crate::transport::listener;
 
 /// A node that serves.
@@ -125,7 +125,7 @@ pub async fn start_on(
     level: LogLevel,
 ) -> Result<Running, Failure> {
     let tls = assembly::tls(&config)?;
-    let parts = assembly::Parts::of(&config).await?;
+    let parts = assembly::Parts::of(&config, level).await?;
     let router = routes::router(&config, &parts);
     let (stopping, _) = watch::channel(false);
     let mut addresses = Vec::new();
@@ -141,7 +141,7 @@ pub async fn start_on(
     let upkeep = upkeep::Upkeep {
         store: parts.store.clone(),
         limits: Arc::clone(&parts.limits),
-        metrics: Metrics::start().map_err(Error::internal)?,
+        metrics: parts.metrics.clone(),
         event_retention: config.database.event_retention,
     };
     background.spawn(upkeep.run());
@@ -151,7 +151,7 @@ pub async fn start_on(
         parts.hub.clone(),
     ));
     let grace = config.server.shutdown_grace;
-    let live = Live { origins: parts.origins, limits: parts.limits, level };
+    let live = Live { origins: parts.origins, limits: parts.limits, level: parts.log_level };
     Ok(Running {
         addresses,
         hub: parts.hub,

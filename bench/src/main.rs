@@ -139,6 +139,9 @@ fn measure(run: &Run) -> io::Result<bool> {
             }
         }
     }
+    if servers.is_empty() {
+        return Err(io::Error::other("no server to measure"));
+    }
     let mut sessions = 0;
     if servers.contains(&Kind::Latido) {
         sessions = run.sessions.max(1);

@@ -14,7 +14,7 @@ use crate::{
 /// Tokens from here on belong to the listener, below are clients.
 pub(crate) const OUTSIDE: u64 = 1 << 32;
 /// A server that says nothing for so long while an answer is owed has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 const READ_BUFFER: usize = 64 * 1024;
 const EVENTS: usize = 1024;

@@ -8,15 +8,18 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::Failure;
-use crate::http::identity::liveness::Rows;
 use crate::actors::Hub;
 use crate::actors::hub;
 use crate::actors::throttle::Allowance;
 use crate::auth::{Authenticator, Passwords, RefreshKey, Tokens, token};
 use crate::config::Config;
 use crate::domain::origin::Origins;
+use crate::error::Error;
+use crate::http::identity::liveness::Rows;
 use crate::http::limits::{self, Limits};
 use crate::persistence::{self, Store};
+use crate::telemetry::Metrics;
+use crate::telemetry::logs::LogLevel;
 
 /// Events one user may send a second over all sockets, for each event one socket may send.
 const USER_FACTOR: f64 = 4.0;
@@ -29,17 +32,20 @@ pub(super) struct Parts {
     pub hub: Hub,
     pub origins: Origins,
     pub limits: Arc<Limits>,
+    pub metrics: Metrics,
+    pub log_level: LogLevel,
 }
 
 impl Parts {
-    pub(super) async fn of(config: &Config) -> Result<Self, Failure> {
+    pub(super) async fn of(config: &Config, log_level: LogLevel) -> Result<Self, Failure> {
+        let metrics = Metrics::start().map_err(Error::internal)?;
         let store = store(config).await?;
         let authenticator = authenticator(config, &store)?;
         let passwords = passwords(config)?;
         let hub = Hub::start(hub_settings(config), store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
         let limits = Arc::new(Limits::new(limits(config)));
-        Ok(Self { store, authenticator, passwords, hub, origins, limits })
+        Ok(Self { store, authenticator, passwords, hub, origins, limits, metrics, log_level })
     }
 }
 

@@ -7,10 +7,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::routing::any;
-use sha2::{Digest, Sha256};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
+use super::api;
 use super::assembly::Parts;
 use crate::actors::Namespace;
 use crate::config::Config;
@@ -37,41 +37,8 @@ pub(super) fn router(config: &Config, parts: &Parts) -> Router {
     if config.realtime.serve_client {
         sockets = sockets.merge(client_bundle::router());
     }
-    http::router(api(config, parts, Arc::clone(&allows_origin)))
+    http::router(api::app(config, parts, Arc::clone(&allows_origin)))
         .merge(sockets.layer(http::cors(allows_origin)))
-}
-
-fn api(config: &Config, parts: &Parts, allows_origin: http::AllowsOrigin) -> http::App {
-    http::App {
-        store: parts.store.clone(),
-        hub: parts.hub.clone(),
-        auth: parts.authenticator.clone(),
-        passwords: parts.passwords.clone(),
-        limits: Arc::clone(&parts.limits),
-        settings: Arc::new(http::Settings {
-            node: config.cluster.node_id.as_str().into(),
-            max_body_bytes: config.server.max_body_bytes,
-            allows_origin,
-            trusted_proxies: config.server.trusted_proxies.clone(),
-            cursor_key: cursor_key(config),
-            trace_ratio: config.observability.sample_ratio.0,
-            tls: config.server.tls().is_some(),
-            cookie: http::CookieSettings {
-                domain: config.identity.session_cookie_domain.clone(),
-                secure: config.server.is_production(),
-            },
-            refresh_ttl: config.identity.refresh_token_ttl,
-            default_currency: config.payments.default_currency.0.clone(),
-        }),
-    }
-}
-
-/// Nodes that share the token secret read each other's cursors.
-fn cursor_key(config: &Config) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    hash.update(b"latido cursor");
-    hash.update(config.identity.jwt_secret.expose());
-    hash.finalize().to_vec()
 }
 
 fn sockets(config: &Config, parts: &Parts) -> Router {

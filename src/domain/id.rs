@@ -18,6 +18,18 @@ macro_rules! numeric {
                 self.0.fmt(f)
             }
         }
+
+        impl From<i64> for $name {
+            fn from(id: i64) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<$name> for i64 {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
     )+};
 }
 
@@ -60,6 +72,16 @@ numeric! {
     UserId,
     /// The place of a durable event in the order of dispatch (the contract's `eventId`).
     EventId,
+    /// A bookable examination.
+    ExamId,
+    /// What an exam or a package costs.
+    PriceId,
+    /// A shelf of the catalogue.
+    CategoryId,
+    /// Exams sold together.
+    PackageId,
+    /// A place of care.
+    LocationId,
 }
 
 opaque! {

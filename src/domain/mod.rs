@@ -3,11 +3,15 @@
 //! Nothing here knows HTTP, sockets or SQL. Contexts keep one stem in every layer, so
 //! `domain/identity` is stored by `persistence/identity` and served by `http/identity`.
 
+pub mod address;
+pub mod clinical;
 pub mod closure;
+pub mod date;
 pub mod event;
 pub mod events;
 pub mod id;
 pub mod identity;
+pub mod money;
 pub mod origin;
 pub mod secret;
 pub mod shape;

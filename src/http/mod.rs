@@ -4,6 +4,7 @@
 //! around all of them lie, from the outside in: [`frame`], panics, CORS, [`caller`], [`limits`],
 //! [`idempotency`]. Refusals become bodies in [`problem`] and nowhere else.
 
+pub mod admin;
 pub mod body;
 pub mod caller;
 pub mod context;
@@ -16,6 +17,7 @@ pub mod json;
 pub mod limits;
 pub mod page;
 pub mod peer;
+pub mod platform;
 pub mod precondition;
 pub mod problem;
 
@@ -45,6 +47,7 @@ pub struct App {
     pub passwords: Passwords,
     pub limits: Arc<limits::Limits>,
     pub settings: Arc<Settings>,
+    pub platform: Arc<platform::Platform>,
 }
 
 /// Decides whether a page of this origin may call.
@@ -91,7 +94,11 @@ pub fn openapi() -> OpenApi {
 
 /// The table of contents.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(documents::routes()).merge(identity::routes())
+    OpenApiRouter::new()
+        .merge(platform::routes())
+        .merge(documents::routes())
+        .merge(identity::routes())
+        .merge(admin::routes())
 }
 
 fn framed(routes: Router<App>, app: App) -> Router {

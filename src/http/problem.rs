@@ -41,6 +41,10 @@ pub struct Problem {
     more: Map<String, Value>,
 }
 
+/// Marks an answer whose status says failure but whose body is meant as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Explained;
+
 /// The body of every refusal. Some kinds add members: `retryAfter`, `missing`, `field`, `from`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -232,6 +236,7 @@ fn is_unexplained(response: &Response) -> bool {
     let status = response.status();
     let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     (status.is_client_error() || status.is_server_error())
+        && response.extensions().get::<Explained>().is_none()
         && kind.is_none_or(|kind| kind.starts_with(b"text/plain"))
 }
 

@@ -6,4 +6,6 @@
 mod architecture;
 mod conventions;
 mod persistence;
+mod process;
+mod realtime;
 mod support;

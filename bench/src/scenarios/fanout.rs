@@ -64,6 +64,9 @@ pub(super) fn measure(
 
     // One message with no padding shows what the server adds; then all are padded to one length.
     fanout.run(&mut swarm, |published| published < 1)?;
+    if fanout.seen_bytes == 0 {
+        return Err(io::Error::other("the first message never reached every socket"));
+    }
     fanout.publication = Publication::new(kind, MESSAGE_BYTES.saturating_sub(fanout.seen_bytes))?;
     fanout.run(&mut swarm, |published| published < 1 + WARM_UP)?;
 
@@ -97,7 +100,7 @@ pub(super) fn measure(
 
 impl Fanout {
     /// Publishes while `goes_on` (told how many were published so far) and until all of it has arrived,
-    /// or nothing more does.
+    /// or nothing more does; the ledger then knows what is missing.
     fn run(&mut self, swarm: &mut Swarm, mut goes_on: impl FnMut(u32) -> bool) -> io::Result<()> {
         self.last_completion = Instant::now();
         loop {
@@ -116,8 +119,7 @@ impl Fanout {
             }
             swarm.turn(GLANCE, self)?;
             if self.last_completion.elapsed() > PATIENCE {
-                let missing = self.ledger.missing();
-                return Err(io::Error::other(format!("{missing} deliveries never came")));
+                return Ok(());
             }
         }
     }

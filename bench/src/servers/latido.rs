@@ -116,6 +116,7 @@ pub(super) fn command(program: &Path, scratch: &Path, port: u16) -> Command {
         .env("JWT_SECRET_KEY", SIGNING_KEY)
         .env("ACCESS_TOKEN_TTL_SECONDS", "86400")
         .env("SERVICE_API_KEYS", format!("bench:{SERVICE_KEY}"))
+        .env("SHUTDOWN_GRACE_SECONDS", "1")
         .env("RATE_LIMIT_ENABLED", "false")
         .env("MAX_CONNECTIONS_PER_USER", "100000");
     command

@@ -1,3 +1,28 @@
 //! Starts nodes and databases, and speaks to them as clients do.
 
+pub(crate) mod accounts;
 pub(crate) mod database;
+pub(crate) mod http;
+pub(crate) mod node;
+pub(crate) mod plain;
+pub(crate) mod polling;
+pub(crate) mod process;
+pub(crate) mod socket_io;
+pub(crate) mod websocket;
+
+use std::time::Duration;
+
+pub(crate) use accounts::Account;
+pub(crate) use node::{Latido, start, start_with};
+pub(crate) use socket_io::{EVENTS, SocketIo};
+
+/// Longer than anything here takes; a test that waits longer waits in vain.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for what must come.
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let Ok(done) = tokio::time::timeout(PATIENCE, future).await else {
+        panic!("waited in vain: {what}")
+    };
+    done
+}

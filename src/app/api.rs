@@ -1,0 +1,106 @@
+//! What the HTTP layer is given: its parts and its settings.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::assembly::Parts;
+use crate::config::Config;
+use crate::config::values::UseLivekit;
+use crate::http::platform::config::Flags;
+use crate::http::platform::health::Standing;
+use crate::http::platform::{self, Ask, Platform};
+use crate::http::{self, AllowsOrigin, App, CookieSettings};
+
+pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -> App {
+    App {
+        store: parts.store.clone(),
+        hub: parts.hub.clone(),
+        auth: parts.authenticator.clone(),
+        passwords: parts.passwords.clone(),
+        limits: Arc::clone(&parts.limits),
+        settings: Arc::new(settings(config, allows_origin)),
+        platform: Arc::new(Platform::new(
+            platform_settings(config, parts),
+            parts.store.clone(),
+            parts.metrics.clone(),
+            parts.log_level.clone(),
+        )),
+    }
+}
+
+fn settings(config: &Config, allows_origin: AllowsOrigin) -> http::Settings {
+    http::Settings {
+        node: config.cluster.node_id.as_str().into(),
+        max_body_bytes: config.server.max_body_bytes,
+        allows_origin,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        cursor_key: cursor_key(config),
+        trace_ratio: config.observability.sample_ratio.0,
+        tls: config.server.tls().is_some(),
+        cookie: CookieSettings {
+            domain: config.identity.session_cookie_domain.clone(),
+            secure: config.server.is_production(),
+        },
+        refresh_ttl: config.identity.refresh_token_ttl,
+        default_currency: config.payments.default_currency.0.clone(),
+    }
+}
+
+fn platform_settings(config: &Config, parts: &Parts) -> platform::Settings {
+    let origins = parts.origins.clone();
+    // Neither is used by this node yet, whatever is configured.
+    let always = |standing| -> Ask { Arc::new(move || standing) };
+    platform::Settings {
+        region: config.cluster.region.clone(),
+        cors_origins: Arc::new(move || origins.names()),
+        metrics_public: config.observability.metrics_public,
+        redis: always(Standing::Disabled),
+        livekit: always(Standing::NotConfigured),
+        flags: flags(config),
+    }
+}
+
+fn flags(config: &Config) -> Flags {
+    let media = &config.media;
+    let url = media.livekit_url.as_ref().map(|url| url.as_str().to_owned());
+    let use_livekit =
+        url.is_some() && !media.use_mock_video && media.use_livekit != UseLivekit::Off;
+    Flags {
+        use_livekit,
+        use_mock_video: media.use_mock_video,
+        livekit_url: url.as_deref().map(|url| with_scheme(url, "http")),
+        livekit_ws_url: url.as_deref().map(|url| with_scheme(url, "ws")),
+        ice_servers: media.ice_servers.clone(),
+        auth_dev_bypass: config.identity.auth_dev_bypass,
+        mercadopago_public_key: config.payments.public_key.clone(),
+    }
+}
+
+/// The same address by another protocol, as secure as it was.
+fn with_scheme(url: &str, scheme: &str) -> String {
+    match url.split_once("://") {
+        Some((known, rest)) if known.ends_with('s') => format!("{scheme}s://{rest}"),
+        Some((_, rest)) => format!("{scheme}://{rest}"),
+        None => url.to_owned(),
+    }
+}
+
+/// Nodes that share the token secret read each other's cursors.
+fn cursor_key(config: &Config) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(b"latido cursor");
+    hash.update(config.identity.jwt_secret.expose());
+    hash.finalize().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_keeps_its_safety_under_another_protocol() {
+        assert_eq!(with_scheme("wss://livekit.example", "http"), "https://livekit.example");
+        assert_eq!(with_scheme("http://127.0.0.1:7880", "ws"), "ws://127.0.0.1:7880");
+    }
+}

@@ -1,0 +1,48 @@
+//! A change made in the name of the house: a line of the audit trail and an `admin:event`, both
+//! written with the change.
+
+use serde_json::{Map, Value};
+
+use crate::domain::events::ServerEvent as _;
+use crate::domain::events::admin::AdminEvent;
+use crate::domain::events::values::EntityRef;
+use crate::domain::identity::Principal;
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::http::App;
+use crate::http::context::Context;
+use crate::persistence::{Tx, audit, outbox};
+
+/// What an administrator or a service did to which row.
+#[derive(Debug, Clone)]
+pub struct Deed {
+    /// A past participle: `updated`.
+    pub action: &'static str,
+    /// The table's noun in the singular.
+    pub entity_type: &'static str,
+    pub entity_id: EntityRef,
+    /// Ids and closed words, never health data.
+    pub data: Map<String, Value>,
+}
+
+impl Deed {
+    /// Writes the deed into the transaction of its change.
+    pub async fn record(
+        self,
+        tx: &mut Tx,
+        app: &App,
+        context: &Context,
+        caller: &Principal,
+    ) -> Result<()> {
+        let now = Timestamp::now();
+        let mut entry = context.audit(Some(caller), self.action, self.entity_type, &self.entity_id);
+        entry.data.clone_from(&self.data);
+        audit::append(tx, &entry, now).await?;
+
+        let mut event =
+            AdminEvent::new(self.entity_type, self.entity_id, self.action, caller.user, now);
+        event.data = (!self.data.is_empty()).then(|| self.data.into());
+        outbox::append(tx, &event.event(), Some(&app.settings.node)).await?;
+        Ok(())
+    }
+}

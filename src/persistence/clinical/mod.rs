@@ -1,0 +1,3 @@
+//! What care is made of, in rows.
+
+pub mod catalogue;

@@ -1,0 +1,4 @@
+//! The binary as an operator meets it: exit codes, signals, ports, and being killed.
+
+mod configuration;
+mod lifecycle;

@@ -1,0 +1,176 @@
+//! What reaches whom, once and in order (contract §6.8, §6.10).
+
+use latido::actors::hub::Failing;
+use latido::domain::id::{SessionId, UserId};
+use latido::domain::identity::Role;
+use latido::domain::topic::Topic;
+use serde_json::{Value, json};
+
+use crate::support;
+
+#[tokio::test]
+async fn an_event_to_all_reaches_every_socket_once() {
+    let latido = support::start().await;
+    let mut sockets = Vec::new();
+    for role in [Role::Admin, Role::Doctor, Role::Patient, Role::Company, Role::Professional] {
+        let account = latido.account(role).await;
+        sockets.push(latido.connect(&account).await);
+        sockets.push(latido.connect(&account).await);
+    }
+    let mut plain = latido.connect_plain(&latido.account(Role::Client).await).await;
+
+    let payload = json!({ "type": "price", "action": "updated", "entityId": 9 });
+    latido.publish("catalog:update", &[Topic::All], &payload).await;
+    latido.mark("done").await;
+
+    for socket in &mut sockets {
+        let heard = socket.until("done", "catalog:update").await;
+        assert_eq!(heard.len(), 1, "{heard:?}");
+        assert_eq!(heard[0]["entityId"], 9);
+        assert!(heard[0]["eventId"].is_string());
+    }
+    assert_eq!(plain.next("catalog:update").await["type"], "price");
+}
+
+#[tokio::test]
+async fn a_socket_in_several_rooms_hears_an_event_once() {
+    let latido = support::start().await;
+    let admin = latido.account(Role::Admin).await;
+    let mut socket = latido.connect(&admin).await;
+    socket.ask("subscribe", &json!({ "entity": "appointment", "entityId": 5 })).await;
+    let topics = [
+        Topic::User(UserId(admin.id)),
+        Topic::Role(Role::Admin),
+        Topic::Entity("appointment".into(), Some("5".into())),
+    ];
+
+    let payload = json!({ "appointmentId": 5, "patientId": 1, "action": "confirmed" });
+    latido.publish("appointment:update", &topics, &payload).await;
+    latido.mark("done").await;
+
+    assert_eq!(socket.until("done", "appointment:update").await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_event_to_a_user_reaches_every_device_of_that_user_and_nobody_else() {
+    let latido = support::start().await;
+    let (ana, ben) = (latido.account(Role::Patient).await, latido.account(Role::Patient).await);
+    let (mut phone, mut desk) = (latido.connect(&ana).await, latido.connect(&ana).await);
+    let mut other = latido.connect(&ben).await;
+
+    let payload = json!({ "type": "profile", "action": "updated" });
+    latido.publish("user:update", &[Topic::User(UserId(ana.id))], &payload).await;
+    latido.mark("done").await;
+
+    assert_eq!(phone.until("done", "user:update").await.len(), 1);
+    assert_eq!(desk.until("done", "user:update").await.len(), 1);
+    assert_eq!(other.until("done", "user:update").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn admin_events_reach_administrators_only() {
+    let latido = support::start().await;
+    let mut admin = latido.connect(&latido.account(Role::Admin).await).await;
+    let mut doctor = latido.connect(&latido.account(Role::Doctor).await).await;
+
+    let payload = json!({ "eventType": "exam.updated", "entityType": "exam", "entityId": 1, "action": "updated", "userId": 1 });
+    latido.publish("admin:event", &[Topic::Role(Role::Admin)], &payload).await;
+    latido.mark("done").await;
+
+    assert_eq!(admin.until("done", "admin:event").await.len(), 1);
+    assert_eq!(doctor.until("done", "admin:event").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn many_events_arrive_in_the_order_they_were_committed() {
+    let latido = support::start().await;
+    let mut socket = latido.connect(&latido.account(Role::Patient).await).await;
+    for number in 0..200 {
+        let payload = json!({ "type": "exam", "action": "updated", "entityId": number });
+        latido.publish("catalog:update", &[Topic::All], &payload).await;
+    }
+    latido.mark("done").await;
+
+    let heard = socket.until("done", "catalog:update").await;
+
+    let numbers: Vec<_> = heard.iter().map(|event| event["entityId"].as_i64().unwrap()).collect();
+    assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_crash_of_the_channels_keeps_every_socket_and_loses_nothing_durable() {
+    let latido = support::start().await;
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        sockets.push(latido.connect(&latido.account(Role::Patient).await).await);
+    }
+
+    for number in 0..20 {
+        if number % 5 == 2 {
+            latido.hub().inject_failure(&Failing::Channels);
+        }
+        let payload = json!({ "type": "exam", "action": "updated", "entityId": number });
+        latido.publish("catalog:update", &[Topic::All], &payload).await;
+    }
+    latido.mark("done").await;
+
+    for socket in &mut sockets {
+        let heard = socket.until("done", "catalog:update").await;
+        let numbers: Vec<_> =
+            heard.iter().map(|event| event["entityId"].as_i64().unwrap()).collect();
+        assert_eq!(numbers, (0..20).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_crash_of_the_relay_delivers_the_rest_once() {
+    let latido = support::start().await;
+    let mut socket = latido.connect(&latido.account(Role::Patient).await).await;
+
+    for number in 0..10 {
+        if number == 5 {
+            latido.hub().inject_failure(&Failing::Relay);
+        }
+        let payload = json!({ "type": "exam", "action": "updated", "entityId": number });
+        latido.publish("catalog:update", &[Topic::All], &payload).await;
+    }
+    latido.mark("done").await;
+
+    let heard = socket.until("done", "catalog:update").await;
+    let numbers: Vec<_> = heard.iter().map(|event| event["entityId"].as_i64().unwrap()).collect();
+    assert_eq!(numbers, (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_crash_of_one_session_leaves_all_others_alone() {
+    let latido = support::start().await;
+    let (ana, ben) = (latido.account(Role::Patient).await, latido.account(Role::Patient).await);
+    let (mut hit, mut spared) = (latido.connect(&ana).await, latido.connect(&ben).await);
+
+    latido.hub().inject_failure(&Failing::Session(SessionId::from(ana.session.as_str())));
+
+    assert_eq!(spared.ask("subscribe", &json!({ "entity": "exam" })).await["ok"], true);
+    let payload = json!({ "type": "exam", "action": "updated", "entityId": 1 });
+    latido.publish("catalog:update", &[Topic::All], &payload).await;
+    for socket in [&mut hit, &mut spared] {
+        assert_eq!(socket.next("catalog:update").await["entityId"], 1);
+    }
+}
+
+#[tokio::test]
+async fn the_census_counts_sockets_by_role() {
+    let latido = support::start().await;
+    let patient = latido.account(Role::Patient).await;
+    let _sockets = [
+        latido.connect(&patient).await,
+        latido.connect(&patient).await,
+        latido.connect(&latido.account(Role::Admin).await).await,
+    ];
+    let _plain = latido.connect_plain(&patient).await;
+
+    let census = latido.hub().census();
+
+    assert_eq!(census.total, 4);
+    assert_eq!(census.by_role.get("Paciente"), Some(&3));
+    assert_eq!(census.by_role.get("Administrador"), Some(&1));
+}

@@ -1,0 +1,120 @@
+//! What ends a socket, and that nothing else does.
+
+use std::time::{Duration, Instant};
+
+use latido::actors::hub::Revocation;
+use latido::domain::id::SessionId;
+use latido::domain::identity::Role;
+use latido::domain::topic::Topic;
+use serde_json::{Value, json};
+
+use crate::support::socket_io::End;
+use crate::support::{self, accounts};
+
+/// The contract's bound on everything that must stop at once.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_revoked_session_is_told_why_and_closed_within_a_second() {
+    let latido = support::start().await;
+    let patient = latido.account(Role::Patient).await;
+    let elsewhere = accounts::sign_in(latido.database.url(), patient.id, patient.role).await;
+    let mut sockets = [latido.connect(&patient).await, latido.connect(&patient).await];
+    let mut other = latido.connect(&elsewhere).await;
+    let began = Instant::now();
+
+    latido.hub().revoke(&SessionId::from(patient.session.as_str()), Revocation::Admin);
+
+    for socket in &mut sockets {
+        let revoked = socket.next("session:revoked").await;
+        assert_eq!(revoked["sessionId"], patient.session);
+        assert_eq!(revoked["reason"], "admin");
+        assert_eq!(socket.ended().await, End::Disconnected);
+    }
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    assert_eq!(other.ask("ping", &Value::Null).await["userId"], patient.id);
+}
+
+#[tokio::test]
+async fn a_session_revoked_by_another_node_is_closed_within_a_second() {
+    let latido = support::start().await;
+    let patient = latido.account(Role::Patient).await;
+    let mut socket = latido.connect(&patient).await;
+    let began = Instant::now();
+
+    let now = latido::domain::time::Timestamp::now().0;
+    let revoke = format!(
+        "update sessions set revoked_at = {now}, revoke_reason = 'logout' where id = '{}'",
+        patient.session
+    );
+    accounts::run(latido.database.url(), &revoke).await;
+
+    assert_eq!(socket.next("session:revoked").await["reason"], "logout");
+    assert_eq!(socket.ended().await, End::Disconnected);
+    assert!(began.elapsed() < AT_ONCE + Duration::from_millis(500), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_deactivated_account_is_closed_on_all_its_sockets() {
+    let latido = support::start().await;
+    let patient = latido.account(Role::Patient).await;
+    let mut sockets = [latido.connect(&patient).await, latido.connect(&patient).await];
+    let now = latido::domain::time::Timestamp::now().0;
+
+    let deactivate =
+        format!("update users set is_active = false, updated_at = {now} where id = {}", patient.id);
+    accounts::run(latido.database.url(), &deactivate).await;
+
+    for socket in &mut sockets {
+        socket.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_disconnects_one_socket() {
+    let latido = support::start().await;
+    let patient = latido.account(Role::Patient).await;
+    let mut kept = latido.connect(&patient).await;
+    let before: Vec<_> = latido.hub().sockets(10).into_iter().map(|info| info.socket_id).collect();
+    let mut gone = latido.connect(&patient).await;
+    let info = latido.hub().sockets(10).into_iter().find(|info| !before.contains(&info.socket_id));
+
+    assert!(latido.hub().disconnect(&info.unwrap().socket_id, "test"));
+
+    assert_eq!(gone.ended().await, End::Disconnected);
+    assert_eq!(kept.ask("ping", &Value::Null).await["userId"], patient.id);
+}
+
+#[tokio::test]
+async fn a_slow_consumer_is_closed_and_others_do_not_wait_for_it() {
+    let latido = support::start().await;
+    let mut slow = latido.connect_plain(&latido.account(Role::Patient).await).await;
+    let mut quick = latido.connect(&latido.account(Role::Patient).await).await;
+    let text = "x".repeat(60_000);
+
+    // Far more than 4 MiB and what the kernel holds for a connection nobody reads.
+    for number in 0..400 {
+        let payload =
+            json!({ "type": "exam", "action": "updated", "entityId": number, "entityName": text });
+        latido.publish("catalog:update", &[Topic::All], &payload).await;
+        assert_eq!(quick.next("catalog:update").await["entityId"], number);
+    }
+
+    let code = slow.0.closed().await;
+    assert!(matches!(code, Some(4408) | None), "{code:?}");
+    assert_eq!(latido.hub().census().total, 1);
+}
+
+#[tokio::test]
+async fn a_draining_node_says_so_before_it_closes() {
+    let latido = support::start().await;
+    let mut socket = latido.connect(&latido.account(Role::Patient).await).await;
+
+    let stopping = tokio::spawn(latido.running.stop());
+
+    let draining = socket.next("server:draining").await;
+    let after = draining["reconnectAfterMs"].as_u64().unwrap();
+    assert!(after <= 5000, "{after}");
+    socket.ended().await;
+    stopping.await.unwrap();
+}

@@ -1,0 +1,9 @@
+//! Sockets: who is let in, what they may ask, what reaches them and what ends them.
+
+mod commands;
+mod delivery;
+mod endings;
+mod handshake;
+mod limits;
+mod plain;
+mod polling;

@@ -1,0 +1,161 @@
+//! The binary in a process of its own, for what only a process can do: start badly, be killed.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use super::accounts::SECRET;
+use super::database::Database;
+use super::http::{Answer, Call};
+use super::within;
+
+/// An administrator every process test may sign in as.
+pub(crate) const ADMIN: (&str, &str) = ("admin@example.com", "a long enough password");
+
+/// A serving process, killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// The binary with no environment but these settings, in an empty directory.
+pub(crate) fn command(arguments: &[&str], settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_latido"));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(settings.iter().copied())
+        .current_dir(std::env::temp_dir());
+    command
+}
+
+/// The settings of a node that starts.
+pub(crate) fn settings<'a>(database: &'a Database, port: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("NODE_ENV", "development"),
+        ("BIND_ADDR", "127.0.0.1"),
+        ("PORT", port),
+        ("DATABASE_URL", database.url()),
+        ("JWT_SECRET_KEY", SECRET),
+        ("RATE_LIMIT_ENABLED", "false"),
+    ]
+}
+
+/// Runs a command to its end.
+pub(crate) fn finish(arguments: &[&str], settings: &[(&str, &str)], input: &str) -> Finished {
+    let mut child = command(arguments, settings)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that reads nothing may be gone already.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    Finished {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+impl Process {
+    /// Starts a node on the database and waits until it serves.
+    pub(crate) async fn serve(database: &Database, more: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        let text = port.to_string();
+        let settings = [settings(database, &text).as_slice(), more].concat();
+        let child = command(&["serve"], &settings)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut process = Self { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) };
+        process.discard_output();
+        within("the node to serve", process.ready()).await;
+        process
+    }
+
+    /// A full pipe would stop the node.
+    fn discard_output(&mut self) {
+        fn discard(mut from: impl Read + Send + 'static) {
+            std::thread::spawn(move || std::io::copy(&mut from, &mut std::io::sink()));
+        }
+        discard(self.child.stdout.take().unwrap());
+        discard(self.child.stderr.take().unwrap());
+    }
+
+    async fn ready(&mut self) {
+        while tokio::net::TcpStream::connect(self.address).await.is_err() {
+            let gone = self.child.try_wait().unwrap();
+            assert_eq!(gone, None, "the node ended instead of serving");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) fn call(&self, method: &str, path: &str) -> Call {
+        Call::new(self.address, method, path)
+    }
+
+    /// The answer to a sign-in of [`ADMIN`].
+    pub(crate) async fn sign_in(&self) -> Value {
+        let body = json!({ "username": ADMIN.0, "password": ADMIN.1 });
+        let answer: Answer = self.call("POST", "/auth/login").json(&body).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        within("the node to end", async {
+            loop {
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Creates [`ADMIN`] on the database.
+pub(crate) fn create_admin(database: &Database) {
+    let done = finish(
+        &["create-admin", "--email", ADMIN.0, "--password-stdin"],
+        &settings(database, "8888"),
+        ADMIN.1,
+    );
+    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+}
