@@ -1,6 +1,7 @@
 //! Requests through the whole router, on SQLite and, when there is one, PostgreSQL.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::LazyLock;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -15,7 +16,16 @@ use crate::auth::{self, RefreshKey, Tokens, token};
 use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
 use crate::http::identity::liveness::Rows;
+use crate::http::platform::Platform;
+use crate::http::platform::config::Flags;
+use crate::http::platform::health::Standing;
 use crate::persistence::store::tests::stores;
+use crate::telemetry::Metrics;
+use crate::telemetry::logs::{self, Format, Level, LogLevel};
+
+/// A process has one log, and every node of it the same level.
+static LOG_LEVEL: LazyLock<LogLevel> =
+    LazyLock::new(|| logs::start(Level::Error, Format::Json, "n1").unwrap());
 
 /// A node's API with nobody listening on a port.
 struct Node {
@@ -65,8 +75,31 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         allowances: None,
         compress_from: None,
     };
+    let platform = platform::Settings {
+        region: "local".into(),
+        cors_origins: Arc::new(Vec::new),
+        metrics_public: false,
+        redis: Arc::new(|| Standing::Disabled),
+        livekit: Arc::new(|| Standing::NotConfigured),
+        flags: Flags {
+            use_livekit: false,
+            use_mock_video: false,
+            livekit_url: None,
+            livekit_ws_url: None,
+            ice_servers: Vec::new(),
+            auth_dev_bypass: false,
+            mercadopago_public_key: None,
+        },
+    };
     let app = App {
         hub: Hub::start(hub, store.clone(), auth.clone()).await.unwrap(),
+        platform: Arc::new(Platform::new(
+            platform,
+            store.clone(),
+            Metrics::start().unwrap(),
+            LOG_LEVEL.clone(),
+        )),
+        cache: cache::Cache::new(Duration::ZERO),
         store,
         auth,
         passwords: Passwords::new(2, 0).unwrap(),

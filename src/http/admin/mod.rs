@@ -4,6 +4,7 @@
 //! audit trail and tells the administrators.
 
 mod audit;
+mod cache;
 pub mod deed;
 mod events;
 mod messages;
@@ -22,6 +23,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(publish::publish))
         .routes(routes!(events::list))
         .routes(routes!(audit::list))
+        .routes(routes!(cache::invalidate))
         .routes(routes!(node::stats))
         .routes(routes!(node::outbox))
         .routes(routes!(node::nodes))
