@@ -7,6 +7,7 @@ pub mod actors;
 pub mod app;
 pub mod auth;
 pub mod config;
+pub mod demo;
 pub mod doctor;
 pub mod domain;
 pub mod error;
