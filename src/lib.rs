@@ -6,12 +6,11 @@
 pub mod actors;
 pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod config;
 pub mod demo;
-pub mod doctor;
 pub mod domain;
 pub mod error;
-pub mod health;
 pub mod http;
 pub mod persistence;
 pub mod telemetry;
