@@ -4,6 +4,7 @@
 //! Folders carry the names of the product's contexts; [`support`] starts nodes and speaks to them.
 
 mod architecture;
+mod clinical;
 mod conventions;
 mod persistence;
 mod process;
