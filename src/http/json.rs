@@ -78,7 +78,8 @@ where
 pub fn parse<T: DeserializeOwned + Validate<Context: Default>>(bytes: &Bytes) -> Result<T> {
     check_form(bytes)?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(refusal)?;
+    let value: T =
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| refusal(&error))?;
     validated(value)
 }
 
@@ -110,7 +111,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// A text that parses into the wrong thing breaks a field's rule; any other is malformed.
-fn refusal(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
+fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
     let mut pointer = pointer(error.path());
     let message = error.inner().to_string();
     if !error.inner().is_data() {

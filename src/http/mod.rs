@@ -144,5 +144,8 @@ pub fn cors(allows: AllowsOrigin) -> CorsLayer {
             name("ratelimit-remaining"),
             name("ratelimit-reset"),
         ])
-        .max_age(Duration::from_secs(600))
+        .max_age(Duration::from_mins(10))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 
 use crate::support::database::Database;
-use crate::support::process::{Finished, Process, finish, free_port, settings};
+use crate::support::process::{Finished, Process, create_admin, finish, free_port, settings};
 
 fn assert_refused(done: &Finished, names: &str) {
     let said = format!("{}{}", done.stdout, done.stderr);
@@ -99,6 +99,17 @@ fn migrations_can_run_by_themselves_and_again() {
         let done = finish(&["migrate"], &settings(&database, "8888"), "");
         assert_eq!(done.code, Some(0), "{done:?}");
     }
+}
+
+#[test]
+fn an_administrator_can_be_created_before_the_first_start() {
+    let database = Database::sqlite();
+
+    let created = create_admin(&database);
+    assert_eq!(created.code, Some(0), "{created:?}");
+
+    let again = create_admin(&database);
+    assert_eq!(again.code, Some(1), "the e-mail is taken: {again:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::database::Database;
-use crate::support::process::{Process, create_admin};
+use crate::support::process::{Process, serve_with_admin};
 use crate::support::socket_io::{EVENTS, SocketIo};
 use crate::support::within;
 
@@ -20,8 +20,7 @@ async fn create_exam(process: &Process, token: &str, code: &str) -> Value {
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_kill_9() {
     let database = Database::fresh().await;
-    create_admin(&database);
-    let process = Process::serve(&database, &[]).await;
+    let process = serve_with_admin(&database, &[]).await;
     let token = process.sign_in().await["access_token"].as_str().unwrap().to_owned();
     let mut created = Vec::new();
     for number in 0..20 {
@@ -56,8 +55,7 @@ async fn what_was_acknowledged_is_there_after_kill_9() {
 #[tokio::test]
 async fn sigterm_drains_and_ends_with_success() {
     let database = Database::fresh().await;
-    create_admin(&database);
-    let process = Process::serve(&database, &[("SHUTDOWN_GRACE_SECONDS", "5")]).await;
+    let process = serve_with_admin(&database, &[("SHUTDOWN_GRACE_SECONDS", "5")]).await;
     let token = process.sign_in().await["access_token"].clone();
     let auth = json!({ "token": token });
     let mut socket = SocketIo::join(process.address, EVENTS, &auth, &[]).await.unwrap();
@@ -74,8 +72,7 @@ async fn sigterm_drains_and_ends_with_success() {
 #[tokio::test]
 async fn a_catalogue_write_reaches_everyone_and_a_setting_only_its_owner() {
     let database = Database::fresh().await;
-    create_admin(&database);
-    let process = Process::serve(&database, &[]).await;
+    let process = serve_with_admin(&database, &[]).await;
     let admin = process.sign_in().await;
     let token = admin["access_token"].as_str().unwrap();
     let patient = json!({ "email": "p@example.com", "password": "a long enough password", "nombre": "Ana", "apellido": "Ruiz", "rol": "PACIENTE", "fecha_nacimiento": "1990-01-01" });
@@ -114,8 +111,7 @@ async fn a_catalogue_write_reaches_everyone_and_a_setting_only_its_owner() {
 #[tokio::test]
 async fn signing_out_ends_the_sockets_of_the_session() {
     let database = Database::fresh().await;
-    create_admin(&database);
-    let process = Process::serve(&database, &[]).await;
+    let process = serve_with_admin(&database, &[]).await;
     let token = process.sign_in().await["access_token"].as_str().unwrap().to_owned();
     let auth = json!({ "token": token });
     let mut socket = SocketIo::join(process.address, EVENTS, &auth, &[]).await.unwrap();

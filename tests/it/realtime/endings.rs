@@ -55,17 +55,21 @@ async fn a_session_revoked_by_another_node_is_closed_within_a_second() {
 }
 
 #[tokio::test]
-async fn a_deactivated_account_is_closed_on_all_its_sockets() {
+async fn an_account_deactivated_by_another_node_is_closed_on_all_its_sockets() {
     let latido = support::start().await;
     let patient = latido.account(Role::Patient).await;
     let mut sockets = [latido.connect(&patient).await, latido.connect(&patient).await];
     let now = latido::domain::time::Timestamp::now().0;
 
-    let deactivate =
-        format!("update users set is_active = false, updated_at = {now} where id = {}", patient.id);
+    let deactivate = format!(
+        "update users set is_active = false, updated_at = {now} where id = {id};
+         update sessions set revoked_at = {now}, revoke_reason = 'deactivated' where user_id = {id}",
+        id = patient.id
+    );
     accounts::run(latido.database.url(), &deactivate).await;
 
     for socket in &mut sockets {
+        assert_eq!(socket.next("session:revoked").await["reason"], "deactivated");
         socket.ended().await;
     }
 }

@@ -4,7 +4,6 @@ use latido::auth::{self, Tokens, token};
 use latido::domain::id::{SessionId, UserId};
 use latido::domain::identity::Role;
 use latido::domain::time::Timestamp;
-use latido::persistence::Store;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 /// Signs the tokens of every test.
@@ -40,8 +39,8 @@ pub(crate) async fn create(url: &str, role: Role) -> Account {
 /// One more session of an account.
 pub(crate) async fn sign_in(url: &str, id: i64, role: Role) -> Account {
     let now = Timestamp::now().0;
-    let (session, secret) = (auth::new_id("s"), auth::Secret::random());
-    let cookie_hash = secret.digest();
+    let (session, secret) = (auth::new_id("s"), auth::new_secret());
+    let cookie_hash = auth::digest(secret.expose());
     run(
         url,
         &format!(

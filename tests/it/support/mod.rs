@@ -12,7 +12,6 @@ pub(crate) mod websocket;
 
 use std::time::Duration;
 
-pub(crate) use accounts::Account;
 pub(crate) use node::{Latido, start, start_with};
 pub(crate) use socket_io::{EVENTS, SocketIo};
 

@@ -9,6 +9,7 @@ use latido::domain::event::{Class, Event};
 use latido::domain::identity::Role;
 use latido::domain::topic::Topic;
 use latido::persistence::outbox;
+use latido::telemetry::logs::{self, Format, Level};
 use latido::transport::listener;
 use serde_json::{Value, json};
 
@@ -52,7 +53,9 @@ impl Latido {
         let sources = Sources { environment, ..Sources::default() };
         let config = Config::load(&sources).expect("the settings are valid");
         let listener = listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-        let running = app::start_on(config, vec![listener]).await.expect("the node starts");
+        let level = logs::start(Level::Error, Format::Json, "tests").unwrap();
+        let running = app::start_on(config, vec![listener], level).await;
+        let running = running.unwrap_or_else(|failure| panic!("the node starts: {failure}"));
         Self { address: running.address(), running, database }
     }
 

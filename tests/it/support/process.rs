@@ -150,12 +150,16 @@ impl Drop for Process {
     }
 }
 
-/// Creates [`ADMIN`] on the database.
-pub(crate) fn create_admin(database: &Database) {
-    let done = finish(
-        &["create-admin", "--email", ADMIN.0, "--password-stdin"],
-        &settings(database, "8888"),
-        ADMIN.1,
-    );
-    assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+/// Creates [`ADMIN`] on a database that may be empty.
+pub(crate) fn create_admin(database: &Database) -> Finished {
+    let create = ["create-admin", "--email", ADMIN.0, "--password-stdin"];
+    finish(&create, &settings(database, "8888"), ADMIN.1)
+}
+
+/// A node on a fresh database with [`ADMIN`].
+pub(crate) async fn serve_with_admin(database: &Database, more: &[(&str, &str)]) -> Process {
+    assert_eq!(finish(&["migrate"], &settings(database, "8888"), "").code, Some(0));
+    let created = create_admin(database);
+    assert_eq!(created.code, Some(0), "{created:?}");
+    Process::serve(database, more).await
 }

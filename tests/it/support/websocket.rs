@@ -47,7 +47,8 @@ impl WebSocket {
         let request =
             headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let request = request.body(Empty::<Bytes>::new()).unwrap();
-        let opening = handshake::client(&TokioExecutor::new(), request, stream);
+        let executor = TokioExecutor::new();
+        let opening = handshake::client(&executor, request, stream);
         let (mut socket, response) = within("an upgrade", opening).await.ok()?;
         socket.set_max_message_size(16 << 20);
         let headers = response.headers().clone();
