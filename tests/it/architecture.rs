@@ -15,7 +15,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("web", &[]),
     ("actors", &["auth", "cluster", "domain", "media", "persistence", "protocol", "telemetry"]),
     ("transport", &["actors", "auth", "domain", "protocol", "telemetry", "web"]),
-    ("demo", &["auth", "domain", "persistence"]),
     ("http", &["actors", "auth", "domain", "media", "persistence", "telemetry", "web"]),
 ];
 
