@@ -85,7 +85,7 @@ pub async fn migrate(config: &Config) -> Result<(), Failure> {
 /// # Errors
 /// A password the rules refuse, an e-mail that is taken, a database that cannot be used.
 pub async fn create_admin(config: &Config, email: &str, password: &Secret) -> Result<(), Failure> {
-    let store = assembly::open(config).await?;
+    let store = assembly::store(config).await?;
     let passwords = assembly::passwords(config)?;
     let email = email.trim().to_lowercase();
     let password_hash = passwords.hash_new(password.expose(), &email, "/password").await?;

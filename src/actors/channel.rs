@@ -32,6 +32,10 @@ use crate::telemetry::names;
 const SLICE: usize = 256;
 /// Publications given to a socket in one write.
 const LONGEST_RUN: usize = 64;
+/// Members from which on it pays to wait for more publications.
+const LARGE: usize = 64;
+/// Turns to wait for them.
+const LONGEST_GATHERING: usize = 16;
 
 /// The actor of one shard. Restarted at once after a panic, without limit.
 pub(super) struct ChannelShard;
@@ -122,6 +126,14 @@ impl Inbox {
         self.wake();
     }
 
+    /// The first topic of the publications that come next, and how many they are.
+    fn first_run(&self) -> Option<(Topic, usize)> {
+        match self.queue.lock().front()? {
+            Work::Publish(run) => Some((run.first()?.event.topics.first()?.clone(), run.len())),
+            _ => None,
+        }
+    }
+
     fn next(&self) -> Option<Work> {
         self.queue.lock().pop_front()
     }
@@ -163,14 +175,35 @@ impl Actor for ChannelShard {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         state.inbox.is_awake.store(false, Ordering::Release);
-        while let Some(work) = state.inbox.next() {
+        loop {
+            state.gather().await;
+            let Some(work) = state.inbox.next() else { return Ok(()) };
             state.work(work).await;
         }
-        Ok(())
     }
 }
 
 impl State {
+    /// Before a large fan-out, lets publishers that are about to publish do so: every publication
+    /// that joins the run saves a write to each of its many members.
+    async fn gather(&mut self) {
+        let mut waiting = 0;
+        let mut turns = 0;
+        while turns < LONGEST_GATHERING {
+            let Some((topic, length)) = self.inbox.first_run() else { return };
+            if self.members.count(&topic) < LARGE {
+                return;
+            }
+            if length == waiting && turns > 1 || length >= LONGEST_RUN {
+                return;
+            }
+            waiting = length;
+            turns += 1;
+            // Comes back after whatever else is ready, new requests included, had its turn.
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn work(&mut self, work: Work) {
         match work {
             Work::Publish(run) => self.fan_out(run).await,

@@ -98,6 +98,11 @@ impl Members {
         self.seats.get(seat as usize)?.as_ref().map(|taken| &taken.member)
     }
 
+    /// How many are in a topic.
+    pub(super) fn count(&self, topic: &Topic) -> usize {
+        self.of_topic.get(topic).map_or(0, Seats::len)
+    }
+
     /// The seats that any of `topics` reaches, each once.
     pub(super) fn reached(&mut self, topics: &[Topic]) -> Vec<Seat> {
         if let [topic] = topics {

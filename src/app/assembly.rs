@@ -50,7 +50,7 @@ impl Parts {
 }
 
 /// The database, brought up to date unless told otherwise.
-async fn store(config: &Config) -> Result<Store, Failure> {
+pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
     let store = open(config).await?;
     if config.database.auto_migrate {
         store.migrate().await?;

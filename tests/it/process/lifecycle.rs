@@ -70,7 +70,7 @@ async fn sigterm_drains_and_ends_with_success() {
 }
 
 #[tokio::test]
-async fn a_catalogue_write_reaches_everyone_and_a_setting_only_its_owner() {
+async fn a_catalogue_write_reaches_everyone_and_a_user_update_only_its_owner() {
     let database = Database::fresh().await;
     let process = serve_with_admin(&database, &[]).await;
     let admin = process.sign_in().await;
@@ -78,7 +78,8 @@ async fn a_catalogue_write_reaches_everyone_and_a_setting_only_its_owner() {
     let patient = json!({ "email": "p@example.com", "password": "a long enough password", "nombre": "Ana", "apellido": "Ruiz", "rol": "PACIENTE", "fecha_nacimiento": "1990-01-01" });
     let patient = process.call("POST", "/auth/register").json(&patient).send().await;
     assert_eq!(patient.status, 201, "{}", patient.text());
-    let patient = patient.json()["access_token"].as_str().unwrap().to_owned();
+    let registered = patient.json();
+    let patient = registered["access_token"].as_str().unwrap().to_owned();
     let mut sockets = Vec::new();
     for token in [token, patient.as_str()] {
         let auth = json!({ "token": token });
@@ -88,13 +89,15 @@ async fn a_catalogue_write_reaches_everyone_and_a_setting_only_its_owner() {
     }
 
     let id = create_exam(&process, token, "HEM").await;
-    let changed = process
-        .call("PATCH", "/users/me")
-        .bearer(&patient)
-        .json(&json!({ "nombre": "Anna" }))
-        .send()
-        .await;
-    assert_eq!(changed.status, 200, "{}", changed.text());
+    let room = format!("user:{}", registered["user"]["id"]);
+    let update = json!({
+        "event": "user:update",
+        "payload": { "type": "profile", "action": "updated", "timestamp": "2025-10-13T04:58:18.128Z" },
+        "rooms": [room],
+    });
+    let published =
+        process.call("POST", "/api/events/publish").bearer(token).json(&update).send().await;
+    assert_eq!(published.status, 202, "{}", published.text());
     let message = json!({ "type": "info", "message": "done" });
     let told =
         process.call("POST", "/api/admin/messages").bearer(token).json(&message).send().await;
