@@ -1,0 +1,144 @@
+// A node for one test file: the real binary on a fresh database, an administrator signed in.
+
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const BINARY = process.env.LATIDO_BIN ?? join(ROOT, "target/debug/latido");
+const ADMIN = { email: "admin@example.com", password: "a long enough password" };
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** A promise that rejects when it takes too long, naming what did not happen. */
+export function within(what, promise, milliseconds = 20_000) {
+  let timer;
+  const deadline = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited in vain: ${what}`)), milliseconds);
+  });
+  return Promise.race([promise, deadline]).finally(() => clearTimeout(timer));
+}
+
+/** The next payload of an event; start waiting before causing it. */
+export function next(emitter, event) {
+  return within(event, new Promise((resolve) => emitter.once(event, resolve)));
+}
+
+export class Latido {
+  /** Starts a node; `settings` go on top of those of the tests. */
+  static async start(settings = {}) {
+    const latido = new Latido();
+    latido.directory = mkdtempSync(join(tmpdir(), "latido-e2e-"));
+    latido.port = await freePort();
+    latido.url = `http://127.0.0.1:${latido.port}`;
+    latido.environment = {
+      NODE_ENV: "development",
+      BIND_ADDR: "127.0.0.1",
+      PORT: String(latido.port),
+      DATABASE_URL: `sqlite://${latido.directory}/latido.db?mode=rwc`,
+      JWT_SECRET_KEY: "a secret of the tests, long enough to sign with",
+      RATE_LIMIT_ENABLED: "false",
+      SHUTDOWN_GRACE_SECONDS: "5",
+      ...settings,
+    };
+    latido.command(["migrate"]);
+    latido.command(["create-admin", "--email", ADMIN.email, "--password-stdin"], ADMIN.password);
+    await latido.serve();
+    latido.admin = await latido.signIn(ADMIN.email, ADMIN.password);
+    return latido;
+  }
+
+  command(args, input = "") {
+    const { status, stdout, stderr } = spawnSync(BINARY, args, {
+      env: this.environment, cwd: this.directory, input, encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(`latido ${args[0]} ended with ${status}: ${stdout}${stderr}`);
+  }
+
+  async serve() {
+    this.process = spawn(BINARY, ["serve"], {
+      env: this.environment, cwd: this.directory, stdio: ["ignore", "ignore", "inherit"],
+    });
+    this.ended = once(this.process, "exit").then(([code]) => code);
+    const ready = async () => {
+      for (;;) {
+        const answer = await fetch(`${this.url}/health/live`).catch(() => null);
+        if (answer?.ok) return;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    await within("the node to serve", Promise.race([
+      ready(),
+      this.ended.then((code) => Promise.reject(new Error(`the node ended with ${code}`))),
+    ]));
+  }
+
+  /** Ends the process with a signal and answers its exit code. */
+  async end(signal = "SIGTERM") {
+    this.process.kill(signal);
+    return within("the node to end", this.ended);
+  }
+
+  async stop() {
+    this.process.kill("SIGKILL");
+    await this.ended;
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** A JSON request; rejects when the answer is not a success. */
+  async call(method, path, { token, body, headers } = {}) {
+    const answer = await fetch(this.url + path, {
+      method,
+      headers: {
+        ...(body && { "content-type": "application/json" }),
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      body: body && JSON.stringify(body),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return { answer, body: text && JSON.parse(text) };
+  }
+
+  async signIn(username, password) {
+    const { answer, body } = await this.call("POST", "/auth/login", { body: { username, password } });
+    const cookie = answer.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
+    return { token: body.access_token, cookie, user: body.user };
+  }
+
+  /** A new patient, signed in. */
+  async patient(name) {
+    const email = `${name}@example.com`;
+    const password = "a long enough password";
+    await this.call("POST", "/auth/register", {
+      body: {
+        email, password, nombre: name, apellido: "Ruiz", rol: "PACIENTE", fecha_nacimiento: "1990-01-01",
+      },
+    });
+    return this.signIn(email, password);
+  }
+
+  /** Has the node send an event to its usual audience. */
+  publish(event, payload) {
+    return this.call("POST", "/api/events/publish", {
+      token: this.admin.token, body: { event, payload },
+    });
+  }
+
+  publishExam(entityId) {
+    const timestamp = new Date().toISOString();
+    return this.publish("catalog:update", { type: "exam", action: "updated", entityId, timestamp });
+  }
+}
