@@ -6,11 +6,10 @@
 pub mod actors;
 pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod config;
-pub mod doctor;
 pub mod domain;
 pub mod error;
-pub mod health;
 pub mod http;
 pub mod persistence;
 pub mod telemetry;

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use latido::app::{self, Failure};
+use latido::cli::doctor::{self, Verdict};
+use latido::cli::health;
 use latido::config::{Config, Sources};
-use latido::doctor::{self, Verdict};
 use latido::domain::secret::Secret;
 use latido::error::Error;
-use latido::health;
 use latido::telemetry::logs::{self, LogLevel};
 use tokio::runtime::{Builder, Runtime};
 

@@ -30,7 +30,7 @@ fn authenticator(rows: Arc<Rows>, dev_bypass: bool) -> Authenticator {
         previous_secret: None,
         private_key: None,
         previous_public_key: None,
-        ttl: Duration::from_secs(60),
+        ttl: Duration::from_mins(1),
     });
     Authenticator::new(Settings {
         tokens: tokens.unwrap(),

@@ -19,9 +19,9 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 
 /// A session nobody used for this long is asked of the database again.
-const IDLE: Duration = Duration::from_secs(600);
+const IDLE: Duration = Duration::from_mins(10);
 /// `last_seen_at` is written at most this often (contract §3.4).
-const SEEN_EVERY: Duration = Duration::from_secs(60);
+const SEEN_EVERY: Duration = Duration::from_mins(1);
 
 /// What an account may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,7 +222,7 @@ pub(super) mod tests {
         let sessions = Sessions::default();
         sessions.remember(Arc::new(record("s_1", 1)), Timestamp(0));
         sessions.revoke(&"s_2".into(), Timestamp(0));
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
 
         sessions.sweep(Timestamp(3_600_000), hour);
         assert_eq!(sessions.len(), 1);

@@ -12,7 +12,7 @@ fn settings(secret: &[u8]) -> Settings {
         previous_secret: None,
         private_key: None,
         previous_public_key: None,
-        ttl: Duration::from_secs(3600),
+        ttl: Duration::from_hours(1),
     }
 }
 

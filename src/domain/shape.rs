@@ -93,7 +93,7 @@ impl Rules {
 
     pub fn range<N>(&mut self, pointer: &str, value: N, allowed: RangeInclusive<N>)
     where
-        N: PartialOrd + std::fmt::Display,
+        N: Copy + PartialOrd + std::fmt::Display,
     {
         if !allowed.contains(&value) {
             let detail = format!("must be {} to {}", allowed.start(), allowed.end());
@@ -104,7 +104,7 @@ impl Rules {
     /// [`Self::range`] of a number that may be absent.
     pub fn range_if<N>(&mut self, pointer: &str, value: Option<N>, allowed: RangeInclusive<N>)
     where
-        N: PartialOrd + std::fmt::Display,
+        N: Copy + PartialOrd + std::fmt::Display,
     {
         if let Some(value) = value {
             self.range(pointer, value, allowed);

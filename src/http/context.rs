@@ -32,7 +32,7 @@ impl Context {
         actor: Option<&Principal>,
         action: &'static str,
         entity_type: &'static str,
-        entity_id: impl ToString,
+        entity_id: &impl ToString,
     ) -> AuditEntry {
         AuditEntry {
             actor: actor.map(|actor| actor.user).filter(|user| *user != UserId(0)),

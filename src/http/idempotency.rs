@@ -28,9 +28,9 @@ use crate::persistence::idempotency::{self, Claim, Headers, Kept};
 const KEY: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// How long an answer is kept.
-const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+const KEPT_FOR: Duration = Duration::from_hours(24);
 /// A request running longer than this lost its node.
-const STALE_AFTER: Duration = Duration::from_secs(120);
+const STALE_AFTER: Duration = Duration::from_mins(2);
 /// Answers larger than this are given but not kept.
 const MAX_ANSWER: usize = 1 << 20;
 const KEPT_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];

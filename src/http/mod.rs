@@ -6,7 +6,9 @@
 
 pub mod admin;
 pub mod body;
+pub mod cache;
 pub mod caller;
+pub mod clinical;
 pub mod context;
 pub mod documents;
 pub mod form;
@@ -46,6 +48,7 @@ pub struct App {
     pub auth: Authenticator,
     pub passwords: Passwords,
     pub limits: Arc<limits::Limits>,
+    pub cache: cache::Cache,
     pub settings: Arc<Settings>,
     pub platform: Arc<platform::Platform>,
 }
@@ -98,6 +101,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(platform::routes())
         .merge(documents::routes())
         .merge(identity::routes())
+        .merge(clinical::routes())
         .merge(admin::routes())
 }
 
@@ -140,5 +144,8 @@ pub fn cors(allows: AllowsOrigin) -> CorsLayer {
             name("ratelimit-remaining"),
             name("ratelimit-reset"),
         ])
-        .max_age(Duration::from_secs(600))
+        .max_age(Duration::from_mins(10))
 }
+
+#[cfg(test)]
+mod tests;

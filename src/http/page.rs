@@ -78,6 +78,12 @@ pub struct CamelPage<T> {
 }
 
 impl<F> List<F> {
+    /// The filters by themselves, for a list that makes something else of them.
+    pub fn split(self) -> (F, List<()>) {
+        let Self { filters, limit, after, count, sealer } = self;
+        (filters, List { filters: (), limit, after, count, sealer })
+    }
+
     /// How many rows to ask the database for: one more than the page shows.
     pub fn fetch(&self) -> i64 {
         self.limit + 1

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use utoipa::ToSchema as _;
 use utoipa::openapi::{RefOr, schema::Schema};
+use utoipa::{PartialSchema as _, ToSchema as _};
 
 use super::spec::Shape;
 use super::values::AckError;
@@ -18,7 +18,7 @@ pub(super) fn schemas() -> BTreeMap<String, Value> {
             insert(&mut found, ack.shape);
         }
     }
-    let mut parts = vec![(AckError::name().into_owned(), utoipa::schema!(AckError).into())];
+    let mut parts = vec![(AckError::name().into_owned(), AckError::schema())];
     AckError::schemas(&mut parts);
     extend(&mut found, parts);
     found

@@ -173,6 +173,7 @@ fn the_typescript_names_every_event_and_declares_every_type_it_uses() {
     for name in components::schemas().keys() {
         let declared = [format!("interface {name} {{"), format!("type {name} =")];
         assert!(declared.iter().any(|form| text.contains(form.as_str())), "{name}");
+        assert!(!text.contains(&format!("type {name} = {name};")), "{name} is only itself");
     }
     assert!(text.contains("\"catalog:update\": (payload: Durable<CatalogUpdate>) => void;"));
     assert!(text.contains("\"ping\": (ack?: (answer: Pong) => void) => void;"));

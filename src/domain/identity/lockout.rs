@@ -6,8 +6,8 @@ use crate::domain::time::Timestamp;
 
 /// Failures within [`WINDOW`] that lock.
 const LIMIT: i64 = 10;
-const WINDOW: Duration = Duration::from_secs(15 * 60);
-const LOCKED_FOR: Duration = Duration::from_secs(15 * 60);
+const WINDOW: Duration = Duration::from_mins(15);
+const LOCKED_FOR: Duration = Duration::from_mins(15);
 
 /// The failed sign-ins of an account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -132,7 +132,7 @@ async fn refused(
 ) -> Result<()> {
     metrics::counter!(names::AUTH_FAILURES, "surface" => "login", "reason" => reason).increment(1);
     let id = user.map_or(UserId(0), |user| user.id);
-    let mut entry = context.audit(None, "login_refused", "user", id);
+    let mut entry = context.audit(None, "login_refused", "user", &id);
     entry.actor = user.map(|user| user.id);
     entry.data.insert("reason".into(), json!(reason));
 

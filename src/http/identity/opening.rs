@@ -150,16 +150,15 @@ pub fn clear_cookie(settings: &CookieSettings) -> Result<HeaderValue> {
 }
 
 fn set_cookie(settings: &CookieSettings, value: &str, life: Option<u64>) -> Result<HeaderValue> {
-    let mut cookie = format!("{}={value}; HttpOnly; SameSite=None; Path=/", auth::COOKIE);
-    if settings.secure {
-        cookie += "; Secure";
-    }
-    if let Some(domain) = &settings.domain {
-        cookie += &format!("; Domain={domain}");
-    }
-    if let Some(seconds) = life {
-        cookie += &format!("; Max-Age={seconds}");
-    }
+    let secure = if settings.secure { "; Secure" } else { "" };
+    let domain = settings.domain.as_ref().map(|domain| format!("; Domain={domain}"));
+    let life = life.map(|seconds| format!("; Max-Age={seconds}"));
+    let cookie = format!(
+        "{}={value}; HttpOnly; SameSite=None; Path=/{secure}{}{}",
+        auth::COOKIE,
+        domain.unwrap_or_default(),
+        life.unwrap_or_default(),
+    );
     let mut header = HeaderValue::try_from(cookie).map_err(Error::internal)?;
     header.set_sensitive(true);
     Ok(header)

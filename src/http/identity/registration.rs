@@ -104,7 +104,7 @@ pub async fn register(
     }
     let user = accounts::within(&mut tx, id).await?.ok_or(Kind::NotFound("account"))?;
     let opened = Opened::insert(&app, &mut tx, &user, &device, now).await?;
-    let mut entry = context.audit(None, "registered", "user", id);
+    let mut entry = context.audit(None, "registered", "user", &id);
     entry.actor = Some(id);
     entry.actor_role = Some(new.rol.user_type());
     audit::append(&mut tx, &entry, now).await?;

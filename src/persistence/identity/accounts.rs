@@ -98,6 +98,12 @@ pub async fn within(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
     Ok(on!(tx, |conn| sqlx::query_as(BY_ID).bind(id).fetch_optional(conn).await)?)
 }
 
+/// Whether there is any account, a deleted one included.
+pub async fn holds_any(tx: &mut Tx) -> Result<bool> {
+    const SQL: &str = "select exists (select 1 from users)";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?)
+}
+
 /// Creates an account with its primary role. Fails with [`Kind::Conflict`] when the e-mail is taken.
 pub async fn insert(tx: &mut Tx, new: NewUser<'_>, now: Timestamp) -> Result<UserId> {
     const SQL: &str = "

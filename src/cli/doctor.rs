@@ -12,11 +12,11 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::health;
 use crate::config::Config;
 use crate::config::values::{HttpUrl, PaymentsMode, UseLivekit};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
-use crate::health;
 use crate::persistence::{Settings, Store};
 
 /// How long a service may take to accept a connection.
@@ -111,7 +111,9 @@ fn files(config: &Config) -> Finding {
 /// The database, its migrations, and the clock compared with its clock.
 async fn database(config: &Config) -> Vec<Finding> {
     let url = config.database.url.expose();
-    if let Ok(options) = url.parse::<SqliteConnectOptions>()
+    // The SQLite options would read any URL as the name of a file.
+    if url.starts_with("sqlite:")
+        && let Ok(options) = url.parse::<SqliteConnectOptions>()
         && !url.contains("memory")
         && !options.get_filename().exists()
     {
@@ -284,6 +286,15 @@ mod tests {
         assert_eq!(verdicts(&findings, "livekit"), [Verdict::Skip]);
         assert!(findings.iter().all(|found| !found.to_string().contains("secret")));
         silent.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_not_there_yet_is_no_failure_and_a_server_that_is_not_there_is() {
+        let file = config(&[("DATABASE_URL", "sqlite:///nowhere/latido.db?mode=rwc")]);
+        let server = config(&[("DATABASE_URL", "postgres://latido:secret@127.0.0.1:1/latido")]);
+
+        assert_eq!(verdicts(&database(&file).await, "database"), [Verdict::Skip]);
+        assert_eq!(verdicts(&database(&server).await, "database"), [Verdict::Fail]);
     }
 
     #[test]

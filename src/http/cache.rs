@@ -1,0 +1,135 @@
+//! Answers kept in this process, so that reading what rarely changes costs no query.
+//!
+//! Whoever changes a row invalidates its keys after the commit. An answer made from rows read
+//! before an invalidation is given but not kept, so what was invalidated cannot come back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::http::HeaderValue;
+use parking_lot::Mutex;
+
+use crate::error::Result;
+
+/// Keys come from callers' queries, so there is an end to them.
+const CAPACITY: usize = 2048;
+
+/// A JSON body and its entity tag.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub body: Bytes,
+    pub tag: HeaderValue,
+}
+
+/// Answers by key, each kept for the same time. Cheap to clone.
+#[derive(Clone)]
+pub struct Cache {
+    kept: Arc<Mutex<Kept>>,
+    ttl: Duration,
+}
+
+#[derive(Default)]
+struct Kept {
+    answers: HashMap<String, (Answer, Instant)>,
+    /// Counts invalidations.
+    era: u64,
+}
+
+impl Cache {
+    /// A cache that forgets an answer after `ttl`; zero keeps nothing.
+    pub fn new(ttl: Duration) -> Self {
+        Self { kept: Arc::default(), ttl }
+    }
+
+    /// The kept answer, else the one `make` makes.
+    pub async fn answer(
+        &self,
+        key: &str,
+        make: impl Future<Output = Result<Answer>>,
+    ) -> Result<Answer> {
+        let era = {
+            let kept = self.kept.lock();
+            match kept.answers.get(key) {
+                Some((answer, until)) if *until > Instant::now() => return Ok(answer.clone()),
+                _ => kept.era,
+            }
+        };
+        let answer = make.await?;
+        self.keep(key, &answer, era);
+        Ok(answer)
+    }
+
+    /// Forgets one key, or with a trailing `*` every key that starts so. Returns how many.
+    pub fn invalidate(&self, pattern: &str) -> usize {
+        let mut kept = self.kept.lock();
+        kept.era += 1;
+        let Some(prefix) = pattern.strip_suffix('*') else {
+            return usize::from(kept.answers.remove(pattern).is_some());
+        };
+        let before = kept.answers.len();
+        kept.answers.retain(|key, _| !key.starts_with(prefix));
+        before - kept.answers.len()
+    }
+
+    fn keep(&self, key: &str, answer: &Answer, era: u64) {
+        let mut kept = self.kept.lock();
+        let now = Instant::now();
+        if self.ttl.is_zero() || kept.era != era {
+            return;
+        }
+        if kept.answers.len() >= CAPACITY {
+            kept.answers.retain(|_, (_, until)| *until > now);
+        }
+        if kept.answers.len() < CAPACITY {
+            kept.answers.insert(key.to_owned(), (answer.clone(), now + self.ttl));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &'static str) -> Answer {
+        Answer { body: Bytes::from_static(text.as_bytes()), tag: HeaderValue::from_static("\"t\"") }
+    }
+
+    async fn ask(cache: &Cache, key: &str, text: &'static str) -> Bytes {
+        cache.answer(key, async { Ok(answer(text)) }).await.unwrap().body
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_made_once_until_it_is_invalidated() {
+        let cache = Cache::new(Duration::from_mins(1));
+
+        assert_eq!(ask(&cache, "catalog:exams:3", "old").await, "old");
+        assert_eq!(ask(&cache, "catalog:exams:3", "new").await, "old");
+        assert_eq!(cache.invalidate("catalog:prices*"), 0);
+        assert_eq!(cache.invalidate("catalog:*"), 1);
+        assert_eq!(ask(&cache, "catalog:exams:3", "new").await, "new");
+        assert_eq!(cache.invalidate("catalog:exams:3"), 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_an_invalidation_is_not_kept() {
+        let cache = Cache::new(Duration::from_mins(1));
+        let slow = cache.answer("k", async {
+            cache.invalidate("k");
+            Ok(answer("old"))
+        });
+
+        assert_eq!(slow.await.unwrap().body, "old");
+        assert_eq!(ask(&cache, "k", "new").await, "new");
+    }
+
+    #[tokio::test]
+    async fn without_a_time_to_live_nothing_is_kept() {
+        let cache = Cache::new(Duration::ZERO);
+
+        ask(&cache, "k", "old").await;
+
+        assert_eq!(ask(&cache, "k", "new").await, "new");
+    }
+}

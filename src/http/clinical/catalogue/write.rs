@@ -1,0 +1,216 @@
+//! Writing the catalogue: row, audit line and events in one transaction.
+
+use axum::http::StatusCode;
+use axum::http::header::{ETAG, LOCATION};
+use axum::response::{IntoResponse, Response};
+use garde::Validate;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{CACHED, Resource, path};
+use crate::domain::events::ServerEvent;
+use crate::domain::events::catalogue::{CatalogUpdate, ChangeAction};
+use crate::domain::events::subscription::EntityUpdate;
+use crate::domain::identity::Principal;
+use crate::domain::time::Timestamp;
+use crate::error::{Error, Result};
+use crate::http::App;
+use crate::http::admin::deed::Deed;
+use crate::http::context::Context;
+use crate::http::json::{self, Json};
+use crate::http::precondition::{IfMatch, etag};
+use crate::persistence::clinical::catalogue::{hold, remove};
+use crate::persistence::{Tx, outbox};
+
+/// Any fields of a resource; each replaces the whole field, null empties it.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = Object)]
+pub(super) struct Patch(#[garde(skip)] Map<String, Value>);
+
+/// Who writes: the caller, and what the audit trail wants to know.
+pub(super) struct Author {
+    pub(super) caller: Principal,
+    pub(super) context: Context,
+}
+
+/// Adds a row.
+pub(super) async fn create<R: Resource>(
+    app: &App,
+    author: &Author,
+    mut draft: R::Draft,
+) -> Result<Response> {
+    let now = Timestamp::now();
+    R::complete(&mut draft, app)?;
+
+    let mut tx = app.store.begin().await?;
+    let row = R::insert(&mut tx, &draft, now).await?;
+    record(app, &mut tx, author, &row, ChangeAction::Created, now).await?;
+    tx.commit().await?;
+    committed(app);
+
+    let place = format!("{}/{}", path::<R>(), row.id());
+    let tag = etag(row.stamp().version);
+    Ok((StatusCode::CREATED, [(LOCATION, place)], [(ETAG, tag)], Json(row)).into_response())
+}
+
+/// Writes every field of a row.
+pub(super) async fn replace<R: Resource>(
+    app: &App,
+    author: &Author,
+    condition: &IfMatch,
+    id: i64,
+    mut draft: R::Draft,
+) -> Result<Response> {
+    R::complete(&mut draft, app)?;
+    change::<R>(app, author, condition, id, |_| Ok(draft)).await
+}
+
+/// Writes the fields that are given.
+pub(super) async fn patch<R: Resource>(
+    app: &App,
+    author: &Author,
+    condition: &IfMatch,
+    id: i64,
+    patch: Patch,
+) -> Result<Response> {
+    change::<R>(app, author, condition, id, |row| patched(&row.draft(), patch)).await
+}
+
+async fn change<R: Resource>(
+    app: &App,
+    author: &Author,
+    condition: &IfMatch,
+    id: i64,
+    wanted: impl FnOnce(&R) -> Result<R::Draft> + Send,
+) -> Result<Response> {
+    let now = Timestamp::now();
+
+    let mut tx = app.store.begin().await?;
+    let row: R = hold(&mut tx, id.into()).await?;
+    condition.check(row.stamp().version)?;
+    let draft = wanted(&row)?;
+    let row = row.update(&mut tx, &draft, now).await?;
+    record(app, &mut tx, author, &row, ChangeAction::Updated, now).await?;
+    tx.commit().await?;
+    committed(app);
+
+    Ok(([(ETAG, etag(row.stamp().version))], Json(row)).into_response())
+}
+
+/// Hides a row.
+pub(super) async fn delete<R: Resource>(
+    app: &App,
+    author: &Author,
+    condition: &IfMatch,
+    id: i64,
+) -> Result<StatusCode> {
+    let now = Timestamp::now();
+
+    let mut tx = app.store.begin().await?;
+    let row: R = hold(&mut tx, id.into()).await?;
+    condition.check(row.stamp().version)?;
+    remove::<R>(&mut tx, row.id(), now).await?;
+    record(app, &mut tx, author, &row, ChangeAction::Deleted, now).await?;
+    tx.commit().await?;
+    committed(app);
+
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Puts a change into the audit trail and tells everyone, its followers, and the administrators.
+pub(super) async fn record<R: Resource>(
+    app: &App,
+    tx: &mut Tx,
+    author: &Author,
+    row: &R,
+    action: ChangeAction,
+    now: Timestamp,
+) -> Result<()> {
+    let (kind, id) = (R::KIND, row.id().into());
+    let update = CatalogUpdate {
+        kind,
+        action,
+        entity_id: id,
+        entity_name: row.name().map(ToOwned::to_owned),
+        timestamp: now,
+    };
+    let mirror = EntityUpdate {
+        entity: kind.name().to_owned(),
+        entity_id: id.into(),
+        action: action.name().to_owned(),
+        data: None,
+        timestamp: now,
+    };
+    for event in [update.event(), mirror.event()] {
+        outbox::append(tx, &event, Some(&app.settings.node)).await?;
+    }
+    let deed = Deed {
+        action: action.name(),
+        entity_type: kind.name(),
+        entity_id: id.into(),
+        data: Map::new(),
+    };
+    deed.record(tx, app, &author.context, &author.caller).await
+}
+
+/// What follows every commit here.
+pub(super) fn committed(app: &App) {
+    app.cache.invalidate(CACHED);
+    app.hub.outbox_ready();
+}
+
+fn patched<D>(current: &D, Patch(wanted): Patch) -> Result<D>
+where
+    D: serde::Serialize + serde::de::DeserializeOwned + Validate<Context = ()>,
+{
+    let mut fields = serde_json::to_value(current).map_err(Error::internal)?;
+    for (name, value) in wanted {
+        if let Some(field) = fields.get_mut(&name) {
+            *field = value;
+        }
+    }
+    json::parse(&fields.to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::clinical::catalogue::ExamDraft;
+    use crate::error::{FieldCode, Kind};
+
+    fn outcome(patch: Value) -> Result<ExamDraft> {
+        let current = json!({"code": "HEM", "name": "Hemograma", "preparation": "ayuno 8 h"});
+        let current: ExamDraft = serde_json::from_value(current).unwrap();
+        patched(&current, serde_json::from_value(patch).unwrap())
+    }
+
+    #[test]
+    fn a_patch_replaces_what_it_names_and_null_empties() {
+        let draft =
+            outcome(json!({"name": "Otro", "preparation": null, "version": 9, "x": 1})).unwrap();
+
+        assert_eq!((draft.code.as_str(), draft.name.as_str()), ("HEM", "Otro"));
+        assert_eq!(draft.preparation, None);
+        assert!(draft.active);
+    }
+
+    #[test]
+    fn a_patch_is_held_to_the_rules_of_its_resource() {
+        for (patch, code) in [
+            (json!({"name": null}), FieldCode::Type),
+            (json!({"name": ""}), FieldCode::Length),
+            (json!({"name": 7}), FieldCode::Type),
+        ] {
+            match outcome(patch).unwrap_err().kind() {
+                Kind::Validation(fields) => {
+                    assert_eq!((fields[0].pointer.as_str(), fields[0].code), ("/name", code));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
