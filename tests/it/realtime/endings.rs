@@ -122,3 +122,22 @@ async fn a_draining_node_says_so_before_it_closes() {
     socket.ended().await;
     stopping.await.unwrap();
 }
+
+/// A refused namespace is final for the stock client; a refused transport is tried again.
+#[tokio::test]
+async fn a_draining_node_refuses_the_transport_so_that_newcomers_try_again() {
+    let latido = support::start().await;
+    let hub = latido.hub().clone();
+
+    hub.drain(Duration::from_secs(1)).await;
+
+    for (path, upgrades) in [
+        ("/socket.io/?EIO=4&transport=polling", false),
+        ("/socket.io/?EIO=4&transport=websocket", true),
+        ("/events", true),
+    ] {
+        let call = latido.call("GET", path);
+        let answer = if upgrades { call.upgrade() } else { call }.send().await;
+        assert_eq!(answer.status, 503, "{path}");
+    }
+}

@@ -1,5 +1,7 @@
 //! Long polling under the product's limits (contract §6.1).
 
+use latido::actors::hub::Revocation;
+use latido::domain::id::SessionId;
 use latido::domain::identity::Role;
 use latido::domain::topic::Topic;
 use serde_json::json;
@@ -77,4 +79,29 @@ async fn long_answers_are_compressed_when_accepted() {
 
     assert_eq!(answer.header("content-encoding"), "gzip");
     assert!(answer.body.len() < 1000, "{} bytes", answer.body.len());
+}
+
+#[tokio::test]
+async fn the_last_word_before_the_end_reaches_a_polling_socket() {
+    let latido = support::start().await;
+    let patient = latido.account(Role::Patient).await;
+    let polling = Polling::open(latido.address).await;
+    let mut text =
+        polling.join("/events", &json!({ "token": patient.token })).await.text().to_owned();
+    while !text.contains("\"connected\"") {
+        text.push_str(polling.get().send().await.text());
+    }
+
+    latido.hub().revoke(&SessionId::from(patient.session.as_str()), Revocation::Admin);
+
+    let mut last = String::new();
+    loop {
+        let answer = polling.get().send().await;
+        if answer.status != 200 {
+            break;
+        }
+        last.push_str(answer.text());
+    }
+    assert!(last.contains("[\"session:revoked\","), "{last:?}");
+    assert!(last.contains("41/events,"), "{last:?}");
 }
