@@ -39,7 +39,7 @@ async fn hub() -> Hub {
         previous_secret: None,
         private_key: None,
         previous_public_key: None,
-        ttl: Duration::from_secs(60),
+        ttl: Duration::from_mins(1),
     });
     let authenticator = Authenticator::new(crate::auth::Settings {
         tokens: tokens.unwrap(),

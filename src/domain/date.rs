@@ -22,7 +22,9 @@ impl FromStr for Date {
     fn from_str(text: &str) -> Result<Self, NotADate> {
         let day: jiff::civil::Date = text.parse().map_err(|_| NotADate)?;
         let canonical = day.to_string();
-        if canonical == text { Ok(Self(canonical.into())) } else { Err(NotADate) }
+        // Years before 1 have a sign and six digits, and would not sort as text.
+        let is_of_our_form = canonical == text && text.len() == "YYYY-MM-DD".len();
+        if is_of_our_form { Ok(Self(canonical.into())) } else { Err(NotADate) }
     }
 }
 

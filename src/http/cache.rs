@@ -102,7 +102,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_made_once_until_it_is_invalidated() {
-        let cache = Cache::new(Duration::from_secs(60));
+        let cache = Cache::new(Duration::from_mins(1));
 
         assert_eq!(ask(&cache, "catalog:exams:3", "old").await, "old");
         assert_eq!(ask(&cache, "catalog:exams:3", "new").await, "old");
@@ -114,7 +114,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_read_before_an_invalidation_is_not_kept() {
-        let cache = Cache::new(Duration::from_secs(60));
+        let cache = Cache::new(Duration::from_mins(1));
         let slow = cache.answer("k", async {
             cache.invalidate("k");
             Ok(answer("old"))

@@ -15,25 +15,25 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route(
             "/socket.io/socket.io.js",
-            get(async |headers| {
-                bundle(headers, include_str!("../web/socket.io-client/socket.io.js"))
+            get(async |headers: HeaderMap| {
+                bundle(&headers, include_str!("../web/socket.io-client/socket.io.js"))
             }),
         )
         .route(
             "/socket.io/socket.io.min.js",
-            get(async |headers| {
-                bundle(headers, include_str!("../web/socket.io-client/socket.io.min.js"))
+            get(async |headers: HeaderMap| {
+                bundle(&headers, include_str!("../web/socket.io-client/socket.io.min.js"))
             }),
         )
         .route(
             "/socket.io/socket.io.esm.min.js",
-            get(async |headers| {
-                bundle(headers, include_str!("../web/socket.io-client/socket.io.esm.min.js"))
+            get(async |headers: HeaderMap| {
+                bundle(&headers, include_str!("../web/socket.io-client/socket.io.esm.min.js"))
             }),
         )
 }
 
-fn bundle(headers: HeaderMap, text: &'static str) -> Response {
+fn bundle(headers: &HeaderMap, text: &'static str) -> Response {
     let tagged = [
         (header::ETAG, HeaderValue::from_static(TAG)),
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=0")),

@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Layers that may use everything.
-const TOP: &[&str] = &["app", "doctor", "health", "main", "lib"];
+const TOP: &[&str] = &["app", "cli", "main", "lib"];
 
 /// The only thing of `actors` that `http` may name: the hub's handle and its public types.
 const HUB: &[&str] = &["Hub", "hub"];

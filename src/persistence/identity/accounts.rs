@@ -194,19 +194,6 @@ pub async fn note_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
     Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
 }
 
-/// Notes that the account's e-mail is its owner's.
-pub async fn verify_email(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
-    const SQL: &str = "
-        update users set email_verified = true, version = version + 1, updated_at = $2 where id = $1";
-    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
-}
-
-/// Whether there is no account at all, removed ones included.
-pub async fn is_empty(tx: &mut Tx) -> Result<bool> {
-    const SQL: &str = "select not exists (select 1 from users)";
-    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?)
-}
-
 /// Stores a password hash without telling anyone: the password stays the same.
 pub async fn rehash(tx: &mut Tx, id: UserId, password_hash: &str) -> Result<()> {
     const SQL: &str = "update users set password_hash = $2 where id = $1";

@@ -61,7 +61,7 @@ fn one_wins<T: std::fmt::Debug>(left: Result<T>, right: Result<T>) -> (T, &'stat
 
 async fn ids<E: Entry>(store: &Store, filter: &Filter) -> Vec<i64> {
     let rows: Vec<E> = page(store, filter, None, 100).await.unwrap();
-    assert_eq!(count::<E>(store, filter).await.unwrap(), rows.len() as i64);
+    assert_eq!(count::<E>(store, filter).await.unwrap(), i64::try_from(rows.len()).unwrap());
     rows.iter().map(|row| row.id().into()).collect()
 }
 
