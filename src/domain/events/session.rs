@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::spec::{ClientEvent, EVERYWHERE, EventSpec, ServerEvent};
 use super::values::{AckError, Fields};
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::identity::Revocation;
 use crate::domain::shape::Rules;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
@@ -98,19 +99,6 @@ pub struct SessionRevoked {
     pub session_id: SessionId,
     pub reason: Revocation,
     pub timestamp: Timestamp,
-}
-
-/// Why a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Revocation {
-    Logout,
-    LogoutAll,
-    Admin,
-    PasswordChange,
-    RefreshReuse,
-    Expired,
-    Deactivated,
 }
 
 impl ServerEvent for SessionRevoked {

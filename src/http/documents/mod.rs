@@ -3,6 +3,7 @@
 //! Each is made once, when first asked for, from what routes and events say of themselves.
 
 mod examples;
+mod gaps;
 mod page;
 
 use std::sync::LazyLock;
@@ -109,6 +110,10 @@ fn description() -> Value {
         "sessionCookie": { "type": "apiKey", "in": "cookie", "name": "latido_session" },
         "serviceKey": { "type": "apiKey", "in": "header", "name": "X-Service-Key" },
     });
+    // Which of them an operation accepts, and whether it needs one, is in its text.
+    document["security"] =
+        json!([{}, { "accessToken": [] }, { "sessionCookie": [] }, { "serviceKey": [] }]);
+    gaps::fill(&mut document);
     examples::fill(&mut document);
     document
 }
