@@ -1,6 +1,7 @@
 //! Requests through the whole router, on SQLite and, when there is one, PostgreSQL.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::LazyLock;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -15,7 +16,12 @@ use crate::auth::{self, RefreshKey, Tokens, token};
 use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
 use crate::http::identity::liveness::Rows;
+use crate::http::platform::Platform;
+use crate::http::platform::config::Flags;
+use crate::http::platform::health::Standing;
 use crate::persistence::store::tests::stores;
+use crate::telemetry::logs::{self, Format, Level, LogLevel};
+use crate::telemetry::metrics::Metrics;
 
 /// A node's API with nobody listening on a port.
 struct Node {
@@ -66,6 +72,8 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         compress_from: None,
     };
     let app = App {
+        cache: cache::Cache::new(Duration::from_mins(1)),
+        platform: Arc::new(platform(store.clone())),
         hub: Hub::start(hub, store.clone(), auth.clone()).await.unwrap(),
         store,
         auth,
@@ -89,6 +97,30 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         .route("/count", axum::routing::post(count));
     let (routes, _) = routes().split_for_parts();
     Node { router: framed(routes.merge(extra), app.clone()), app }
+}
+
+/// A platform without Redis, LiveKit or portals.
+fn platform(store: Store) -> Platform {
+    /// The log of the process, begun by whichever test comes first.
+    static LOG: LazyLock<LogLevel> =
+        LazyLock::new(|| logs::start(Level::Error, Format::Pretty, "test").unwrap());
+    let settings = platform::Settings {
+        region: "local".into(),
+        cors_origins: Arc::new(Vec::new),
+        metrics_public: false,
+        redis: Arc::new(|| Standing::Disabled),
+        livekit: Arc::new(|| Standing::NotConfigured),
+        flags: Flags {
+            use_livekit: false,
+            use_mock_video: false,
+            livekit_url: None,
+            livekit_ws_url: None,
+            ice_servers: Vec::new(),
+            auth_dev_bypass: false,
+            mercadopago_public_key: None,
+        },
+    };
+    Platform::new(settings, store, Metrics::start().unwrap(), LOG.clone())
 }
 
 /// Answers 201 with a number that no other answer has.
