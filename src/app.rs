@@ -64,7 +64,7 @@ pub async fn serve(config: Config, demo: bool, level: LogLevel) -> Result<(), Fa
     if demo {
         demonstration::prepare(&node, is_tls).await?;
     }
-    signals::until_told_to_stop(&node).await.map_err(Error::internal)?;
+    signals::until_told_to_stop(&node, demo).await.map_err(Error::internal)?;
     node.stop().await;
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
         auth: parts.authenticator.clone(),
         passwords: parts.passwords.clone(),
         limits: Arc::clone(&parts.limits),
-        cache: crate::http::cache::Cache::new(config.server.cache_ttl),
+        cache: http::cache::Cache::new(config.server.cache_ttl),
         settings: Arc::new(settings(config, allows_origin)),
         platform: Arc::new(Platform::new(
             platform_settings(config, parts),

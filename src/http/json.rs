@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
 use super::App;
@@ -80,7 +81,7 @@ pub fn parse<T: DeserializeOwned + Validate<Context: Default>>(bytes: &Bytes) ->
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value: T =
         serde_path_to_error::deserialize(&mut deserializer).map_err(|error| refusal(&error))?;
-    validated(value)
+    validated(value).map_err(|error| as_spelled(error, bytes))
 }
 
 /// Applies the rules a type declares for its fields.
@@ -165,6 +166,45 @@ fn broken(path: &garde::Path, message: &str) -> FieldError {
     let named = message.split_once(": ").and_then(|(code, detail)| Some((code_of(code)?, detail)));
     let (code, detail) = named.unwrap_or_else(|| (guessed(message), message));
     FieldError { pointer, code, detail: detail.to_owned() }
+}
+
+/// Rules name fields as Rust does; on the `camelCase` surfaces the body spells them otherwise.
+fn as_spelled(error: Error, bytes: &[u8]) -> Error {
+    let (Kind::Validation(fields), Ok(body)) = (error.kind(), serde_json::from_slice(bytes)) else {
+        return error;
+    };
+    let spelled = |field: &FieldError| FieldError {
+        pointer: spelled(&field.pointer, &body),
+        ..field.clone()
+    };
+    Kind::Validation(fields.iter().map(spelled).collect()).into()
+}
+
+/// The pointer with each segment as the body has it.
+fn spelled(pointer: &str, body: &Value) -> String {
+    let (mut place, mut path) = (Some(body), String::new());
+    for segment in pointer.split('/').skip(1) {
+        let camel = camel(segment);
+        let has = |key: &str| place.is_some_and(|value| value.get(key).is_some());
+        let segment = if !has(segment) && has(&camel) { camel.as_str() } else { segment };
+        path.push('/');
+        path.push_str(segment);
+        place = place.and_then(|value| match segment.parse::<usize>() {
+            Ok(index) if value.is_array() => value.get(index),
+            _ => value.get(segment),
+        });
+    }
+    path
+}
+
+/// `user_ids` as `userIds`.
+fn camel(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |camel, word| {
+        let (initial, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
+        camel + &initial.to_uppercase() + rest
+    })
 }
 
 fn code_of(name: &str) -> Option<FieldCode> {

@@ -20,8 +20,12 @@ use crate::http::platform::Platform;
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
 use crate::persistence::store::tests::stores;
+use crate::telemetry::Metrics;
 use crate::telemetry::logs::{self, Format, Level, LogLevel};
-use crate::telemetry::metrics::Metrics;
+
+/// A process has one log, and every node of it the same level.
+static LOG_LEVEL: LazyLock<LogLevel> =
+    LazyLock::new(|| logs::start(Level::Error, Format::Json, "n1").unwrap());
 
 /// A node's API with nobody listening on a port.
 struct Node {
@@ -71,10 +75,31 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         allowances: None,
         compress_from: None,
     };
+    let platform = platform::Settings {
+        region: "local".into(),
+        cors_origins: Arc::new(Vec::new),
+        metrics_public: false,
+        redis: Arc::new(|| Standing::Disabled),
+        livekit: Arc::new(|| Standing::NotConfigured),
+        flags: Flags {
+            use_livekit: false,
+            use_mock_video: false,
+            livekit_url: None,
+            livekit_ws_url: None,
+            ice_servers: Vec::new(),
+            auth_dev_bypass: false,
+            mercadopago_public_key: None,
+        },
+    };
     let app = App {
-        cache: cache::Cache::new(Duration::from_mins(1)),
-        platform: Arc::new(platform(store.clone())),
         hub: Hub::start(hub, store.clone(), auth.clone()).await.unwrap(),
+        platform: Arc::new(Platform::new(
+            platform,
+            store.clone(),
+            Metrics::start().unwrap(),
+            LOG_LEVEL.clone(),
+        )),
+        cache: cache::Cache::new(Duration::ZERO),
         store,
         auth,
         passwords: Passwords::new(2, 0).unwrap(),
@@ -97,30 +122,6 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         .route("/count", axum::routing::post(count));
     let (routes, _) = routes().split_for_parts();
     Node { router: framed(routes.merge(extra), app.clone()), app }
-}
-
-/// A platform without Redis, LiveKit or portals.
-fn platform(store: Store) -> Platform {
-    /// The log of the process, begun by whichever test comes first.
-    static LOG: LazyLock<LogLevel> =
-        LazyLock::new(|| logs::start(Level::Error, Format::Pretty, "test").unwrap());
-    let settings = platform::Settings {
-        region: "local".into(),
-        cors_origins: Arc::new(Vec::new),
-        metrics_public: false,
-        redis: Arc::new(|| Standing::Disabled),
-        livekit: Arc::new(|| Standing::NotConfigured),
-        flags: Flags {
-            use_livekit: false,
-            use_mock_video: false,
-            livekit_url: None,
-            livekit_ws_url: None,
-            ice_servers: Vec::new(),
-            auth_dev_bypass: false,
-            mercadopago_public_key: None,
-        },
-    };
-    Platform::new(settings, store, Metrics::start().unwrap(), LOG.clone())
 }
 
 /// Answers 201 with a number that no other answer has.

@@ -119,6 +119,65 @@ pub async fn since(store: &Store, seq: EventId, limit: i64) -> Result<Vec<Dispat
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(seq).bind(limit).fetch_all(conn).await)?)
 }
 
+/// Dispatched events after `seq` in any of the rooms of `audience`, in order. None: in all rooms.
+pub async fn visible(
+    store: &Store,
+    seq: EventId,
+    audience: Option<&[String]>,
+    limit: i64,
+) -> Result<Vec<Dispatched>> {
+    const SQLITE: &str = "
+        select seq, event, rooms, payload, created_at
+        from outbox
+        where seq > $1 and ($2 is null or exists (
+            select 1 from json_each(outbox.audience) as room
+            where room.value in (select value from json_each($2))))
+        order by seq limit $3";
+    const POSTGRES: &str = "
+        select seq, event, rooms, payload, created_at
+        from outbox
+        where seq > $1 and ($2::jsonb is null or exists (
+            select 1 from jsonb_array_elements_text(outbox.audience) as room(name)
+            where room.name in (select jsonb_array_elements_text($2::jsonb))))
+        order by seq limit $3";
+    let audience = audience.map(Json);
+    Ok(match store.engine() {
+        Either::Sqlite(pool) => {
+            sqlx::query_as(SQLITE).bind(seq).bind(audience).bind(limit).fetch_all(pool).await?
+        }
+        Either::Postgres(pool) => {
+            sqlx::query_as(POSTGRES).bind(seq).bind(audience).bind(limit).fetch_all(pool).await?
+        }
+    })
+}
+
+/// How many events [`visible`] would answer without a limit.
+pub async fn count_visible(
+    store: &Store,
+    seq: EventId,
+    audience: Option<&[String]>,
+) -> Result<i64> {
+    const SQLITE: &str = "
+        select count(*) from outbox
+        where seq > $1 and ($2 is null or exists (
+            select 1 from json_each(outbox.audience) as room
+            where room.value in (select value from json_each($2))))";
+    const POSTGRES: &str = "
+        select count(*) from outbox
+        where seq > $1 and ($2::jsonb is null or exists (
+            select 1 from jsonb_array_elements_text(outbox.audience) as room(name)
+            where room.name in (select jsonb_array_elements_text($2::jsonb))))";
+    let audience = audience.map(Json);
+    Ok(match store.engine() {
+        Either::Sqlite(pool) => {
+            sqlx::query_scalar(SQLITE).bind(seq).bind(audience).fetch_one(pool).await?
+        }
+        Either::Postgres(pool) => {
+            sqlx::query_scalar(POSTGRES).bind(seq).bind(audience).fetch_one(pool).await?
+        }
+    })
+}
+
 /// The newest event id; 0 before the first.
 pub async fn last_seq(store: &Store) -> Result<EventId> {
     const SQL: &str = "select coalesce(max(seq), 0) from outbox";
@@ -158,6 +217,7 @@ pub async fn stats(store: &Store, now: Timestamp) -> Result<Stats> {
 mod tests {
     use super::*;
     use crate::domain::event::Class;
+    use crate::domain::id::UserId;
     use crate::domain::topic::Topic;
     use crate::persistence::store::tests::stores;
 
@@ -194,6 +254,30 @@ mod tests {
             assert_eq!(kept.iter().map(|event| event.seq.0).collect::<Vec<_>>(), [2, 3]);
             assert_eq!(kept[0].rooms.0, ["all"]);
             assert_eq!(stats(&store, Timestamp::now()).await.unwrap(), Stats::default());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_audience_sees_what_was_sent_to_its_rooms() {
+        for store in stores().await {
+            let mut rows = Vec::new();
+            for topics in [vec![Topic::All], vec![Topic::AdminLive], vec![Topic::User(UserId(7))]] {
+                let mut tx = store.begin().await.unwrap();
+                let event = Event { topics, ..event(1) };
+                rows.push(append(&mut tx, &event, None).await.unwrap());
+                tx.commit().await.unwrap();
+            }
+            dispatch(store.begin().await.unwrap(), &rows, Timestamp(5)).await.unwrap();
+            let rooms = ["all".to_owned(), "user:7".to_owned()];
+            let seen = async |after, audience| {
+                let rows = visible(&store, EventId(after), audience, 10).await.unwrap();
+                rows.iter().map(|row| row.seq.0).collect::<Vec<_>>()
+            };
+
+            assert_eq!(seen(0, Some(rooms.as_slice())).await, [1, 3]);
+            assert_eq!(seen(1, Some(rooms.as_slice())).await, [3]);
+            assert_eq!(seen(0, None).await, [1, 2, 3]);
+            assert_eq!(count_visible(&store, EventId(0), Some(&rooms)).await.unwrap(), 2);
         }
     }
 

@@ -3,7 +3,10 @@
 //!
 //! Folders carry the names of the product's contexts; [`support`] starts nodes and speaks to them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod architecture;
+mod clinical;
 mod conventions;
 mod persistence;
 mod process;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use utoipa::{PartialSchema as _, ToSchema as _};
 use utoipa::openapi::{RefOr, schema::Schema};
+use utoipa::{PartialSchema as _, ToSchema as _};
 
 use super::spec::Shape;
 use super::values::AckError;

@@ -96,7 +96,11 @@ pub(super) async fn send(
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Bytes;
+
     use super::*;
+    use crate::error::Kind;
+    use crate::http::json::parse;
 
     fn rooms(json: &str) -> Vec<String> {
         let new: NewMessage = serde_json::from_str(json).unwrap();
@@ -110,5 +114,15 @@ mod tests {
             rooms(r#"{"type":"info","message":"x","targetRole":"médico","userIds":[7,8]}"#),
             ["role:Medico", "user:7", "user:8"]
         );
+    }
+
+    #[test]
+    fn a_list_of_nobody_is_refused_by_its_name_on_the_wire() {
+        let body = Bytes::from_static(br#"{"type":"info","message":"x","userIds":[]}"#);
+
+        let refused = parse::<NewMessage>(&body).unwrap_err();
+
+        let Kind::Validation(fields) = refused.kind() else { panic!("{refused:?}") };
+        assert_eq!(fields[0].pointer, "/userIds");
     }
 }

@@ -94,7 +94,7 @@ pub struct Checks {
     responses(
         (status = 200, description = "The node serves", body = Health, example = json!({
             "status": "ok", "timestamp": "2025-10-13T04:58:18.128Z", "uptime": 1234,
-            "activeRooms": 0, "activeConnections": 0, "corsOrigins": ["http://localhost:3001"],
+            "activeRooms": 0, "activeConnections": 0, "corsOrigins": ["https://portal.example"],
             "nodeId": "n1", "region": "local", "version": "1.0.0", "redis": "disabled",
             "services": {"auth": "ok", "events": "ok", "livekit": "not_configured"}})),
         (status = 503, description = "The database is unreachable", body = Health)))]

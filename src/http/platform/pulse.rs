@@ -62,6 +62,7 @@ impl Pulse {
 mod tests {
     use super::*;
     use crate::persistence::Settings;
+    use crate::persistence::store::Either;
 
     #[tokio::test]
     async fn a_closed_database_is_down_at_the_next_question() {
@@ -71,6 +72,21 @@ mod tests {
 
         assert!(pulse.is_up().await);
         store.close().await;
+
+        assert!(!pulse.is_up().await);
+    }
+
+    #[tokio::test]
+    async fn a_busy_database_is_up_until_its_ping_runs_out_of_time() {
+        let settings = Settings { url: "sqlite::memory:".into(), pool_min: 1, pool_max: 1 };
+        let store = Store::open(&settings).await.unwrap();
+        let pulse = Pulse::new(store.clone());
+        let Either::Sqlite(readers) = store.engine() else { panic!("not SQLite") };
+        let _the_only_connection = readers.acquire().await.unwrap();
+        let mut outcome = pulse.0.outcome.subscribe();
+
+        assert!(pulse.is_up().await);
+        outcome.changed().await.unwrap();
 
         assert!(!pulse.is_up().await);
     }

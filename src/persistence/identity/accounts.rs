@@ -98,6 +98,12 @@ pub async fn within(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
     Ok(on!(tx, |conn| sqlx::query_as(BY_ID).bind(id).fetch_optional(conn).await)?)
 }
 
+/// Whether there is any account, a deleted one included.
+pub async fn holds_any(tx: &mut Tx) -> Result<bool> {
+    const SQL: &str = "select exists (select 1 from users)";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?)
+}
+
 /// Creates an account with its primary role. Fails with [`Kind::Conflict`] when the e-mail is taken.
 pub async fn insert(tx: &mut Tx, new: NewUser<'_>, now: Timestamp) -> Result<UserId> {
     const SQL: &str = "
@@ -186,6 +192,19 @@ pub async fn note_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
         update users set failed_logins = 0, failed_since = null, locked_until = null, last_login_at = $2
         where id = $1";
     Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
+}
+
+/// Notes that the account's e-mail is its owner's.
+pub async fn verify_email(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
+    const SQL: &str = "
+        update users set email_verified = true, version = version + 1, updated_at = $2 where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
+}
+
+/// Whether there is no account at all, removed ones included.
+pub async fn is_empty(tx: &mut Tx) -> Result<bool> {
+    const SQL: &str = "select not exists (select 1 from users)";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?)
 }
 
 /// Stores a password hash without telling anyone: the password stays the same.

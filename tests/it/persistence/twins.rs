@@ -190,6 +190,21 @@ async fn read_sqlite_table(connection: &mut SqliteConnection, name: &str, sql: &
     table
 }
 
+const POSTGRES_INDEXES: &str = "
+    select t.relname::text as table, i.relname::text as name,
+           array(select coalesce(a.attname::text, '()')
+                 from unnest(x.indkey::int[]) with ordinality as k(number, place)
+                 left join pg_attribute a on a.attrelid = t.oid and a.attnum = k.number and k.number > 0
+                 order by k.place) as columns,
+           x.indisunique as is_unique, x.indpred is not null as is_partial,
+           x.indisprimary as is_primary,
+           exists (select 1 from pg_constraint c
+                   where c.conindid = i.oid and c.contype in ('p', 'u')) as is_constraint
+    from pg_index x
+    join pg_class t on t.oid = x.indrelid
+    join pg_class i on i.oid = x.indexrelid
+    where t.relnamespace = current_schema()::regnamespace";
+
 async fn read_postgres(url: &str) -> Schema {
     let mut connection = PgConnection::connect(url).await.unwrap();
     let mut schema = Schema::new();
@@ -205,33 +220,20 @@ async fn read_postgres(url: &str) -> Schema {
         let table = schema.entry(table).or_default();
         table.columns.insert(column, (portable(&declared), is_required));
     }
-    let indexes: Vec<(String, String, Vec<String>, bool, bool, bool, bool)> = sqlx::query_as(
-        "select t.relname::text, i.relname::text,
-                array(select coalesce(a.attname::text, '()')
-                      from unnest(x.indkey::int[]) with ordinality as k(number, place)
-                      left join pg_attribute a on a.attrelid = t.oid and a.attnum = k.number and k.number > 0
-                      order by k.place),
-                x.indisunique, x.indpred is not null, x.indisprimary,
-                exists (select 1 from pg_constraint c where c.conindid = i.oid and c.contype in ('p', 'u'))
-         from pg_index x
-         join pg_class t on t.oid = x.indrelid
-         join pg_class i on i.oid = x.indexrelid
-         where t.relnamespace = current_schema()::regnamespace",
-    )
-    .fetch_all(&mut connection)
-    .await
-    .unwrap();
-    for (table, own, columns, is_unique, is_partial, is_primary, is_constraint) in indexes {
-        let Some(table) = schema.get_mut(&table) else { continue };
-        if is_primary {
+    for index in sqlx::query(POSTGRES_INDEXES).fetch_all(&mut connection).await.unwrap() {
+        let Some(table) = schema.get_mut(index.get::<&str, _>("table")) else { continue };
+        let columns: Vec<String> = index.get("columns");
+        if index.get("is_primary") {
             table.primary_key = columns;
             continue;
         }
+        let (is_unique, is_partial): (bool, bool) =
+            (index.get("is_unique"), index.get("is_partial"));
         if is_unique {
             table.unique.insert((columns.clone(), is_partial));
         }
-        if !is_constraint {
-            table.indexes.insert(own, (columns, is_unique, is_partial));
+        if !index.get::<bool, _>("is_constraint") {
+            table.indexes.insert(index.get("name"), (columns, is_unique, is_partial));
         }
     }
     let foreign: Vec<(String, Vec<String>, String, Vec<String>)> = sqlx::query_as(

@@ -62,7 +62,7 @@ pub(crate) fn token(id: i64, role: Role, session: &str, at: Timestamp) -> String
         previous_secret: None,
         private_key: None,
         previous_public_key: None,
-        ttl: std::time::Duration::from_secs(3600),
+        ttl: std::time::Duration::from_hours(1),
     };
     let account = auth::Account {
         user: UserId(id),

@@ -72,7 +72,7 @@ impl Latido {
         Call::new(self.address, method, path)
     }
 
-    /// Joins a namespace with an `auth` object; the refusal is the CONNECT_ERROR.
+    /// Joins a namespace with an `auth` object; the refusal is the `CONNECT_ERROR`.
     pub(crate) async fn join(&self, namespace: &str, auth: &Value) -> Result<SocketIo, Value> {
         SocketIo::join(self.address, namespace, auth, &[]).await
     }

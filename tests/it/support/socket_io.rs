@@ -46,7 +46,7 @@ enum Packet {
 }
 
 impl SocketIo {
-    /// Joins a namespace; the refusal is the payload of CONNECT_ERROR.
+    /// Joins a namespace; the refusal is the payload of `CONNECT_ERROR`.
     pub(crate) async fn join(
         address: SocketAddr,
         namespace: &str,

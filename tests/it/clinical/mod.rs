@@ -1,0 +1,3 @@
+//! What care is made of, over HTTP and on sockets.
+
+mod catalogue;
