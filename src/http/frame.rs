@@ -12,7 +12,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tracing::{Instrument as _, field, info, info_span};
+use tracing::{Instrument as _, error_span, field, info};
 use uuid::Uuid;
 
 use super::App;
@@ -35,7 +35,8 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
     let asked = Asked::new(&request, &id);
     request.extensions_mut().insert(RequestId(id.clone()));
     request.extensions_mut().insert(trace);
-    let span = info_span!("request", request_id = %id, trace_id = %trace.trace,
+    // At the highest level, so that a log of errors alone still names the request.
+    let span = error_span!("request", request_id = %id, trace_id = %trace.trace,
         span_id = %trace.span, method, path = %route, user_id = field::Empty);
 
     let started = Instant::now();
