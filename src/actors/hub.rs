@@ -170,24 +170,26 @@ impl Hub {
         self.0.is_draining.load(Ordering::Relaxed)
     }
 
-    /// Lets nobody in any more, and sends everyone away in paced slices within `within`, each with
-    /// a delay of its own before it comes back.
+    /// Lets nobody in any more, warns everyone, then sends them away in paced slices within `within`,
+    /// each with a delay of its own before it comes back.
     pub async fn drain(&self, within: Duration) {
         self.0.is_draining.store(true, Ordering::Relaxed);
         let sockets = self.0.registry.all();
         info!(sockets = sockets.len(), "draining");
-        let slices = sockets.chunks(sockets.len().div_ceil(DRAIN_SLICES).max(1));
+        for socket in &sockets {
+            let payload = serde_json::json!({
+                "reconnectAfterMs": rand::random_range(0..=5000),
+                "timestamp": Timestamp::now(),
+            });
+            socket.emit("server:draining", &payload.to_string());
+        }
         let pause = within / u32::try_from(DRAIN_SLICES).unwrap_or(1) / 2;
-        for slice in slices {
+        for slice in sockets.chunks(sockets.len().div_ceil(DRAIN_SLICES).max(1)) {
+            // The warning goes out first: a client that learns of both at once heeds only the end.
+            tokio::time::sleep(pause.min(LONGEST_DRAIN_PAUSE)).await;
             for socket in slice {
-                let delay = rand::random_range(0..=5000);
-                let payload = serde_json::json!({
-                    "reconnectAfterMs": delay, "timestamp": Timestamp::now()
-                });
-                socket.emit("server:draining", &payload.to_string());
                 socket.dismiss(Closure::Draining);
             }
-            tokio::time::sleep(pause.min(LONGEST_DRAIN_PAUSE)).await;
         }
     }
 

@@ -32,6 +32,11 @@ use crate::domain::origin::Origins;
 pub trait Application: Send + Sync + 'static {
     type Peer: Peer;
 
+    /// Whether newcomers are let in. When not, they are told to try elsewhere.
+    fn is_open(&self) -> bool {
+        true
+    }
+
     /// A connection opened; its open packet is already on its way.
     fn open(&self, greeting: Greeting, outbound: &Arc<Outbound>) -> Self::Peer;
 }
@@ -125,6 +130,9 @@ impl<A: Application> Engine<A> {
                 None => return refusal::engine(RequestError::UnknownSid),
             },
         };
+        if session.is_none() && !self.application.is_open() {
+            return refusal::draining(request.uri().path());
+        }
         match (query.transport.as_deref(), session) {
             (Some("websocket"), session) if is_asked_for(request.headers()) => {
                 self.websocket(request, session)

@@ -81,6 +81,9 @@ impl Plain {
         if !is_origin_allowed(&self.settings.origins, request.headers()) {
             return refusal::origin(&path);
         }
+        if self.hub.is_draining() {
+            return refusal::draining(&path);
+        }
         let offered = Offered::of(request.headers());
         let greeting = Greeting::of(request.headers());
         let token = offered.bearer.or_else(|| self.query_token(&request));

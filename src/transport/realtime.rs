@@ -47,6 +47,10 @@ impl Realtime {
 impl Namespaces for Realtime {
     type Seat = Place;
 
+    fn is_open(&self) -> bool {
+        !self.hub.is_draining()
+    }
+
     async fn connect(&self, request: Connect<'_>) -> Result<Place, ConnectError> {
         let namespace =
             Namespace::find(request.namespace).ok_or(ConnectError::INVALID_NAMESPACE)?;

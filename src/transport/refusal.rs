@@ -32,6 +32,14 @@ pub fn unauthenticated(path: &str) -> Response<Body> {
     response
 }
 
+/// The node is shutting down; another one, or this one later, will answer.
+pub fn draining(path: &str) -> Response<Body> {
+    let body = problem("unavailable", "Unavailable", 503, path);
+    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, PROBLEM, body.to_string());
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    response
+}
+
 /// A WebSocket path was asked for without an upgrade.
 pub fn upgrade_required(path: &str) -> Response<Body> {
     let body = problem("upgrade-required", "Upgrade required", 426, path);

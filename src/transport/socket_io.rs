@@ -21,6 +21,11 @@ use crate::domain::id::SocketId;
 pub trait Namespaces: Send + Sync + 'static {
     type Seat: Seat;
 
+    /// Whether newcomers are let in at all.
+    fn is_open(&self) -> bool {
+        true
+    }
+
     /// Lets a client into a namespace, or not. Whoever accepts sends `request.accepted` first.
     fn connect(
         &self,
@@ -103,6 +108,10 @@ impl<N: Namespaces> SocketIo<N> {
 
 impl<N: Namespaces> Application for SocketIo<N> {
     type Peer = Client<N>;
+
+    fn is_open(&self) -> bool {
+        self.namespaces.is_open()
+    }
 
     fn open(&self, greeting: Greeting, outbound: &Arc<Outbound>) -> Client<N> {
         Client {
