@@ -11,6 +11,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use metrics::{counter, histogram};
 use parking_lot::Mutex;
@@ -34,6 +35,9 @@ const SLICE: usize = 256;
 const LONGEST_RUN: usize = 64;
 /// Members from which on it pays to wait for more publications.
 const LARGE: usize = 64;
+/// Members from which on a fan-out takes so long that a pause before it does not show.
+const HUGE: usize = 2048;
+const PAUSE: Duration = Duration::from_millis(1);
 /// Turns to wait for them.
 const LONGEST_GATHERING: usize = 16;
 
@@ -191,7 +195,8 @@ impl State {
         let mut turns = 0;
         while turns < LONGEST_GATHERING {
             let Some((topic, length)) = self.inbox.first_run() else { return };
-            if self.members.count(&topic) < LARGE {
+            let members = self.members.count(&topic);
+            if members < LARGE {
                 return;
             }
             if length == waiting && turns > 1 || length >= LONGEST_RUN {
@@ -199,6 +204,10 @@ impl State {
             }
             waiting = length;
             turns += 1;
+            if members >= HUGE && turns == 1 {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
             // Comes back after whatever else is ready, new requests included, had its turn.
             tokio::task::yield_now().await;
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::channel::{Inbox, Work};
@@ -22,6 +23,8 @@ pub(super) struct Channels {
     registry: Arc<Registry>,
     compress_from: Option<usize>,
     published: Arc<AtomicU64>,
+    /// Held while a publication is queued at every shard, so that all queue them in one order.
+    order: Arc<Mutex<()>>,
 }
 
 impl Channels {
@@ -31,7 +34,7 @@ impl Channels {
         compress_from: Option<usize>,
     ) -> Self {
         let inboxes = (0..shards).map(|_| Inbox::new()).collect();
-        Self { inboxes, registry, compress_from, published: Arc::default() }
+        Self { inboxes, registry, compress_from, published: Arc::default(), order: Arc::default() }
     }
 
     pub(super) fn inboxes(&self) -> &[Arc<Inbox>] {
@@ -45,6 +48,7 @@ impl Channels {
         let (publication, delivered) =
             Publication::new(event, id, self.compress_from, self.inboxes.len());
         let publication = Arc::new(publication);
+        let _queueing = self.order.lock();
         for inbox in self.inboxes.iter() {
             inbox.publish(Arc::clone(&publication));
         }
