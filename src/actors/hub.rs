@@ -58,7 +58,6 @@ pub(super) struct Inner {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub node: NodeId,
-    pub region: String,
     /// Shards of the channels; one for each worker thread is right.
     pub shards: usize,
     /// Sockets of this node, and of one user.

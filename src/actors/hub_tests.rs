@@ -50,7 +50,6 @@ async fn hub() -> Hub {
     });
     let settings = Settings {
         node: "n1".into(),
-        region: "local".into(),
         shards: 2,
         max_connections: 100,
         max_connections_per_user: 2,

@@ -105,7 +105,6 @@ fn hub_settings(config: &Config) -> hub::Settings {
     let realtime = &config.realtime;
     hub::Settings {
         node: config.cluster.node_id.as_str().into(),
-        region: config.cluster.region.clone(),
         shards: available_parallelism().map_or(1, usize::from),
         max_connections: realtime.max_connections,
         max_connections_per_user: realtime.max_connections_per_user,

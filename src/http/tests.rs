@@ -68,7 +68,6 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
     });
     let hub = hub::Settings {
         node: "n1".into(),
-        region: "local".into(),
         shards: 1,
         max_connections: 10,
         max_connections_per_user: 10,

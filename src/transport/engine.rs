@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, Response, header};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use dashmap::DashMap;
 use latido_protocol::engine::{self as protocol, Packet, RequestError};
@@ -20,10 +18,10 @@ use tokio::sync::Mutex;
 
 use super::heartbeat::{Beating, Heartbeat};
 use super::websocket::{Accepted, Conversation, Handshake, drive, is_asked_for};
-use super::{polling, refusal, upgrade};
+use super::{polling, random_id, refusal, upgrade};
 use crate::actors::frame::Frame;
 use crate::actors::outbound::Outbound;
-use crate::auth;
+use crate::auth::{self, Credentials};
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
 use crate::domain::origin::Origins;
@@ -190,7 +188,7 @@ impl<A: Application> Engine<A> {
         upgrades: &[&str],
         list: Weak<Sessions<A::Peer>>,
     ) -> Arc<Session<A::Peer>> {
-        let sid: Box<str> = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>()).into();
+        let sid: Box<str> = random_id().into();
         let open = protocol::Open {
             sid: &sid,
             upgrades,
@@ -230,6 +228,16 @@ impl Greeting {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|it| it.to_str().ok()).map(Into::into);
         Self { authorization: text(header::AUTHORIZATION), cookie: text(header::COOKIE) }
+    }
+
+    /// The credentials of this request, and a token that came another way.
+    pub(super) fn credentials(&self, token: Option<String>) -> Credentials {
+        Credentials {
+            token,
+            authorization: self.authorization.as_deref().map(Into::into),
+            cookie: self.cookie.as_deref().map(Into::into),
+            ..Credentials::default()
+        }
     }
 
     /// Whether the caller means to be signed in; cookies of others do not count.

@@ -16,3 +16,11 @@ pub mod refusal;
 pub mod socket_io;
 mod upgrade;
 pub mod websocket;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// An id nobody guesses, for a connection or a socket: 120 random bits as 20 characters.
+fn random_id() -> String {
+    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>())
+}

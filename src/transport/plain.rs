@@ -7,8 +7,6 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use latido_protocol::json;
 use latido_protocol::websocket::{Incoming, Opcode};
 use serde::Deserialize;
@@ -18,13 +16,13 @@ use serde_json::value::RawValue;
 use super::engine::{Greeting, Settings, is_origin_allowed};
 use super::heartbeat::{Beating, Heartbeat};
 use super::realtime::admit;
-use super::refusal;
 use super::websocket::{Accepted, Conversation, Handshake, control, drive, is_asked_for};
+use super::{random_id, refusal};
 use crate::actors::frame::{Batch, Frame};
 use crate::actors::hub::{Arrival, TurnedAway};
 use crate::actors::outbound::Outbound;
 use crate::actors::{Dialect, Hub, Namespace, Socket};
-use crate::auth::{Authenticator, Credentials};
+use crate::auth::Authenticator;
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
 use crate::domain::id::{EventId, SocketId};
@@ -89,7 +87,7 @@ impl Plain {
         let token = offered.bearer.or_else(|| self.query_token(&request));
         let mut principal = None;
         if token.is_some() || greeting.offers_credentials() {
-            match admit(&self.authenticator, credentials(&greeting, token)).await {
+            match admit(&self.authenticator, greeting.credentials(token)).await {
                 Ok(admitted) => principal = Some(admitted),
                 Err(_) => return refusal::unauthenticated(&path),
             }
@@ -135,7 +133,7 @@ impl Plain {
 impl Caller {
     async fn enter(&mut self, principal: Principal, since: Option<EventId>) -> Result<(), Closure> {
         let arrival = Arrival {
-            id: SocketId::from(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>())),
+            id: SocketId::from(random_id()),
             principal,
             namespace: self.plain.namespace,
             dialect: Dialect::Plain,
@@ -156,7 +154,7 @@ impl Caller {
         let data = message.data.as_deref().map_or("{}", RawValue::get);
         let auth: Auth = serde_json::from_str(data).map_err(|_| Closure::Malformed)?;
         let token = Some(auth.token.ok_or(Closure::Unauthenticated)?);
-        let principal = admit(&self.plain.authenticator, credentials(&self.greeting, token))
+        let principal = admit(&self.plain.authenticator, self.greeting.credentials(token))
             .await
             .map_err(|error| closure(&error))?;
         let since = auth.since.and_then(|since| since.parse().ok()).map(EventId);
@@ -247,15 +245,6 @@ impl Offered {
             }
         }
         offered
-    }
-}
-
-fn credentials(greeting: &Greeting, token: Option<String>) -> Credentials {
-    Credentials {
-        token,
-        authorization: greeting.authorization.as_deref().map(Into::into),
-        cookie: greeting.cookie.as_deref().map(Into::into),
-        ..Credentials::default()
     }
 }
 

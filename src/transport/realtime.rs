@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::engine::Greeting;
 use super::socket_io::{Connect, ConnectError, Namespaces, Received, Reply, Seat};
 use crate::actors::hub::{Arrival, TurnedAway};
 use crate::actors::{Dialect, Hub, Namespace, Socket};
@@ -60,7 +59,11 @@ impl Namespaces for Realtime {
             None => Auth::default(),
         };
         let since = auth.since.as_deref().and_then(|since| since.parse().ok()).map(EventId);
-        let credentials = credentials(request.greeting, auth);
+        let credentials = Credentials {
+            dev_user: auth.dev_user,
+            dev_role: auth.dev_role,
+            ..request.greeting.credentials(auth.token)
+        };
         let principal =
             admit(&self.authenticator, credentials).await.map_err(|error| refused(&error))?;
         let arrival = Arrival {
@@ -104,17 +107,6 @@ pub(super) async fn admit(
         return Err(Kind::Forbidden("service keys publish over HTTP").into());
     }
     Ok(principal)
-}
-
-fn credentials(greeting: &Greeting, auth: Auth) -> Credentials {
-    Credentials {
-        token: auth.token,
-        authorization: greeting.authorization.as_deref().map(Into::into),
-        cookie: greeting.cookie.as_deref().map(Into::into),
-        dev_user: auth.dev_user,
-        dev_role: auth.dev_role,
-        ..Credentials::default()
-    }
 }
 
 fn refused(error: &Error) -> ConnectError {

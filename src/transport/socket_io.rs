@@ -4,13 +4,12 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use latido_protocol::socket::{Decoder, Event, Kind, Limits, Packet};
 use serde_json::{Value, json};
 
 use super::engine::{Application, Greeting, Peer};
+use super::random_id;
 use crate::actors::frame::{Batch, Frame};
 use crate::actors::outbound::Outbound;
 use crate::domain::closure::Closure;
@@ -172,7 +171,7 @@ impl<N: Namespaces> Client<N> {
     }
 
     async fn connect(&mut self, packet: Packet) -> Result<(), Closure> {
-        let id = SocketId::from(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>()));
+        let id = SocketId::from(random_id());
         let accepted = Packet::connect(&*packet.namespace, json!({ "sid": id }).to_string());
         let connected = self
             .namespaces
