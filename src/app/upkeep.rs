@@ -10,6 +10,7 @@ use tracing::warn;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::limits::Limits;
+use crate::persistence::identity::one_time_tokens;
 use crate::persistence::{Store, idempotency, outbox};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::names;
@@ -20,6 +21,8 @@ const GAUGES_EVERY: Duration = Duration::from_secs(5);
 const PURGE_EVERY: Duration = Duration::from_mins(1);
 /// How long answers are kept for repeated requests (contract §2.7).
 const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
+/// How long a single-use secret that expired is kept.
+const ONE_TIME_TOKENS_KEPT: Duration = Duration::from_hours(24);
 
 /// What the upkeep looks after.
 pub(super) struct Upkeep {
@@ -63,6 +66,7 @@ impl Upkeep {
         let mut tx = self.store.begin().await?;
         outbox::purge(&mut tx, now.minus(self.event_retention)).await?;
         idempotency::purge(&mut tx, now.minus(IDEMPOTENCY_KEPT)).await?;
+        one_time_tokens::purge(&mut tx, now.minus(ONE_TIME_TOKENS_KEPT)).await?;
         tx.commit().await
     }
 }
