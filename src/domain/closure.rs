@@ -27,6 +27,8 @@ pub enum Closure {
     Capacity,
     /// The node is shutting down.
     Draining,
+    /// The server failed while it delivered to it; what was lost can be asked for again.
+    ServerError,
 }
 
 impl Closure {
@@ -48,6 +50,7 @@ impl Closure {
             Self::RateLimited => "rate_limited",
             Self::Capacity => "capacity",
             Self::Draining => "draining",
+            Self::ServerError => "server_error",
         }
     }
 
@@ -65,6 +68,7 @@ impl Closure {
             Self::RateLimited => 4429,
             Self::Draining => 4503,
             Self::Capacity => 1013,
+            Self::ServerError => 1011,
         }
     }
 }

@@ -48,6 +48,7 @@ pub trait Conversation: Send {
             Closure::TooLarge => 1009,
             Closure::Draining => 1001,
             Closure::Capacity => 1013,
+            Closure::ServerError => 1011,
             _ => 1000,
         }
     }
