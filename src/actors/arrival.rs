@@ -83,7 +83,7 @@ impl Hub {
             for topic in own_topics(&socket.principal()) {
                 socket.add_topic(topic);
             }
-            last = inner.channels.seat(&socket).await.unwrap_or(last);
+            last = inner.channels.seat(&socket).await;
         }
         let greeting = self.greeting(&socket, arrival.preamble, arrival.since, last).await;
         socket.outbound().release(greeting);
