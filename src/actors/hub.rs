@@ -26,6 +26,7 @@ use crate::domain::id::{NodeId, SessionId, SocketId};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::persistence::{Store, outbox};
+use crate::telemetry::Tracer;
 
 pub use super::arrival::{Arrival, TurnedAway};
 pub use super::dashboard::Stats;
@@ -67,6 +68,7 @@ pub struct Settings {
     pub allowances: Option<(Allowance, Allowance)>,
     /// Broadcasts of at least this many bytes are compressed once. None: never.
     pub compress_from: Option<usize>,
+    pub tracer: Tracer,
 }
 
 /// An actor that tests make fail.

@@ -45,6 +45,7 @@ impl Hub {
                 store: relay.inner().store.clone(),
                 channels: relay.inner().channels.clone(),
                 progress: Arc::clone(&relay.inner().progress),
+                tracer: relay.settings().tracer.clone(),
             };
             async move { spawn_linked(Relay, start, supervisor).await }
         }));

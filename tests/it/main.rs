@@ -12,3 +12,4 @@ mod persistence;
 mod process;
 mod realtime;
 mod support;
+mod telemetry;

@@ -1,0 +1,3 @@
+//! What operators see of a node: traces at a collector.
+
+mod traces;
