@@ -198,8 +198,8 @@ impl Running {
             info!("requests were still running at the end of the grace period");
         }
         self.hub.stop();
-        self.store.close().await;
         self.tracer.close(deadline.saturating_duration_since(Instant::now())).await;
+        self.store.close().await;
         info!("stopped");
     }
 }
