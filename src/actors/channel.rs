@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use metrics::{counter, histogram};
+use metrics::{Histogram, counter, histogram};
 use parking_lot::Mutex;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use smallvec::SmallVec;
@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use super::Outcome;
 use super::fanout::{Dialect, Publication};
 use super::frame::{Batch, Frame};
+use super::mailbox;
 use super::members::{Member, Members};
 use super::meter::Meter;
 use super::registry::Registry;
@@ -50,6 +51,8 @@ pub(super) struct Inbox {
     queue: Mutex<VecDeque<Work>>,
     is_awake: AtomicBool,
     actor: Mutex<Option<ActorRef<Message>>>,
+    /// What is left waiting when work is taken out; a joined run of publications counts once.
+    depth: Histogram,
     /// How long publications took to reach every queue.
     pub fanout: Meter,
 }
@@ -106,6 +109,7 @@ impl Inbox {
             queue: Mutex::new(VecDeque::new()),
             is_awake: AtomicBool::new(false),
             actor: Mutex::new(None),
+            depth: mailbox::depth("channel"),
             fanout: Meter::default(),
         })
     }
@@ -139,7 +143,12 @@ impl Inbox {
     }
 
     fn next(&self) -> Option<Work> {
-        self.queue.lock().pop_front()
+        let mut queue = self.queue.lock();
+        let work = queue.pop_front()?;
+        let left = queue.len();
+        drop(queue);
+        self.depth.record(u32::try_from(left).unwrap_or(u32::MAX));
+        Some(work)
     }
 
     fn wake(&self) {

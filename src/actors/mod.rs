@@ -14,6 +14,7 @@ mod dashboard;
 mod fanout;
 pub mod frame;
 pub mod hub;
+mod mailbox;
 mod members;
 mod meter;
 pub mod outbound;

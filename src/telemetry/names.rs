@@ -82,7 +82,7 @@ metrics! {
     ACTOR_RESTARTS = "latido_actor_restarts_total", Kind::Counter,
         "Actors restarted after a failure by `kind`.";
     ACTOR_MAILBOX_DEPTH = "latido_actor_mailbox_depth", Kind::Histogram(DEPTHS),
-        "Messages waiting in a mailbox when one is taken out by `kind`.";
+        "Messages left waiting in a mailbox when one is taken out by `kind`.";
     CLUSTER_MESSAGES = "latido_cluster_messages_total", Kind::Counter,
         "Messages exchanged with other nodes by `direction`.";
     CLUSTER_LAG_SECONDS = "latido_cluster_lag_seconds", Kind::Histogram(SECONDS),

@@ -8,6 +8,7 @@ pub(crate) mod node;
 pub(crate) mod plain;
 pub(crate) mod polling;
 pub(crate) mod process;
+pub(crate) mod scrape;
 pub(crate) mod socket_io;
 pub(crate) mod websocket;
 
