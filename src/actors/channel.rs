@@ -25,7 +25,9 @@ use super::frame::{Batch, Frame};
 use super::members::{Member, Members};
 use super::meter::Meter;
 use super::registry::Registry;
+use super::socket::Socket;
 use crate::domain::id::{EventId, SocketId};
+use crate::domain::identity::Revocation;
 use crate::domain::topic::Topic;
 use crate::telemetry::names;
 
@@ -76,6 +78,11 @@ pub(super) enum Work {
     },
     Unseat {
         socket: SocketId,
+    },
+    /// Says good-bye to a socket whose session ended.
+    Dismiss {
+        socket: Arc<Socket>,
+        reason: Revocation,
     },
     /// Panics, so that tests can watch the recovery.
     Fail,
@@ -227,6 +234,7 @@ impl State {
             Work::Join { socket, topic } => self.members.join(&socket, topic),
             Work::Leave { socket, topic } => self.members.leave(&socket, &topic),
             Work::Unseat { socket } => self.members.unseat(&socket),
+            Work::Dismiss { socket, reason } => socket.revoke(reason),
             Work::Fail => panic!("failure injected into a channel shard"),
         }
     }

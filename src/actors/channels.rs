@@ -14,6 +14,7 @@ use super::registry::Registry;
 use super::socket::Socket;
 use crate::domain::event::Event;
 use crate::domain::id::EventId;
+use crate::domain::identity::Revocation;
 use crate::domain::topic::Topic;
 
 /// The way to the shards; cheap to clone.
@@ -58,10 +59,12 @@ impl Channels {
     /// Seats a socket with its topics. The answer is the last durable event it will not be sent.
     pub(super) fn seat(&self, socket: &Socket) -> oneshot::Receiver<EventId> {
         let (seated, answer) = oneshot::channel();
+        // Kept while it is queued, so that what changes its topics is queued behind it.
+        let standing = socket.standing();
         self.inbox(socket).push(Work::Seat {
             socket: socket.id().clone(),
             member: socket.member(),
-            topics: socket.topics(),
+            topics: standing.topics.to_vec(),
             seated,
         });
         answer
@@ -73,6 +76,11 @@ impl Channels {
 
     pub(super) fn leave(&self, socket: &Socket, topic: Topic) {
         self.inbox(socket).push(Work::Leave { socket: socket.id().clone(), topic });
+    }
+
+    /// Tells a socket that its session ended, then closes it: after all that was published before.
+    pub(super) fn dismiss(&self, socket: &Arc<Socket>, reason: Revocation) {
+        self.inbox(socket).push(Work::Dismiss { socket: Arc::clone(socket), reason });
     }
 
     pub(super) fn unseat(&self, socket: &Socket) {
@@ -87,6 +95,10 @@ impl Channels {
     /// Publishing to the last local queue: the 95th percentile of the recent ones.
     pub(super) fn p95(&self) -> Duration {
         meter::p95(self.inboxes.iter().flat_map(|inbox| inbox.fanout.recent()).collect())
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     fn inbox(&self, socket: &Socket) -> &Inbox {

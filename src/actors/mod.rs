@@ -6,6 +6,7 @@
 
 pub mod ack;
 mod arrival;
+mod authority;
 mod backlog;
 mod channel;
 mod channels;
@@ -22,6 +23,7 @@ mod relay;
 mod session;
 mod sessions;
 pub mod socket;
+mod standing;
 mod starting;
 mod supervisor;
 pub mod throttle;

@@ -10,14 +10,17 @@ use std::time::{Duration, Instant};
 
 use metrics::histogram;
 use parking_lot::Mutex;
+use ractor::rpc::CallResult;
 use ractor::{Actor, ActorRef};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use super::Outcome;
+use super::authority::{self, Authority};
 use super::channels::Channels;
 use super::hub::Dispatched;
+use super::{Outcome, Reply};
+use crate::auth::Account;
 use crate::domain::event::Event;
 use crate::domain::events;
 use crate::domain::id::EventId;
@@ -58,6 +61,8 @@ type Receipt = (EventId, oneshot::Receiver<usize>);
 pub(super) enum Message {
     /// There may be rows in the outbox.
     Look,
+    /// Answers once everything committed before was published.
+    CatchUp(Reply<()>),
     /// Rows were numbered and loaded.
     Loaded(Result<Loaded>),
     /// Panics, so that tests can watch the recovery.
@@ -68,21 +73,28 @@ pub(super) enum Message {
 pub(super) struct Loaded {
     events: Vec<outbox::Dispatched>,
     rows: HashMap<EventId, i64>,
+    /// Accounts that may other things from an event on.
+    accounts: HashMap<EventId, Account>,
     since: Instant,
 }
 
 pub(super) struct Arguments {
     pub store: Store,
     pub channels: Channels,
+    pub authority: Authority,
     pub progress: Arc<Progress>,
 }
 
 pub(super) struct State {
     store: Store,
     channels: Channels,
+    authority: Authority,
     progress: Arc<Progress>,
     is_loading: bool,
     look_again: bool,
+    /// Who waits for the next look to end, and for the one under way.
+    catching_up: Vec<Reply<()>>,
+    due: Vec<Reply<()>>,
 }
 
 impl Progress {
@@ -115,6 +127,12 @@ impl Progress {
 
     pub(super) fn published(&self) -> EventId {
         EventId(self.published.load(Ordering::Acquire))
+    }
+
+    /// Waits until everything committed before was published.
+    pub(super) async fn caught_up(&self, within: Duration) -> bool {
+        let Some(relay) = self.actor.lock().clone() else { return false };
+        matches!(relay.call(Message::CatchUp, Some(within)).await, Ok(CallResult::Success(())))
     }
 
     /// Waits for the dispatch of an outbox row.
@@ -168,15 +186,22 @@ impl Actor for Relay {
         Ok(State {
             store: start.store,
             channels: start.channels,
+            authority: start.authority,
             progress: start.progress,
             is_loading: false,
             look_again: false,
+            catching_up: Vec::new(),
+            due: Vec::new(),
         })
     }
 
     async fn handle(&self, me: ActorRef<Message>, message: Message, state: &mut State) -> Outcome {
         match message {
             Message::Look => state.look(me),
+            Message::CatchUp(reply) => {
+                state.catching_up.push(reply);
+                state.look(me);
+            }
             Message::Loaded(loaded) => {
                 state.is_loading = false;
                 let may_be_more = match loaded {
@@ -203,6 +228,7 @@ impl State {
             self.look_again = true;
             return;
         }
+        self.due.append(&mut self.catching_up);
         let (store, after) = (self.store.clone(), self.progress.published());
         tokio::spawn(async move {
             let loaded = load(&store, after).await;
@@ -212,7 +238,7 @@ impl State {
     }
 
     /// Publishes what was loaded. True when there may be more.
-    fn publish(&self, loaded: Loaded) -> bool {
+    fn publish(&mut self, loaded: Loaded) -> bool {
         let is_full = i64::try_from(loaded.events.len()).is_ok_and(|count| count >= BATCH);
         for row in loaded.events {
             let id = row.seq;
@@ -221,6 +247,9 @@ impl State {
             }
             if let Some(event) = event(&row) {
                 let delivered = self.channels.publish(event, Some(id));
+                if let Some(account) = loaded.accounts.get(&id) {
+                    self.authority.changed(account);
+                }
                 if let Some(row) = loaded.rows.get(&id) {
                     self.progress.receipts.lock().file(*row, (id, delivered));
                 }
@@ -228,6 +257,10 @@ impl State {
             self.progress.published.store(id.0, Ordering::Release);
         }
         histogram!(names::OUTBOX_DISPATCH_SECONDS).record(loaded.since.elapsed().as_secs_f64());
+        if !is_full {
+            // Who gave up waiting is owed no answer.
+            self.due.drain(..).for_each(|reply| drop(reply.send(())));
+        }
         is_full
     }
 }
@@ -243,7 +276,13 @@ async fn load(store: &Store, after: EventId) -> Result<Loaded> {
         rows.extend(numbered.into_iter().map(|(row, id)| (id, row)));
     }
     let events = outbox::since(store, after, BATCH).await?;
-    Ok(Loaded { events, rows, since })
+    let mut accounts = HashMap::new();
+    for row in &events {
+        if let Some(account) = authority::told_by(store, row).await? {
+            accounts.insert(row.seq, account);
+        }
+    }
+    Ok(Loaded { events, rows, accounts, since })
 }
 
 /// A stored event as it is published: with its id, and the class of its kind.

@@ -8,7 +8,7 @@ use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime};
 
 use super::channels::Channels;
 use super::registry::Registry;
-use super::session::{Arguments, Message, Session};
+use super::session::{Message, Session};
 use super::socket::Socket;
 use crate::domain::id::SessionId;
 
@@ -49,7 +49,7 @@ impl SessionTable {
             Entry::Vacant(entry) => {
                 let supervisor =
                     self.supervisor.get().expect("the supervisor is named before sockets come");
-                let actor = self.spawn(entry.key().clone(), supervisor);
+                let actor = self.spawn(supervisor);
                 entry.insert(Entered { actor: actor.clone(), sockets: 1 });
                 actor
             }
@@ -83,7 +83,7 @@ impl SessionTable {
             .find(|entered| entered.actor.get_id() == ended)
             .map(|entered| entered.key().clone());
         let Some(session) = session else { return };
-        let actor = self.spawn(session.clone(), supervisor);
+        let actor = self.spawn(supervisor);
         for socket in self.registry.of_session(&session) {
             drop(actor.cast(Message::Attach(socket)));
         }
@@ -92,9 +92,8 @@ impl SessionTable {
         }
     }
 
-    fn spawn(&self, id: SessionId, supervisor: &ActorCell) -> ActorRef<Message> {
-        let start =
-            Arguments { id, channels: self.channels.clone(), registry: Arc::clone(&self.registry) };
+    fn spawn(&self, supervisor: &ActorCell) -> ActorRef<Message> {
+        let start = self.channels.clone();
         let (actor, _) =
             ActorRuntime::spawn_linked_instant(None, Session, start, supervisor.clone())
                 .expect("only a named actor can be refused");

@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use crate::auth::Account;
 use crate::domain::id::UserId;
 use crate::domain::identity::role::NotARole;
 use crate::domain::identity::{Failures, Role};
@@ -29,6 +30,7 @@ pub struct User {
     failed_count: i64,
     failed_since: Option<Timestamp>,
     locked_until: Option<Timestamp>,
+    pub version: i64,
     pub created_at: Timestamp,
 }
 
@@ -59,6 +61,20 @@ impl User {
     }
 }
 
+/// What it may do.
+impl From<&User> for Account {
+    fn from(user: &User) -> Self {
+        Self {
+            user: user.id,
+            primary_role: user.primary_role,
+            roles: user.roles.0.clone(),
+            reference_id: user.reference_id,
+            active: user.is_active,
+            version: user.version,
+        }
+    }
+}
+
 /// As the database joins them with commas.
 impl TryFrom<Option<String>> for Roles {
     type Error = NotARole;
@@ -75,7 +91,7 @@ impl TryFrom<Option<String>> for Roles {
 
 const BY_ID: &str = "
     select id, email, password_hash, nombre, apellido, primary_role, reference_id, is_active,
-           email_verified, failed_logins, failed_since, locked_until, created_at,
+           email_verified, failed_logins, failed_since, locked_until, version, created_at,
            (select string_agg(role, ',') from user_roles where user_id = users.id) as roles
     from users where id = $1 and deleted_at is null";
 
@@ -83,7 +99,7 @@ const BY_ID: &str = "
 pub async fn by_email(store: &Store, email: &str) -> Result<Option<User>> {
     const SQL: &str = "
         select id, email, password_hash, nombre, apellido, primary_role, reference_id, is_active,
-               email_verified, failed_logins, failed_since, locked_until, created_at,
+               email_verified, failed_logins, failed_since, locked_until, version, created_at,
                (select string_agg(role, ',') from user_roles where user_id = users.id) as roles
         from users where email = $1 and deleted_at is null";
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(email).fetch_optional(conn).await)?)
@@ -200,8 +216,12 @@ pub async fn rehash(tx: &mut Tx, id: UserId, password_hash: &str) -> Result<()> 
     Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(password_hash).execute(conn).await.map(drop))?)
 }
 
-/// Accounts whose roles or state may have changed at `since` or later.
-pub async fn changed_since(store: &Store, since: Timestamp) -> Result<Vec<UserId>> {
-    const SQL: &str = "select id from users where updated_at >= $1";
-    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(since).fetch_all(conn).await)?)
+/// Accounts that changed at `since` or later, on any node, as they are now.
+pub async fn changed_since(store: &Store, since: Timestamp) -> Result<Vec<User>> {
+    const SQL: &str = "
+        select id, email, password_hash, nombre, apellido, primary_role, reference_id, is_active,
+               email_verified, failed_logins, failed_since, locked_until, version, created_at,
+               (select string_agg(role, ',') from user_roles where user_id = users.id) as roles
+        from users where updated_at >= $1 and deleted_at is null";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(since).fetch_all(conn).await)?)
 }
