@@ -7,6 +7,7 @@ use crate::auth::Claims;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
+use crate::persistence::identity::role_rows::RoleRow;
 use crate::persistence::identity::{accounts, sessions};
 
 /// An account.
@@ -28,6 +29,26 @@ pub struct User {
     pub is_active: bool,
     pub email_verified: bool,
     pub created_at: Timestamp,
+}
+
+/// An account as its holder and administrators see it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Account {
+    #[serde(flatten)]
+    pub user: User,
+    pub telefono: Option<String>,
+    /// Counts the writes; the entity tag is made of it.
+    pub version: i64,
+}
+
+/// The caller's own account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OwnAccount {
+    #[serde(flatten)]
+    pub account: Account,
+    /// The row of the primary role; null for roles without one.
+    #[schema(value_type = Option<Object>)]
+    pub profile: Option<RoleRow>,
 }
 
 /// What a sign-in answers.
@@ -110,6 +131,12 @@ impl From<accounts::User> for User {
             email_verified: row.email_verified,
             created_at: row.created_at,
         }
+    }
+}
+
+impl From<accounts::User> for Account {
+    fn from(row: accounts::User) -> Self {
+        Self { telefono: row.telefono.clone(), version: row.version, user: User::from(row) }
     }
 }
 
