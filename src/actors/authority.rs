@@ -35,7 +35,7 @@ impl Authority {
         for socket in self.channels.registry().of_user(account.user) {
             if account.active {
                 self.channels.reappoint(&socket, account);
-            } else {
+            } else if socket.principal().version <= account.version {
                 self.channels.dismiss(&socket, Revocation::Deactivated);
             }
         }

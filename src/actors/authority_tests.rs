@@ -109,6 +109,21 @@ async fn changes_count_by_version_whatever_their_order() {
 }
 
 #[tokio::test]
+async fn a_deactivation_that_is_over_closes_nobody_who_came_after_it() {
+    let hub = hub().await;
+    let again = record(1, &[Role::Patient], 3);
+    hub.authenticator().sessions().remember(Arc::new(again), Timestamp::now());
+    let returned = Principal { version: 3, ..principal(1, Role::Patient) };
+    let mut client = Client::arrive(&hub, returned).await.unwrap();
+
+    hub.account_changed(&Account { active: false, ..account(1, &[Role::Patient], 2) });
+    hub.publish(message(Topic::All, 1)).await;
+
+    assert_eq!(number(&mut client).await, 1);
+    assert_eq!(client.outbound.closing(), None);
+}
+
+#[tokio::test]
 async fn a_change_before_the_arrival_is_found_by_it() {
     let hub = hub().await;
     hub.account_changed(&account(1, &[Role::Client], 2));

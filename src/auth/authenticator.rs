@@ -110,14 +110,15 @@ impl Authenticator {
         }
     }
 
-    /// The claims of a token whose session lives.
+    /// The claims of a token whose session lives, with what the account may now rather than what it
+    /// might when the token was signed.
     pub async fn inspect(&self, token: &str) -> Result<Claims> {
         let claims = self.0.tokens.verify(token).map_err(Kind::Unauthenticated)?;
         let record = self.live(&claims.sid, Timestamp::now()).await?;
         if record.account.user != claims.user_id {
             return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
         }
-        Ok(claims)
+        Ok(claims.as_of(&record.account))
     }
 
     /// A new access token for a live session.

@@ -59,8 +59,9 @@ async fn a_deactivated_account_is_told_first_then_closed_on_every_node() {
     let ana = here.account(Role::Doctor).await;
     let elsewhere = accounts::sign_in(here.database.url(), ana.id, ana.role).await;
     let mut sockets = Vec::new();
-    let mut plain = Vec::new();
+    let (mut plain, mut signaling) = (Vec::new(), Vec::new());
     for node in [&here, &there] {
+        signaling.push(node.join("/", &json!({ "token": ana.token })).await.unwrap());
         sockets.push(node.connect(&ana).await);
         sockets.push(node.connect(&elsewhere).await);
         plain.push(node.connect_plain(&ana).await);
@@ -80,6 +81,10 @@ async fn a_deactivated_account_is_told_first_then_closed_on_every_node() {
         assert_eq!(socket.next("user:update").await["action"], "deactivated");
         assert_eq!(socket.next("session:revoked").await["reason"], "deactivated");
         assert_eq!(socket.0.closed().await, Some(4403));
+    }
+    for socket in &mut signaling {
+        assert_eq!(socket.next("session:revoked").await["reason"], "deactivated");
+        assert_eq!(socket.ended().await, End::Disconnected);
     }
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     for node in [&here, &there] {
@@ -138,6 +143,10 @@ async fn a_lost_role_leaves_its_rooms_and_subscriptions_on_every_node() {
         assert_eq!(rooms, &expected);
         let stats = node.call("GET", "/api/admin/stats").bearer(&ana.token).send().await;
         assert_eq!(stats.status, StatusCode::FORBIDDEN);
+        // The token was signed for an administrator; who asks is told what its holder is now.
+        let body = json!({ "token": ana.token });
+        let verified = node.call("POST", "/auth/verify-token").json(&body).send().await.json();
+        assert_eq!(verified["payload"]["roles"], json!(["patient"]));
     }
 }
 
