@@ -33,6 +33,10 @@ pub struct User {
 
 /// An account as its holder and administrators see it.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": 123, "email": "ana@example.com", "user_type": "doctor",
+    "roles": ["doctor", "professional"], "role": "Medico", "rol": "MEDICO", "reference_id": 45,
+    "nombre": "Ana", "apellido": "Ruiz", "is_active": true, "email_verified": true,
+    "created_at": "2025-10-13T04:58:18.128Z", "telefono": "+54 351 555 0101", "version": 3}))]
 pub struct Account {
     #[serde(flatten)]
     pub user: User,
@@ -43,11 +47,18 @@ pub struct Account {
 
 /// The caller's own account.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": 610, "email": "raul@example.com", "user_type": "company",
+    "roles": ["company"], "role": "Empresa", "rol": "EMPRESA", "reference_id": 2,
+    "nombre": "Raúl", "apellido": "Paz", "is_active": true, "email_verified": true,
+    "created_at": "2025-10-13T04:58:18.128Z", "telefono": null, "version": 1,
+    "profile": {"id": 2, "user_id": 610, "name": "Acme SA", "tax_id": "30-70000001-9",
+    "contact_email": "rrhh@acme.example", "industry": null, "employee_count": 120,
+    "institution_id": null, "version": 1, "created_at": "2025-10-13T04:58:18.128Z",
+    "updated_at": "2025-10-13T04:58:18.128Z", "deleted_at": null}}))]
 pub struct OwnAccount {
     #[serde(flatten)]
     pub account: Account,
     /// The row of the primary role; null for roles without one.
-    #[schema(value_type = Option<Object>)]
     pub profile: Option<RoleRow>,
 }
 

@@ -1,9 +1,9 @@
 //! The `user_settings` table: a row once something was set.
 
+use std::collections::BTreeMap;
+
 use sqlx::FromRow;
 use sqlx::types::Json;
-
-use std::collections::BTreeMap;
 
 use crate::domain::id::UserId;
 use crate::domain::identity::Settings;

@@ -75,7 +75,7 @@ async fn every_role_sees_its_own_row_or_none() {
             Role::Institution,
             "medical_institutions",
             "name, type, contact_email, license_number, region, country",
-            "'Sur', 'clinic', 'a@b.example', 'INS-1', 'Córdoba', 'AR'",
+            "'Centro', 'clinic', 'a@b.example', 'INS-1', 'Córdoba', 'AR'",
         ),
         (
             Role::Company,
