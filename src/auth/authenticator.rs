@@ -118,7 +118,7 @@ impl Authenticator {
         if record.account.user != claims.user_id {
             return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
         }
-        Ok(claims.as_of(&record.account))
+        Ok(claims.brought_up_to(&record.account))
     }
 
     /// A new access token for a live session.

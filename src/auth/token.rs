@@ -78,7 +78,7 @@ struct Verifier {
 
 impl Claims {
     /// The same proof, with what the account may do now.
-    pub(super) fn as_of(self, account: &Account) -> Self {
+    pub(super) fn brought_up_to(self, account: &Account) -> Self {
         Self {
             user_type: account.primary_role,
             roles: account.roles.clone(),
