@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -65,13 +65,15 @@ impl fmt::Debug for LogLevel {
 }
 
 /// The log of this process, once it has begun.
-static RUNNING: OnceLock<LogLevel> = OnceLock::new();
+static RUNNING: Mutex<Option<LogLevel>> = Mutex::new(None);
 
 /// Makes standard output the log of this process. Later calls change nothing and answer the
 /// level that rules already.
 pub fn start(level: Level, format: Format, node: &str) -> io::Result<LogLevel> {
-    if let Some(running) = RUNNING.get() {
-        return Ok(running.clone());
+    // Held to the end: of two that begin at once, one waits and is answered the other's level.
+    let mut running = RUNNING.lock();
+    if let Some(level) = &*running {
+        return Ok(level.clone());
     }
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         Format::Json => Box::new(JsonLines::new(node, io::stdout)),
@@ -79,7 +81,7 @@ pub fn start(level: Level, format: Format, node: &str) -> io::Result<LogLevel> {
     };
     let (subscriber, level) = filtered(lines, level);
     subscriber.try_init().map_err(io::Error::other)?;
-    Ok(RUNNING.get_or_init(|| level).clone())
+    Ok(running.insert(level).clone())
 }
 
 /// A subscriber that passes events of the level on to `lines`, and the handle to change it.
@@ -124,6 +126,15 @@ mod tests {
 
         assert_eq!(page.messages(), ["after"]);
         assert_eq!(level.get(), Level::Error);
+    }
+
+    #[test]
+    fn all_who_start_at_once_share_one_log() {
+        let starts: Vec<_> = (0..8)
+            .map(|_| std::thread::spawn(|| start(Level::Error, Format::Json, "n1").is_ok()))
+            .collect();
+
+        assert!(starts.into_iter().all(|start| start.join().unwrap()));
     }
 
     #[test]
