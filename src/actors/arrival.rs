@@ -20,7 +20,7 @@ use crate::domain::closure::Closure;
 use crate::domain::id::{EventId, SocketId};
 use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
-use crate::domain::topic::Topic;
+use crate::error::Error;
 use crate::persistence::outbox;
 use crate::telemetry::names;
 
@@ -41,10 +41,12 @@ pub struct Arrival {
 }
 
 /// Why an arrival was turned away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum TurnedAway {
     /// The node is draining, or the user has too many sockets.
     Capacity,
+    /// The session or the account ended while it arrived.
+    Ended(Error),
 }
 
 impl Hub {
@@ -74,15 +76,17 @@ impl Hub {
             allowance: inner.settings.allowances.map_or(Allowance::UNLIMITED, |(own, _)| own),
             at: Timestamp::now(),
         }));
-        // Until the greeting is written, what others publish waits behind it.
-        socket.outbound().hold();
         inner.registry.insert(Arc::clone(&socket));
         inner.sessions.enter(&socket);
+        if let Err(error) = self.confirm(&socket).await {
+            self.disconnected(&socket, Closure::Unauthenticated);
+            return Err(TurnedAway::Ended(error));
+        }
+        // Until the greeting is written, what others publish waits behind it.
+        socket.outbound().hold();
         let mut last = inner.progress.published();
         if arrival.namespace == Namespace::Events {
-            for topic in own_topics(&socket.principal()) {
-                socket.add_topic(topic);
-            }
+            socket.welcome();
             last = inner.channels.seat(&socket).await;
         }
         let greeting = self.greeting(&socket, arrival.preamble, arrival.since, last).await;
@@ -98,6 +102,7 @@ impl Hub {
             return;
         }
         counter!(names::WS_DISCONNECTS, "reason" => closure.name()).increment(1);
+        self.inner().channels.part(socket);
         self.inner().sessions.leave(socket);
         if socket.namespace() == Namespace::Events {
             self.inner().channels.unseat(socket);
@@ -142,11 +147,4 @@ impl Hub {
             .map(|event| socket.frame(event.name, event.payload.get()))
             .collect()
     }
-}
-
-/// The topics everyone hears who is let into `/events` (contract §6.8).
-fn own_topics(principal: &Principal) -> Vec<Topic> {
-    let roles = principal.roles.iter().copied().map(Topic::Role);
-    let session = principal.session.clone().map(Topic::Session);
-    [Topic::All, Topic::User(principal.user)].into_iter().chain(roles).chain(session).collect()
 }

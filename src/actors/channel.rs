@@ -121,6 +121,7 @@ impl State {
             Work::Join { socket, topic } => self.members.join(&socket, topic),
             Work::Leave { socket, topic } => self.members.leave(&socket, &topic),
             Work::Unseat { socket } => self.members.unseat(&socket),
+            Work::Dismiss { socket, reason } => socket.revoke(reason),
             Work::Fail => panic!("failure injected into a channel shard"),
         }
     }

@@ -14,6 +14,7 @@ use super::registry::Registry;
 use super::socket::Socket;
 use crate::domain::event::Event;
 use crate::domain::id::EventId;
+use crate::domain::identity::Revocation;
 use crate::domain::topic::Topic;
 
 /// The way to the shards; cheap to clone.
@@ -76,6 +77,11 @@ impl Channels {
         self.inbox(socket).push(Work::Leave { socket: socket.id().clone(), topic });
     }
 
+    /// Tells a socket that its session ended, then closes it: after all that was published before.
+    pub(super) fn dismiss(&self, socket: &Arc<Socket>, reason: Revocation) {
+        self.inbox(socket).push(Work::Dismiss { socket: Arc::clone(socket), reason });
+    }
+
     pub(super) fn unseat(&self, socket: &Socket) {
         self.inbox(socket).push(Work::Unseat { socket: socket.id().clone() });
     }
@@ -88,6 +94,10 @@ impl Channels {
     /// Publishing to the last local queue: the 95th percentile of the recent ones.
     pub(super) fn p95(&self) -> Duration {
         meter::p95(self.inboxes.iter().flat_map(|inbox| inbox.fanout.recent()).collect())
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     fn inbox(&self, socket: &Socket) -> &Inbox {

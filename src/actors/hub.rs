@@ -266,4 +266,4 @@ const LONGEST_DRAIN_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 #[path = "hub_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -17,7 +17,7 @@ use crate::actors::outbound::{Collected, Outbound};
 use crate::actors::socket::Namespace;
 use crate::auth::{Account, Lookup, Record, RefreshKey, SessionLookup, Tokens, token};
 use crate::domain::event::Class;
-use crate::domain::id::EventId;
+use crate::domain::id::{EventId, UserId};
 use crate::domain::identity::{Principal, Role};
 use crate::domain::topic::Topic;
 use crate::persistence::store::tests::stores;
@@ -34,7 +34,7 @@ impl SessionLookup for NoRows {
     }
 }
 
-async fn hub() -> Hub {
+pub(crate) async fn hub() -> Hub {
     let store = stores().await.remove(0);
     let tokens = Tokens::new(&token::Settings {
         secret: vec![7; 32],
@@ -62,15 +62,42 @@ async fn hub() -> Hub {
     Hub::start(settings, store, authenticator).await.unwrap()
 }
 
+/// The session `s_<user>` of an account at a version.
+pub(crate) fn record(user: i64, roles: &[Role], version: i64) -> Record {
+    let account = Account {
+        user: UserId(user),
+        primary_role: roles[0],
+        roles: roles.to_vec(),
+        reference_id: None,
+        active: true,
+        version,
+    };
+    let (session, cookie_hash) = (SessionId::from(format!("s_{user}")), String::new());
+    Record { session, cookie_hash, expires_at: Timestamp(i64::MAX), account }
+}
+
+/// The same account at its first version, as its token proves it.
+pub(crate) fn principal(user: i64, role: Role) -> Principal {
+    Principal {
+        user: UserId(user),
+        primary_role: role,
+        roles: vec![role],
+        reference_id: None,
+        version: 1,
+        session: Some(SessionId::from(format!("s_{user}"))),
+        expires_at: None,
+    }
+}
+
 /// Someone connected, and everything they were sent.
-struct Client {
-    socket: Arc<Socket>,
-    outbound: Arc<Outbound>,
+pub(crate) struct Client {
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) outbound: Arc<Outbound>,
     unread: VecDeque<Value>,
 }
 
 impl Client {
-    async fn of(hub: &Hub, user: i64, role: Role) -> Self {
+    pub(crate) async fn of(hub: &Hub, user: i64, role: Role) -> Self {
         Self::try_of(hub, user, role).await.unwrap()
     }
 
@@ -80,17 +107,21 @@ impl Client {
 
     /// And what the greeting said.
     async fn greeted(hub: &Hub, user: i64, role: Role) -> Result<(Self, Value), TurnedAway> {
+        let record = record(user, &[role], 1);
+        hub.authenticator().sessions().remember(Arc::new(record), Timestamp::now());
+        Self::admitted(hub, principal(user, role)).await
+    }
+
+    /// Who proved to be `principal` a while ago arrives.
+    pub(crate) async fn arrive(hub: &Hub, principal: Principal) -> Result<Self, TurnedAway> {
+        Ok(Self::admitted(hub, principal).await?.0)
+    }
+
+    async fn admitted(hub: &Hub, principal: Principal) -> Result<(Self, Value), TurnedAway> {
         let outbound = Outbound::polling();
         let arrival = Arrival {
             id: crate::auth::new_id("x_").into(),
-            principal: Principal {
-                user: crate::domain::id::UserId(user),
-                primary_role: role,
-                roles: vec![role],
-                reference_id: None,
-                session: Some(SessionId::from(format!("s_{user}"))),
-                expires_at: None,
-            },
+            principal,
             namespace: Namespace::Events,
             dialect: Dialect::Plain,
             outbound: Arc::clone(&outbound),
@@ -104,7 +135,7 @@ impl Client {
         Ok((client, connected["data"].clone()))
     }
 
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         while self.unread.is_empty() {
             let collected = poll_fn(|cx| self.outbound.poll_collect(1 << 20, cx));
             let (Collected::Payload(batch) | Collected::Last(batch)) =
@@ -119,7 +150,7 @@ impl Client {
     }
 }
 
-fn message(topic: Topic, number: u32) -> Event {
+pub(crate) fn message(topic: Topic, number: u32) -> Event {
     let payload = to_raw_value(&serde_json::json!({ "number": number })).unwrap();
     Event { name: "system:message", class: Class::Volatile, topics: vec![topic], payload }
 }
@@ -260,7 +291,8 @@ async fn a_user_has_a_limited_number_of_places_and_gets_them_back() {
     let first = Client::of(&hub, 1, Role::Patient).await;
     let _second = Client::of(&hub, 1, Role::Patient).await;
 
-    assert_eq!(Client::try_of(&hub, 1, Role::Patient).await.err(), Some(TurnedAway::Capacity));
+    let refused = Client::try_of(&hub, 1, Role::Patient).await.err();
+    assert!(matches!(refused, Some(TurnedAway::Capacity)));
     hub.disconnected(&first.socket, Closure::TransportClose);
 
     assert!(Client::try_of(&hub, 1, Role::Patient).await.is_ok());

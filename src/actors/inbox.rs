@@ -19,6 +19,7 @@ use super::meter::Meter;
 use super::run::Run;
 use super::socket::Socket;
 use crate::domain::id::{EventId, SocketId};
+use crate::domain::identity::Revocation;
 use crate::domain::topic::Topic;
 
 /// Publications given to a socket in one write.
@@ -60,6 +61,11 @@ pub(super) enum Work {
     },
     Unseat {
         socket: SocketId,
+    },
+    /// Says good-bye to a socket whose session ended.
+    Dismiss {
+        socket: Arc<Socket>,
+        reason: Revocation,
     },
     /// Panics, so that tests can watch the recovery.
     Fail,

@@ -6,6 +6,7 @@
 
 pub mod ack;
 mod arrival;
+mod authority;
 mod backlog;
 mod channel;
 mod channels;
@@ -25,6 +26,7 @@ mod run;
 mod session;
 mod sessions;
 pub mod socket;
+mod standing;
 mod starting;
 mod supervisor;
 pub mod throttle;

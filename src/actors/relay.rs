@@ -12,14 +12,17 @@ use metrics::histogram;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use parking_lot::Mutex;
+use ractor::rpc::CallResult;
 use ractor::{Actor, ActorRef};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use super::Outcome;
+use super::authority::{self, Authority};
 use super::channels::Channels;
 use super::hub::Dispatched;
+use super::{Outcome, Reply};
+use crate::auth::Account;
 use crate::domain::event::Event;
 use crate::domain::events;
 use crate::domain::id::EventId;
@@ -61,6 +64,8 @@ type Receipt = (EventId, oneshot::Receiver<usize>);
 pub(super) enum Message {
     /// There may be rows in the outbox.
     Look,
+    /// Answers once everything committed before was published.
+    CatchUp(Reply<()>),
     /// Rows were numbered and loaded, in a step that publishing them completes.
     Loaded(Step, Result<Loaded>),
     /// Panics, so that tests can watch the recovery.
@@ -71,11 +76,14 @@ pub(super) enum Message {
 pub(super) struct Loaded {
     events: Vec<outbox::Dispatched>,
     rows: HashMap<EventId, i64>,
+    /// Accounts that may other things from an event on.
+    accounts: HashMap<EventId, Account>,
 }
 
 pub(super) struct Arguments {
     pub store: Store,
     pub channels: Channels,
+    pub authority: Authority,
     pub progress: Arc<Progress>,
     pub tracer: Tracer,
 }
@@ -83,10 +91,14 @@ pub(super) struct Arguments {
 pub(super) struct State {
     store: Store,
     channels: Channels,
+    authority: Authority,
     progress: Arc<Progress>,
     tracer: Tracer,
     is_loading: bool,
     look_again: bool,
+    /// Who waits for the next look to end, and for the one under way.
+    catching_up: Vec<Reply<()>>,
+    due: Vec<Reply<()>>,
 }
 
 impl Progress {
@@ -119,6 +131,12 @@ impl Progress {
 
     pub(super) fn published(&self) -> EventId {
         EventId(self.published.load(Ordering::Acquire))
+    }
+
+    /// Waits until everything committed before was published.
+    pub(super) async fn caught_up(&self, within: Duration) -> bool {
+        let Some(relay) = self.actor.lock().clone() else { return false };
+        matches!(relay.call(Message::CatchUp, Some(within)).await, Ok(CallResult::Success(())))
     }
 
     /// Waits for the dispatch of an outbox row.
@@ -172,16 +190,23 @@ impl Actor for Relay {
         Ok(State {
             store: start.store,
             channels: start.channels,
+            authority: start.authority,
             progress: start.progress,
             tracer: start.tracer,
             is_loading: false,
             look_again: false,
+            catching_up: Vec::new(),
+            due: Vec::new(),
         })
     }
 
     async fn handle(&self, me: ActorRef<Message>, message: Message, state: &mut State) -> Outcome {
         match message {
             Message::Look => state.look(me),
+            Message::CatchUp(reply) => {
+                state.catching_up.push(reply);
+                state.look(me);
+            }
             Message::Loaded(step, loaded) => {
                 state.is_loading = false;
                 let may_be_more = match loaded {
@@ -209,6 +234,7 @@ impl State {
             self.look_again = true;
             return;
         }
+        self.due.append(&mut self.catching_up);
         let (store, after) = (self.store.clone(), self.progress.published());
         let step = self.tracer.begin(None);
         tokio::spawn(async move {
@@ -219,11 +245,9 @@ impl State {
     }
 
     /// Publishes what was loaded. True when there may be more.
-    fn publish(&self, step: &Step, loaded: Loaded) -> bool {
+    fn publish(&mut self, step: &Step, loaded: Loaded) -> bool {
         let count = i64::try_from(loaded.events.len()).unwrap_or(BATCH);
-        if count == 0 {
-            return false;
-        }
+        let is_full = count >= BATCH;
         let waited = histogram!(names::OUTBOX_DISPATCH_SECONDS);
         for row in loaded.events {
             let id = row.seq;
@@ -232,6 +256,9 @@ impl State {
             }
             if let Some(event) = event(&row) {
                 let delivered = self.channels.publish(event, Some(id));
+                if let Some(account) = loaded.accounts.get(&id) {
+                    self.authority.changed(account);
+                }
                 if let Some(row) = loaded.rows.get(&id) {
                     self.progress.receipts.lock().file(*row, (id, delivered));
                 }
@@ -239,8 +266,14 @@ impl State {
             self.progress.published.store(id.0, Ordering::Release);
             waited.record(Timestamp::now().since(row.created_at));
         }
-        self.tracer.end(step, || dispatch(count, false));
-        count >= BATCH
+        if !is_full {
+            // Who gave up waiting is owed no answer.
+            self.due.drain(..).for_each(|reply| drop(reply.send(())));
+        }
+        if count > 0 {
+            self.tracer.end(step, || dispatch(count, false));
+        }
+        is_full
     }
 }
 
@@ -264,7 +297,13 @@ async fn load(store: &Store, after: EventId) -> Result<Loaded> {
         rows.extend(numbered.into_iter().map(|(row, id)| (id, row)));
     }
     let events = outbox::since(store, after, BATCH).await?;
-    Ok(Loaded { events, rows })
+    let mut accounts = HashMap::new();
+    for row in &events {
+        if let Some(account) = authority::told_by(store, row).await? {
+            accounts.insert(row.seq, account);
+        }
+    }
+    Ok(Loaded { events, rows, accounts })
 }
 
 /// A stored event as it is published: with its id, and the class of its kind.

@@ -53,7 +53,7 @@ impl SessionTable {
             Entry::Vacant(entry) => {
                 let supervisor =
                     self.supervisor.get().expect("the supervisor is named before sockets come");
-                let actor = self.spawn(entry.key().clone(), supervisor);
+                let actor = self.spawn(supervisor);
                 entry.insert(Entered { actor: actor.clone(), sockets: 1 });
                 actor
             }
@@ -87,7 +87,7 @@ impl SessionTable {
             .find(|entered| entered.actor.actor_id() == ended)
             .map(|entered| entered.key().clone());
         let Some(session) = session else { return };
-        let actor = self.spawn(session.clone(), supervisor);
+        let actor = self.spawn(supervisor);
         for socket in self.registry.of_session(&session) {
             actor.cast(Message::Attach(socket));
         }
@@ -96,14 +96,9 @@ impl SessionTable {
         }
     }
 
-    fn spawn(&self, id: SessionId, supervisor: &ActorCell) -> Mailbox<Message> {
+    fn spawn(&self, supervisor: &ActorCell) -> Mailbox<Message> {
         let waiting = Waiting::none(self.depth.clone());
-        let start = Arguments {
-            id,
-            channels: self.channels.clone(),
-            registry: Arc::clone(&self.registry),
-            waiting: waiting.clone(),
-        };
+        let start = Arguments { channels: self.channels.clone(), waiting: waiting.clone() };
         let (actor, _) =
             ActorRuntime::spawn_linked_instant(None, Session, start, supervisor.clone())
                 .expect("only a named actor can be refused");

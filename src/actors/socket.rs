@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use latido_protocol::socket::Packet;
-use parking_lot::{Mutex, RwLock};
-use smallvec::SmallVec;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::fanout::{Dialect, encode};
 use super::frame::Frame;
@@ -14,11 +13,12 @@ use super::hub::SocketInfo;
 use super::members::Member;
 use super::outbound::Outbound;
 use super::registry::User;
+use super::standing::Standing;
 use super::throttle::{Allowance, Throttle, Verdict};
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
 use crate::domain::id::{NodeId, SessionId, SocketId};
-use crate::domain::identity::Principal;
+use crate::domain::identity::{Principal, Revocation};
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 
@@ -40,8 +40,7 @@ pub struct Socket {
     namespace: Namespace,
     dialect: Dialect,
     outbound: Arc<Outbound>,
-    principal: RwLock<Arc<Principal>>,
-    topics: Mutex<SmallVec<[Topic; 4]>>,
+    standing: Mutex<Standing>,
     user: Arc<User>,
     /// Whether its shard of the channels seated it; until then it hears nothing.
     is_seated: AtomicBool,
@@ -92,8 +91,7 @@ impl Socket {
             namespace: start.namespace,
             dialect: start.dialect,
             outbound: start.outbound,
-            principal: RwLock::new(start.principal),
-            topics: Mutex::default(),
+            standing: Mutex::new(Standing::new(start.principal)),
             user: start.user,
             is_seated: AtomicBool::new(false),
             connected_at: start.at,
@@ -116,15 +114,16 @@ impl Socket {
     }
 
     pub fn principal(&self) -> Arc<Principal> {
-        Arc::clone(&self.principal.read())
+        Arc::clone(&self.standing.lock().principal)
     }
 
     pub fn outbound(&self) -> &Arc<Outbound> {
         &self.outbound
     }
 
-    pub(super) fn set_principal(&self, principal: Arc<Principal>) {
-        *self.principal.write() = principal;
+    /// What it may and hears, kept from changing while the guard lives.
+    pub(super) fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock()
     }
 
     pub(super) fn member(&self) -> Member {
@@ -145,28 +144,17 @@ impl Socket {
 
     /// The topics it hears now.
     pub fn topics(&self) -> Vec<Topic> {
-        self.topics.lock().to_vec()
+        self.standing.lock().topics.to_vec()
     }
 
     pub(super) fn hears(&self, topic: &Topic) -> bool {
-        self.topics.lock().contains(topic)
-    }
-
-    pub(super) fn add_topic(&self, topic: Topic) {
-        let mut topics = self.topics.lock();
-        if !topics.contains(&topic) {
-            topics.push(topic);
-        }
-    }
-
-    pub(super) fn remove_topic(&self, topic: &Topic) {
-        self.topics.lock().retain(|it| it != topic);
+        self.standing.lock().hears(topic)
     }
 
     /// The names of its rooms, as clients know them; "all" is not one of them.
     pub fn rooms(&self) -> Vec<String> {
-        let topics = self.topics.lock();
-        topics.iter().filter(|topic| **topic != Topic::All).map(Topic::to_string).collect()
+        let standing = self.standing.lock();
+        standing.topics.iter().filter(|topic| **topic != Topic::All).map(Topic::to_string).collect()
     }
 
     /// One event as a frame for this socket alone. `payload` is JSON.
@@ -186,6 +174,20 @@ impl Socket {
             Verdict::Pass => self.user.throttle(of_user, now),
             verdict => verdict,
         }
+    }
+
+    /// Says why the session ended, and ends the connection.
+    pub(super) fn revoke(&self, reason: Revocation) {
+        let payload = serde_json::json!({
+            "sessionId": self.session,
+            "reason": reason,
+            "timestamp": Timestamp::now(),
+        });
+        self.emit("session:revoked", &payload.to_string());
+        self.dismiss(match reason {
+            Revocation::Deactivated => Closure::Forbidden,
+            _ => Closure::SessionRevoked,
+        });
     }
 
     /// Ends the whole connection. Where coming back at once would be pointless, a stock client is

@@ -44,6 +44,7 @@ impl Hub {
             let start = relay::Arguments {
                 store: relay.inner().store.clone(),
                 channels: relay.inner().channels.clone(),
+                authority: relay.authority(),
                 progress: Arc::clone(&relay.inner().progress),
                 tracer: relay.settings().tracer.clone(),
             };

@@ -13,6 +13,7 @@ pub mod context;
 pub mod documents;
 pub mod form;
 pub mod frame;
+pub mod given;
 pub mod idempotency;
 pub mod identity;
 pub mod json;

@@ -9,6 +9,7 @@ mod architecture;
 mod clinical;
 mod conventions;
 mod http;
+mod identity;
 mod persistence;
 mod process;
 mod realtime;

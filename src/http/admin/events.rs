@@ -98,6 +98,7 @@ mod tests {
             primary_role: Role::Doctor,
             roles: vec![Role::Doctor, Role::Professional],
             reference_id: None,
+            version: 1,
             session: Some("s_1".into()),
             expires_at: None,
         };

@@ -1,11 +1,18 @@
 //! Accounts and sessions over HTTP.
 
+mod account;
+mod administration;
+mod change;
+mod creation;
+mod directory;
 pub mod ending;
 pub mod liveness;
 pub mod login;
 pub mod opening;
+mod proof;
 pub mod registration;
 pub mod sessions;
+mod settings;
 pub mod view;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -22,4 +29,12 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::validate))
         .routes(routes!(sessions::logout))
         .routes(routes!(sessions::refresh))
+        .routes(routes!(account::me, account::patch_me, account::leave))
+        .routes(routes!(account::add_role))
+        .routes(routes!(settings::read, settings::replace, settings::patch))
+        .routes(routes!(creation::create))
+        .routes(routes!(directory::list))
+        .routes(routes!(administration::one, administration::patch))
+        .routes(routes!(administration::deactivate))
+        .routes(routes!(administration::activate))
 }

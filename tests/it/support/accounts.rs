@@ -63,6 +63,7 @@ pub(crate) fn token(id: i64, role: Role, session: &str, at: Timestamp) -> String
         roles: vec![role],
         reference_id: None,
         active: true,
+        version: 1,
     };
     tokens().issue(&account, &SessionId::from(session), at).unwrap()
 }

@@ -40,6 +40,11 @@ impl Database {
         Some(Self { url: format!("{url}{joint}options=-csearch_path%3D{schema}"), directory: None })
     }
 
+    /// The same database for one more node; it must not outlive this one.
+    pub(crate) fn shared(&self) -> Self {
+        Self { url: self.url.clone(), directory: None }
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
