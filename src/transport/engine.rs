@@ -49,6 +49,9 @@ pub trait Peer: Send + 'static {
     /// Why the connection is to be closed.
     fn binary(&mut self, message: Bytes) -> impl Future<Output = Result<(), Closure>> + Send;
 
+    /// The connection moved from polling to a WebSocket.
+    fn upgraded(&mut self) {}
+
     /// The connection is over.
     fn closed(&mut self, closure: Closure);
 }
@@ -281,6 +284,13 @@ impl<P: Peer> Session<P> {
         match self.peer.lock().await.as_mut() {
             Some(peer) => peer.text(text).await,
             None => Err(Closure::TransportClose),
+        }
+    }
+
+    /// Tells the application that the connection moved to a WebSocket.
+    pub(super) async fn upgraded(&self) {
+        if let Some(peer) = self.peer.lock().await.as_mut() {
+            peer.upgraded();
         }
     }
 

@@ -40,6 +40,9 @@ pub trait Seat: Send + 'static {
     /// Why the connection is to be closed.
     fn event(&mut self, received: Received) -> impl Future<Output = Result<Reply, Closure>> + Send;
 
+    /// The connection moved from polling to a WebSocket.
+    fn upgraded(&mut self) {}
+
     /// The client left the namespace, or the connection is over.
     fn leave(&mut self, closure: Closure);
 }
@@ -137,6 +140,12 @@ impl<N: Namespaces> Peer for Client<N> {
             Ok(None) => Ok(()),
             Ok(Some(packet)) => self.packet(packet).await,
             Err(_) => Err(Closure::Malformed),
+        }
+    }
+
+    fn upgraded(&mut self) {
+        for (_, seat) in &mut self.seats {
+            seat.upgraded();
         }
     }
 
