@@ -94,6 +94,10 @@ impl Seat for Place {
         })
     }
 
+    fn upgraded(&mut self) {
+        self.hub.upgraded(&self.socket);
+    }
+
     fn leave(&mut self, closure: Closure) {
         self.hub.disconnected(&self.socket, closure);
     }

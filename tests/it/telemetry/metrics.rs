@@ -10,9 +10,11 @@ use latido::domain::topic::Topic;
 use serde_json::{Value, json};
 
 use crate::support::database::Database;
+use crate::support::polling::Polling;
 use crate::support::process::{ADMIN, Process, serve_with_admin};
 use crate::support::scrape::Scrape;
-use crate::support::socket_io::{EVENTS, SocketIo};
+use crate::support::socket_io::{EVENTS, PATH, SocketIo};
+use crate::support::websocket::{Heard, WebSocket};
 use crate::support::{Latido, start_with, within};
 
 /// What the contexts that exist measure: name, kind, labels.
@@ -126,6 +128,31 @@ async fn every_metric_has_samples_of_its_kind_under_its_labels() {
     let out = [("event", "system:message"), ("namespace", "/events")];
     assert_eq!(scrape.count("latido_ws_messages_out_total", &out), 2);
     assert!(scrape.count("latido_db_query_seconds", &[("op", "commit")]) >= 2);
+}
+
+#[tokio::test]
+async fn a_socket_that_moved_to_websocket_is_counted_there() {
+    let database = Database::fresh().await;
+    let process = serve_with_admin(&database, &[("METRICS_PUBLIC", "true")]).await;
+    let counted = async || {
+        let text = process.call("GET", "/metrics").send().await;
+        let scrape = Scrape::read(text.text());
+        ["polling", "websocket"]
+            .map(|transport| scrape.count("latido_ws_connections", &[("transport", transport)]))
+    };
+    let polling = Polling::open(process.address).await;
+    polling.join(EVENTS, &json!({ "token": process.sign_in().await["access_token"] })).await;
+    assert_eq!(counted().await, [1, 0]);
+
+    let path = format!("{PATH}&sid={}", polling.sid);
+    let mut socket = WebSocket::open(process.address, &path, &[]).await;
+    for packet in ["2probe", "5", "42/events,[\"ping\"]"] {
+        socket.send(packet).await;
+    }
+    assert_eq!(socket.next().await, Heard::Text("3probe".into()));
+    while !matches!(socket.next().await, Heard::Text(text) if text.contains("pong")) {}
+
+    assert_eq!(counted().await, [0, 1]);
 }
 
 async fn scrape(latido: &Latido) -> Scrape {
