@@ -144,7 +144,7 @@ async fn a_session_that_ended_during_the_arrival_is_turned_away() {
 
     assert!(matches!(
         turned_away,
-        Some(TurnedAway::Ended(error)) if matches!(error.kind(), Kind::Unauthenticated(_))
+        Some(TurnedAway::Refused(error)) if matches!(error.kind(), Kind::Unauthenticated(_))
     ));
     assert_eq!(hub.connections(), 0);
 }

@@ -23,7 +23,9 @@ use super::{Reply, relay};
 use crate::auth::Credentials;
 use crate::auth::failures::{Surface, count_refusal};
 use crate::domain::closure::Closure;
-use crate::domain::events;
+use crate::domain::event::Class;
+use crate::domain::events::session::Pong;
+use crate::domain::events::{self, ServerEvent as _};
 use crate::domain::id::EventId;
 use crate::domain::identity::Principal;
 use crate::domain::subscription;
@@ -122,7 +124,10 @@ impl Hub {
             Err(refusal) if wants_ack => Answer { frame: None, ack: Some(refusal.ack()) },
             Err(refusal) => {
                 let payload = json!({ "event": event, "error": refusal.object(), "timestamp": Timestamp::now() });
-                Answer { frame: Some(socket.frame("error", &payload.to_string())), ack: None }
+                Answer {
+                    frame: Some(socket.frame_of(Class::Volatile, "error", &payload.to_string())),
+                    ack: None,
+                }
             }
         }
     }
@@ -235,7 +240,7 @@ impl Hub {
             let field = Some("limit".into());
             return Err(Refusal { field, ..Refusal::invalid("limit is 1 to 500") });
         }
-        if outbox::oldest_seq(self.store()).await?.is_some_and(|oldest| since.0 + 1 < oldest.0) {
+        if outbox::is_forgotten(self.store(), since).await? {
             return Err(Refusal::new(Code::NotFound, "events that old are gone; load anew"));
         }
         let rows = outbox::since(self.store(), since, asked.limit).await?;
@@ -308,16 +313,16 @@ impl Subscription {
             payload["entityId"] = id.clone();
         }
         Done::Either {
-            frame: socket.frame(event, &payload.to_string()),
+            frame: socket.frame_of(Class::Volatile, event, &payload.to_string()),
             ack: json!({ "ok": true, "room": room }).to_string(),
         }
     }
 }
 
 fn ping(socket: &Socket) -> Done {
-    let (now, user) = (Timestamp::now(), socket.principal().user);
-    let pong = format!("{{\"timestamp\":\"{now}\",\"userId\":{user}}}");
-    Done::Event { frame: socket.frame("pong", &pong), ack: pong }
+    let pong = Pong { timestamp: Timestamp::now(), user_id: socket.principal().user }.event();
+    let pong = pong.payload.get();
+    Done::Event { frame: socket.frame_of(Class::Volatile, "pong", pong), ack: pong.to_owned() }
 }
 
 fn ok(ack: &Value) -> Done {

@@ -23,6 +23,7 @@ use super::warden;
 use crate::auth::Authenticator;
 use crate::domain::closure::Closure;
 use crate::domain::event::Event;
+use crate::domain::events::session::ServerDraining;
 use crate::domain::id::{NodeId, SessionId, SocketId};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
@@ -182,11 +183,10 @@ impl Hub {
         let sockets = self.0.registry.all();
         info!(sockets = sockets.len(), "draining");
         for socket in &sockets {
-            let payload = serde_json::json!({
-                "reconnectAfterMs": rand::random_range(0..=5000),
-                "timestamp": Timestamp::now(),
+            socket.tell(&ServerDraining {
+                reconnect_after_ms: rand::random_range(0..=5000),
+                timestamp: Timestamp::now(),
             });
-            socket.emit("server:draining", &payload.to_string());
         }
         let pause = within / u32::try_from(DRAIN_SLICES).unwrap_or(1) / 2;
         for slice in sockets.chunks(sockets.len().div_ceil(DRAIN_SLICES).max(1)) {

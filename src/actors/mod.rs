@@ -22,6 +22,7 @@ mod meter;
 pub mod outbound;
 mod registry;
 mod relay;
+mod replay;
 mod run;
 mod session;
 mod sessions;

@@ -253,7 +253,10 @@ impl Outbound {
             }
             state.backlog.pop();
         }
-        if let Some(closure) = state.closing.filter(|_| state.backlog.is_empty()) {
+        // The end comes in a payload of its own: a stock client that reads it forgets what else it read.
+        if let Some(closure) =
+            state.closing.filter(|_| state.backlog.is_empty() && batch.is_empty())
+        {
             state.sink = Sink::Closed;
             // Engine.IO `close`; a client that closed by itself only needs its request answered.
             batch.push_text(if closure == Closure::TransportClose { "6" } else { "1" });

@@ -17,6 +17,8 @@ use super::standing::Standing;
 use super::throttle::{Allowance, Throttle, Verdict};
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
+use crate::domain::events::ServerEvent;
+use crate::domain::events::session::SessionRevoked;
 use crate::domain::id::{NodeId, SessionId, SocketId};
 use crate::domain::identity::{Principal, Revocation};
 use crate::domain::time::Timestamp;
@@ -158,13 +160,18 @@ impl Socket {
     }
 
     /// One event as a frame for this socket alone. `payload` is JSON.
-    pub fn frame(&self, event: &str, payload: &str) -> Frame {
-        Frame::text(&encode(self.dialect, self.namespace.name(), event, payload), Class::Volatile)
+    pub(super) fn frame_of(&self, class: Class, event: &str, payload: &str) -> Frame {
+        Frame::text(&encode(self.dialect, self.namespace.name(), event, payload), class)
+    }
+
+    /// The same from the event's own type.
+    pub(super) fn frame_for<E: ServerEvent>(&self, class: Class, event: &E) -> Frame {
+        self.frame_of(class, E::NAME, event.event_to(Vec::new()).payload.get())
     }
 
     /// Sends one event to this socket alone.
-    pub fn emit(&self, event: &str, payload: &str) {
-        self.outbound.offer(self.frame(event, payload));
+    pub(super) fn tell<E: ServerEvent>(&self, event: &E) {
+        self.outbound.offer(self.frame_for(E::CLASS, event));
     }
 
     /// Counts an incoming event against the limits of the connection and of its user.
@@ -178,12 +185,8 @@ impl Socket {
 
     /// Says why the session ended, and ends the connection.
     pub(super) fn revoke(&self, reason: Revocation) {
-        let payload = serde_json::json!({
-            "sessionId": self.session,
-            "reason": reason,
-            "timestamp": Timestamp::now(),
-        });
-        self.emit("session:revoked", &payload.to_string());
+        let session_id = self.session.clone();
+        self.tell(&SessionRevoked { session_id, reason, timestamp: Timestamp::now() });
         self.dismiss(match reason {
             Revocation::Deactivated => Closure::Forbidden,
             _ => Closure::SessionRevoked,

@@ -11,6 +11,8 @@ use smallvec::SmallVec;
 use super::channels::Channels;
 use super::socket::{Namespace, Socket};
 use crate::auth::Account;
+use crate::domain::events::subscription::Unsubscribed;
+use crate::domain::events::values::EntityRef;
 use crate::domain::identity::Principal;
 use crate::domain::subscription;
 use crate::domain::topic::Topic;
@@ -182,9 +184,6 @@ fn own_topics(principal: &Principal) -> SmallVec<[Topic; 4]> {
 /// A subscription that ended without being asked to is told like one that was (contract §6.5).
 fn tell_ended(socket: &Socket, topic: &Topic) {
     let Topic::Entity(entity, id) = topic else { return };
-    let mut payload = serde_json::json!({ "entity": entity, "room": topic.to_string() });
-    if let Some(id) = id {
-        payload["entityId"] = id.as_ref().into();
-    }
-    socket.emit("unsubscribed", &payload.to_string());
+    let entity_id = id.as_ref().map(|id| EntityRef::Text(id.as_ref().into()));
+    socket.tell(&Unsubscribed { entity: entity.to_string(), entity_id, room: topic.to_string() });
 }

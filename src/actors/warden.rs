@@ -15,6 +15,7 @@ use super::mailbox::Waiting;
 use super::registry::Registry;
 use super::socket::Socket;
 use crate::domain::closure::Closure;
+use crate::domain::events::session::AuthExpiring;
 use crate::domain::id::SocketId;
 use crate::domain::time::Timestamp;
 
@@ -120,10 +121,6 @@ impl State {
 }
 
 fn warn(socket: &Socket, expires_at: Timestamp, now: Timestamp) {
-    let payload = serde_json::json!({
-        "expiresAt": expires_at,
-        "inSeconds": expires_at.since(now).as_secs(),
-        "timestamp": now,
-    });
-    socket.emit("auth:expiring", &payload.to_string());
+    let in_seconds = i64::try_from(expires_at.since(now).as_secs()).unwrap_or(i64::MAX);
+    socket.tell(&AuthExpiring { expires_at, in_seconds, timestamp: now });
 }

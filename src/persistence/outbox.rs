@@ -171,10 +171,11 @@ pub async fn last_seq(store: &Store) -> Result<EventId> {
     Ok(on!(store, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?)
 }
 
-/// The oldest event id still kept; what came before can no longer be replayed.
-pub async fn oldest_seq(store: &Store) -> Result<Option<EventId>> {
+/// Whether events that followed `seq` may be gone, so that a replay from there has a hole.
+pub async fn is_forgotten(store: &Store, seq: EventId) -> Result<bool> {
     const SQL: &str = "select min(seq) from outbox";
-    Ok(on!(store, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?)
+    let oldest: Option<EventId> = on!(store, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?;
+    Ok(oldest.is_some_and(|oldest| seq.0 + 1 < oldest.0))
 }
 
 /// Forgets events dispatched before `before`; the newest one stays, so that ids go on counting.

@@ -25,7 +25,7 @@ use crate::actors::{Dialect, Hub, Namespace, Socket};
 use crate::auth::Authenticator;
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
-use crate::domain::id::{EventId, SocketId};
+use crate::domain::id::SocketId;
 use crate::domain::identity::Principal;
 use crate::error::{Error, Kind};
 
@@ -133,7 +133,7 @@ impl Plain {
 }
 
 impl Caller {
-    async fn enter(&mut self, principal: Principal, since: Option<EventId>) -> Result<(), Closure> {
+    async fn enter(&mut self, principal: Principal, since: Option<String>) -> Result<(), Closure> {
         let arrival = Arrival {
             id: SocketId::from(random_id()),
             principal,
@@ -146,7 +146,7 @@ impl Caller {
         let socket = self.plain.hub.connect(arrival).await;
         self.socket = Some(socket.map_err(|turned_away| match turned_away {
             TurnedAway::Capacity => Closure::Capacity,
-            TurnedAway::Ended(error) => closure(&error),
+            TurnedAway::Refused(error) => closure(&error),
         })?);
         Ok(())
     }
@@ -162,8 +162,7 @@ impl Caller {
         let principal = admit(&self.plain.authenticator, self.greeting.credentials(token))
             .await
             .map_err(|error| closure(&error))?;
-        let since = auth.since.and_then(|since| since.parse().ok()).map(EventId);
-        self.enter(principal, since).await?;
+        self.enter(principal, auth.since).await?;
         if let Some(id) = message.id {
             self.line.outbound.offer(ack(&id, r#"{"ok":true}"#));
         }

@@ -11,7 +11,6 @@ use crate::actors::{Dialect, Hub, Namespace, Socket};
 use crate::auth::failures::{Surface, count_refusal};
 use crate::auth::{Authenticator, Credentials};
 use crate::domain::closure::Closure;
-use crate::domain::id::EventId;
 use crate::domain::identity::Principal;
 use crate::domain::identity::Role;
 use crate::error::{Error, Kind, Unauthenticated};
@@ -59,7 +58,6 @@ impl Namespaces for Realtime {
                 .map_err(|_| unauthorized("unauthenticated", "auth is malformed"))?,
             None => Auth::default(),
         };
-        let since = auth.since.as_deref().and_then(|since| since.parse().ok()).map(EventId);
         let credentials = Credentials {
             dev_user: auth.dev_user,
             dev_role: auth.dev_role,
@@ -73,12 +71,12 @@ impl Namespaces for Realtime {
             namespace,
             dialect: Dialect::SocketIo,
             outbound: Arc::clone(request.outbound),
-            since,
+            since: auth.since,
             preamble: Some(request.accepted),
         };
         let socket = self.hub.connect(arrival).await.map_err(|turned_away| match turned_away {
             TurnedAway::Capacity => unauthorized("capacity", "no place left for another socket"),
-            TurnedAway::Ended(error) => refused(&error),
+            TurnedAway::Refused(error) => refused(&error),
         })?;
         Ok(Place { hub: self.hub.clone(), socket })
     }

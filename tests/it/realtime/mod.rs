@@ -8,3 +8,4 @@ mod handshake;
 mod limits;
 mod plain;
 mod polling;
+mod replay;
