@@ -33,6 +33,9 @@ use crate::persistence::identity::accounts::{self, NewUser};
 use crate::telemetry::logs::LogLevel;
 use crate::transport::listener;
 
+/// How long a request's head may take to arrive.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+
 /// A node that serves.
 pub struct Running {
     /// Where it listens, the main port first.
@@ -124,7 +127,8 @@ pub async fn start_on(
     listeners: Vec<TcpListener>,
     level: LogLevel,
 ) -> Result<Running, Failure> {
-    let tls = assembly::tls(&config)?;
+    let listening =
+        listener::Settings { tls: assembly::tls(&config)?, head_deadline: HEAD_DEADLINE };
     let parts = assembly::Parts::of(&config, level).await?;
     let router = routes::router(&config, &parts);
     let (stopping, _) = watch::channel(false);
@@ -134,7 +138,7 @@ pub async fn start_on(
         addresses.extend(listener.local_addr());
         let mut stopping = stopping.subscribe();
         let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
-        servers.spawn(listener::serve(listener, tls.clone(), router.clone(), stop));
+        servers.spawn(listener::serve(listener, listening.clone(), router.clone(), stop));
     }
     info!(addresses = ?addresses, "serving");
     let mut background = JoinSet::new();

@@ -87,7 +87,7 @@ impl Hub {
         let mut last = inner.progress.published();
         if arrival.namespace == Namespace::Events {
             socket.welcome();
-            last = inner.channels.seat(&socket).await.unwrap_or(last);
+            last = inner.channels.seat(&socket).await;
         }
         let greeting = self.greeting(&socket, arrival.preamble, arrival.since, last).await;
         socket.outbound().release(greeting);

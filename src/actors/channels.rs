@@ -7,8 +7,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::channel::{Inbox, Work};
 use super::fanout::Publication;
+use super::inbox::{Inbox, Work};
 use super::meter;
 use super::registry::Registry;
 use super::socket::Socket;
@@ -33,8 +33,9 @@ impl Channels {
         shards: usize,
         registry: Arc<Registry>,
         compress_from: Option<usize>,
+        last_event: EventId,
     ) -> Self {
-        let inboxes = (0..shards).map(|_| Inbox::new()).collect();
+        let inboxes = (0..shards).map(|_| Inbox::new(last_event)).collect();
         Self { inboxes, registry, compress_from, published: Arc::default(), order: Arc::default() }
     }
 
@@ -57,17 +58,15 @@ impl Channels {
     }
 
     /// Seats a socket with its topics. The answer is the last durable event it will not be sent.
-    pub(super) fn seat(&self, socket: &Socket) -> oneshot::Receiver<EventId> {
-        let (seated, answer) = oneshot::channel();
-        // Kept while it is queued, so that what changes its topics is queued behind it.
-        let standing = socket.standing();
-        self.inbox(socket).push(Work::Seat {
-            socket: socket.id().clone(),
-            member: socket.member(),
-            topics: standing.topics.to_vec(),
-            seated,
-        });
-        answer
+    pub(super) async fn seat(&self, socket: &Arc<Socket>) -> EventId {
+        loop {
+            let (seated, answer) = oneshot::channel();
+            self.inbox(socket).push(Work::Seat { socket: Arc::clone(socket), seated });
+            // A shard that failed over it is asked again once it is restarted.
+            if let Ok(last) = answer.await {
+                return last;
+            }
+        }
     }
 
     pub(super) fn join(&self, socket: &Socket, topic: Topic) {

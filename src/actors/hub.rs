@@ -9,8 +9,8 @@ use parking_lot::{Mutex, RwLock};
 use ractor::{ActorCell, ActorRef};
 use tracing::info;
 
-use super::channel::Work;
 use super::channels::Channels;
+use super::inbox::Work;
 use super::meter::Rate;
 use super::registry::Registry;
 use super::relay::Progress;
@@ -73,6 +73,8 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub enum Failing {
     Channels,
+    /// The shard that delivers to this socket next, while it does.
+    Delivery(SocketId),
     Relay,
     Session(SessionId),
 }
@@ -85,11 +87,12 @@ impl Hub {
         authenticator: Authenticator,
     ) -> Result<Self> {
         let registry = Registry::new(settings.shards);
+        let last = outbox::last_seq(&store).await?;
         let channels =
-            Channels::new(settings.shards, Arc::clone(&registry), settings.compress_from);
+            Channels::new(settings.shards, Arc::clone(&registry), settings.compress_from, last);
         let (now, allowances) = (Instant::now(), settings.allowances);
         let hub = Self(Arc::new(Inner {
-            progress: Progress::after(outbox::last_seq(&store).await?),
+            progress: Progress::after(last),
             sessions: SessionTable::new(channels.clone(), Arc::clone(&registry)),
             settings,
             store,
@@ -206,6 +209,11 @@ impl Hub {
         match failing {
             Failing::Channels => {
                 self.0.channels.inboxes().iter().for_each(|inbox| inbox.push(Work::Fail));
+            }
+            Failing::Delivery(socket) => {
+                if let Some(socket) = self.0.registry.get(socket) {
+                    socket.outbound().fail();
+                }
             }
             Failing::Relay => self.0.progress.fail(),
             Failing::Session(session) => {

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use latido_protocol::payload;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
@@ -16,7 +17,7 @@ use crate::actors::outbound::{Collected, Outbound};
 use crate::actors::socket::Namespace;
 use crate::auth::{Account, Lookup, Record, RefreshKey, SessionLookup, Tokens, token};
 use crate::domain::event::Class;
-use crate::domain::id::UserId;
+use crate::domain::id::{EventId, UserId};
 use crate::domain::identity::{Principal, Role};
 use crate::domain::topic::Topic;
 use crate::persistence::store::tests::stores;
@@ -100,13 +101,21 @@ impl Client {
     }
 
     async fn try_of(hub: &Hub, user: i64, role: Role) -> Result<Self, TurnedAway> {
+        Ok(Self::greeted(hub, user, role).await?.0)
+    }
+
+    /// And what the greeting said.
+    async fn greeted(hub: &Hub, user: i64, role: Role) -> Result<(Self, Value), TurnedAway> {
         let record = record(user, &[role], 1);
         hub.authenticator().sessions().remember(Arc::new(record), Timestamp::now());
         Self::arrive(hub, principal(user, role)).await
     }
 
     /// Who proved to be `principal` a while ago arrives.
-    pub(crate) async fn arrive(hub: &Hub, principal: Principal) -> Result<Self, TurnedAway> {
+    pub(crate) async fn arrive(
+        hub: &Hub,
+        principal: Principal,
+    ) -> Result<(Self, Value), TurnedAway> {
         let outbound = Outbound::polling();
         let arrival = Arrival {
             id: crate::auth::new_id("x_").into(),
@@ -119,8 +128,9 @@ impl Client {
         };
         let socket = hub.connect(arrival).await?;
         let mut client = Self { socket, outbound, unread: VecDeque::new() };
-        assert_eq!(client.next().await["event"], "connected");
-        Ok(client)
+        let connected = client.next().await;
+        assert_eq!(connected["event"], "connected");
+        Ok((client, connected["data"].clone()))
     }
 
     pub(crate) async fn next(&mut self) -> Value {
@@ -175,6 +185,89 @@ async fn a_panic_in_any_actor_leaves_every_socket_connected() {
     hub.revoke(&"s_1".into(), Revocation::Admin);
     assert_eq!(ana.next().await["data"]["reason"], "admin");
     assert_eq!(luis.outbound.closing(), None);
+}
+
+/// Queued before any shard gets its turn, so they are delivered as one run.
+async fn publish_at_once(hub: &Hub, events: Vec<Event>) -> Vec<usize> {
+    join_all(events.into_iter().map(|event| hub.publish(event))).await
+}
+
+/// Numbered events: to the same topic, or to two that every client is in.
+fn runs() -> [Vec<Event>; 2] {
+    let run = |topics: [Topic; 2]| {
+        (0..6).map(|number| message(topics[number as usize % 2].clone(), number)).collect()
+    };
+    [run([Topic::All, Topic::All]), run([Topic::All, Topic::Role(Role::Patient)])]
+}
+
+#[tokio::test]
+async fn a_panic_in_the_middle_of_a_run_is_felt_by_one_member_only() {
+    for run in runs() {
+        let hub = hub().await;
+        let mut clients = Vec::new();
+        for user in 0..12 {
+            clients.push(Client::of(&hub, user, Role::Patient).await);
+        }
+        hub.inject_failure(&Failing::Delivery(clients[5].socket.id().clone()));
+
+        let delivered = publish_at_once(&hub, run).await;
+        publish_at_once(&hub, vec![message(Topic::All, 99)]).await;
+
+        assert_eq!(delivered, [11; 6]);
+        let unlucky = clients.remove(5);
+        assert_eq!(unlucky.outbound.closing(), Some(Closure::ServerError));
+        for client in &mut clients {
+            for number in [0, 1, 2, 3, 4, 5, 99] {
+                assert_eq!(client.next().await["data"]["number"], number);
+            }
+            assert_eq!(client.outbound.closing(), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_fails_again_tells_everyone_it_did_not_reach() {
+    for run in runs() {
+        let hub = hub().await;
+        let mut clients = Vec::new();
+        for user in 0..20 {
+            clients.push(Client::of(&hub, user, Role::Patient).await);
+        }
+        // Two shards: one of them fails twice at least.
+        for unlucky in [3, 7, 11] {
+            hub.inject_failure(&Failing::Delivery(clients[unlucky].socket.id().clone()));
+        }
+
+        publish_at_once(&hub, run).await;
+        publish_at_once(&hub, vec![message(Topic::All, 99)]).await;
+
+        let told: Vec<_> = clients.iter().map(|client| client.outbound.closing()).collect();
+        assert!(told.iter().all(|told| matches!(told, None | Some(Closure::ServerError))));
+        assert!([3, 7, 11].iter().all(|&unlucky| told[unlucky].is_some()), "{told:?}");
+        assert!(told.iter().any(Option::is_none), "nobody was reached: {told:?}");
+        for (client, told) in clients.iter_mut().zip(told) {
+            let expected: &[u32] = if told.is_none() { &[0, 1, 2, 3, 4, 5, 99] } else { &[] };
+            for number in expected {
+                assert_eq!(client.next().await["data"]["number"], *number);
+            }
+        }
+    }
+}
+
+/// Between arriving and being seated, a shard may restart: the newcomer is in the registry then.
+#[tokio::test]
+async fn who_arrives_during_a_restart_is_told_the_last_event_it_does_not_hear() {
+    let hub = hub().await;
+    hub.inject_failure(&Failing::Channels);
+    for id in [7, 8] {
+        drop(hub.inner().channels.publish(message(Topic::All, 0), Some(EventId(id))));
+    }
+
+    let (mut client, connected) = Client::greeted(&hub, 1, Role::Patient).await.unwrap();
+
+    assert_eq!(connected["lastEventId"], "8");
+    hub.publish(message(Topic::All, 1)).await;
+    assert_eq!(client.next().await["data"]["number"], 1);
 }
 
 #[tokio::test]

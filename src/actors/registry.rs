@@ -121,11 +121,12 @@ impl Registry {
         self.all().into_iter().filter(|socket| socket.session() == session).collect()
     }
 
-    /// The `/events` sockets whose membership the shard keeps.
+    /// The sockets that the shard seated. Those whose arrival still waits in its queue are not
+    /// among them, so they do not hear what was published before.
     pub(super) fn of_shard(&self, shard: usize) -> Vec<Arc<Socket>> {
         self.all()
             .into_iter()
-            .filter(|socket| socket.namespace() == Namespace::Events)
+            .filter(|socket| socket.is_seated())
             .filter(|socket| self.shard_of(socket.id()) == shard)
             .collect()
     }

@@ -1,7 +1,7 @@
 //! One socket: a place in one namespace for one signed-in caller.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use latido_protocol::socket::Packet;
@@ -42,6 +42,8 @@ pub struct Socket {
     outbound: Arc<Outbound>,
     standing: Mutex<Standing>,
     user: Arc<User>,
+    /// Whether its shard of the channels seated it; until then it hears nothing.
+    is_seated: AtomicBool,
     throttle: Mutex<Throttle>,
     connected_at: Timestamp,
     received: AtomicU64,
@@ -91,6 +93,7 @@ impl Socket {
             outbound: start.outbound,
             standing: Mutex::new(Standing::new(start.principal)),
             user: start.user,
+            is_seated: AtomicBool::new(false),
             connected_at: start.at,
             received: AtomicU64::new(0),
             counted_as,
@@ -125,6 +128,14 @@ impl Socket {
 
     pub(super) fn member(&self) -> Member {
         Member { outbound: Arc::clone(&self.outbound), dialect: self.dialect }
+    }
+
+    pub(super) fn note_seated(&self) {
+        self.is_seated.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_seated(&self) -> bool {
+        self.is_seated.load(Ordering::Acquire)
     }
 
     pub(super) fn user(&self) -> &Arc<User> {

@@ -33,7 +33,6 @@ impl Hub {
                         index,
                         inbox: Arc::clone(&hub.inner().channels.inboxes()[index]),
                         registry: Arc::clone(&hub.inner().registry),
-                        last_event: hub.inner().progress.published(),
                     };
                     async move { spawn_linked(ChannelShard, start, supervisor).await }
                 })

@@ -60,7 +60,8 @@ pub type AllowsOrigin = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 /// The settings of this layer, filled by `app.rs`.
 pub struct Settings {
     pub node: NodeId,
-    pub max_body_bytes: usize,
+    /// What is taken of a request's body, uploads excepted.
+    pub body: body::Bounds,
     pub allows_origin: AllowsOrigin,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,

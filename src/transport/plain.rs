@@ -14,7 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::engine::{Greeting, Settings, is_origin_allowed};
-use super::heartbeat::{Beating, Heartbeat};
+use super::heartbeat::{Beating, Heartbeat, Unfinished};
 use super::realtime::admit;
 use super::websocket::{Accepted, Conversation, Handshake, control, drive, is_asked_for};
 use super::{random_id, refusal};
@@ -47,6 +47,7 @@ pub struct Plain {
 /// One connection.
 struct Line {
     outbound: Arc<Outbound>,
+    unfinished: Unfinished,
 }
 
 struct Caller {
@@ -113,7 +114,8 @@ impl Plain {
         accepted: Accepted,
     ) {
         let outbound = Outbound::websocket(Arc::clone(&accepted.wire), accepted.deflate);
-        let line = Arc::new(Line { outbound: Arc::clone(&outbound) });
+        let unfinished = Unfinished::default();
+        let line = Arc::new(Line { outbound: Arc::clone(&outbound), unfinished });
         self.heartbeat.watch(&line);
         let mut caller = Caller { plain: self, line, greeting, socket: None };
         if let Some(principal) = principal
@@ -196,7 +198,10 @@ impl Caller {
 impl Conversation for Caller {
     async fn hear(&mut self, incoming: Incoming) -> Result<(), Closure> {
         match incoming {
-            Incoming::Text(text) => self.text(&text).await,
+            Incoming::Text(text) => {
+                self.line.unfinished.finish();
+                self.text(&text).await
+            }
             Incoming::Binary(_) => Err(Closure::Malformed),
             Incoming::Pong(_) => {
                 self.plain.heartbeat.heard(&self.line.outbound);
@@ -204,6 +209,10 @@ impl Conversation for Caller {
             }
             Incoming::Ping(_) | Incoming::Close(_) => Ok(()),
         }
+    }
+
+    fn begun(&mut self) {
+        self.plain.heartbeat.begun(&self.line);
     }
 
     fn close_code(&self, closure: Closure) -> u16 {
@@ -220,6 +229,10 @@ impl Conversation for Caller {
 impl Beating for Line {
     fn outbound(&self) -> &Outbound {
         &self.outbound
+    }
+
+    fn unfinished(&self) -> &Unfinished {
+        &self.unfinished
     }
 
     fn ping(&self) {

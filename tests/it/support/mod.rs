@@ -2,11 +2,13 @@
 
 pub(crate) mod accounts;
 pub(crate) mod database;
+pub(crate) mod edge;
 pub(crate) mod http;
 pub(crate) mod node;
 pub(crate) mod plain;
 pub(crate) mod polling;
 pub(crate) mod process;
+pub(crate) mod raw;
 pub(crate) mod socket_io;
 pub(crate) mod websocket;
 

@@ -123,6 +123,17 @@ impl Process {
         answer.json()
     }
 
+    /// The processor time its threads used so far.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let used = threads.filter_map(|thread| {
+            // A thread may end while it is looked at.
+            let times = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            times.split(' ').next()?.parse::<f64>().ok()
+        });
+        used.sum::<f64>() / 1e9
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();

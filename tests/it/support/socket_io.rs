@@ -144,6 +144,14 @@ impl SocketIo {
         }
     }
 
+    /// Every event of that name that came and was not asked for yet.
+    pub(crate) fn heard(&mut self, name: &str) -> Vec<Value> {
+        let came = std::mem::take(&mut self.events);
+        let (asked, others) = came.into_iter().partition(|event| event.name == name);
+        self.events = others;
+        Vec::from(asked).into_iter().map(|event: Event| event.data).collect()
+    }
+
     /// Waits for the end, keeping the events that come before it.
     pub(crate) async fn ended(&mut self) -> End {
         loop {

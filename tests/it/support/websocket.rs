@@ -62,6 +62,11 @@ impl WebSocket {
             .expect("the connection is open");
     }
 
+    pub(crate) async fn send_binary(&mut self, bytes: &[u8]) {
+        let frame = Frame::binary(Payload::Borrowed(bytes));
+        self.frames.write_frame(frame).await.expect("the connection is open");
+    }
+
     /// Sends if the connection is still open.
     pub(crate) async fn try_send(&mut self, text: &str) -> bool {
         self.frames.write_frame(Frame::text(Payload::Borrowed(text.as_bytes()))).await.is_ok()
