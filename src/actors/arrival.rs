@@ -96,6 +96,11 @@ impl Hub {
         Ok(socket)
     }
 
+    /// Counts a socket under the transport its connection moved to.
+    pub fn upgraded(&self, socket: &Socket) {
+        self.inner().registry.recount(socket);
+    }
+
     /// Forgets a socket whose connection ended.
     pub fn disconnected(&self, socket: &Socket, closure: Closure) {
         if !self.inner().registry.remove(socket) {

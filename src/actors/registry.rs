@@ -83,6 +83,15 @@ impl Registry {
         self.sockets.insert(socket.id().clone(), socket);
     }
 
+    /// Counts a live socket under the transport it has now.
+    pub(super) fn recount(&self, socket: &Socket) {
+        if self.sockets.contains_key(socket.id()) {
+            connections(socket).decrement(1);
+            socket.count_anew();
+            connections(socket).increment(1);
+        }
+    }
+
     /// Forgets a socket and gives its user's place back. False when it was gone already.
     pub(super) fn remove(&self, socket: &Socket) -> bool {
         if self.sockets.remove(socket.id()).is_none() {

@@ -6,9 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics::histogram;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
 use parking_lot::Mutex;
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorRef};
@@ -27,7 +29,8 @@ use crate::domain::id::EventId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::{Store, outbox};
-use crate::telemetry::names;
+use crate::telemetry::tracer::{Report, Step};
+use crate::telemetry::{Tracer, names};
 
 /// Rows numbered in one transaction.
 const BATCH: i64 = 256;
@@ -63,8 +66,8 @@ pub(super) enum Message {
     Look,
     /// Answers once everything committed before was published.
     CatchUp(Reply<()>),
-    /// Rows were numbered and loaded.
-    Loaded(Result<Loaded>),
+    /// Rows were numbered and loaded, in a step that publishing them completes.
+    Loaded(Step, Result<Loaded>),
     /// Panics, so that tests can watch the recovery.
     Fail,
 }
@@ -75,7 +78,6 @@ pub(super) struct Loaded {
     rows: HashMap<EventId, i64>,
     /// Accounts that may other things from an event on.
     accounts: HashMap<EventId, Account>,
-    since: Instant,
 }
 
 pub(super) struct Arguments {
@@ -83,6 +85,7 @@ pub(super) struct Arguments {
     pub channels: Channels,
     pub authority: Authority,
     pub progress: Arc<Progress>,
+    pub tracer: Tracer,
 }
 
 pub(super) struct State {
@@ -90,6 +93,7 @@ pub(super) struct State {
     channels: Channels,
     authority: Authority,
     progress: Arc<Progress>,
+    tracer: Tracer,
     is_loading: bool,
     look_again: bool,
     /// Who waits for the next look to end, and for the one under way.
@@ -188,6 +192,7 @@ impl Actor for Relay {
             channels: start.channels,
             authority: start.authority,
             progress: start.progress,
+            tracer: start.tracer,
             is_loading: false,
             look_again: false,
             catching_up: Vec::new(),
@@ -202,12 +207,13 @@ impl Actor for Relay {
                 state.catching_up.push(reply);
                 state.look(me);
             }
-            Message::Loaded(loaded) => {
+            Message::Loaded(step, loaded) => {
                 state.is_loading = false;
                 let may_be_more = match loaded {
-                    Ok(loaded) => state.publish(loaded),
+                    Ok(loaded) => state.publish(&step, loaded),
                     Err(error) => {
                         warn!(%error, "outbox not readable");
+                        state.tracer.end(&step, || dispatch(0, true));
                         false
                     }
                 };
@@ -230,16 +236,19 @@ impl State {
         }
         self.due.append(&mut self.catching_up);
         let (store, after) = (self.store.clone(), self.progress.published());
+        let step = self.tracer.begin(None);
         tokio::spawn(async move {
             let loaded = load(&store, after).await;
             // A relay that stopped meanwhile is restarted and loads again.
-            drop(me.cast(Message::Loaded(loaded)));
+            drop(me.cast(Message::Loaded(step, loaded)));
         });
     }
 
     /// Publishes what was loaded. True when there may be more.
-    fn publish(&mut self, loaded: Loaded) -> bool {
-        let is_full = i64::try_from(loaded.events.len()).is_ok_and(|count| count >= BATCH);
+    fn publish(&mut self, step: &Step, loaded: Loaded) -> bool {
+        let count = i64::try_from(loaded.events.len()).unwrap_or(BATCH);
+        let is_full = count >= BATCH;
+        let waited = histogram!(names::OUTBOX_DISPATCH_SECONDS);
         for row in loaded.events {
             let id = row.seq;
             if id <= self.progress.published() {
@@ -255,19 +264,31 @@ impl State {
                 }
             }
             self.progress.published.store(id.0, Ordering::Release);
+            waited.record(Timestamp::now().since(row.created_at));
         }
-        histogram!(names::OUTBOX_DISPATCH_SECONDS).record(loaded.since.elapsed().as_secs_f64());
         if !is_full {
             // Who gave up waiting is owed no answer.
             self.due.drain(..).for_each(|reply| drop(reply.send(())));
+        }
+        if count > 0 {
+            self.tracer.end(step, || dispatch(count, false));
         }
         is_full
     }
 }
 
+/// One dispatch as its trace tells it.
+fn dispatch(events: i64, is_failure: bool) -> Report {
+    Report {
+        name: "outbox dispatch".into(),
+        kind: SpanKind::Internal,
+        attributes: vec![KeyValue::new("messaging.batch.message_count", events)],
+        is_failure,
+    }
+}
+
 /// Numbers what waits, then reads everything not yet published.
 async fn load(store: &Store, after: EventId) -> Result<Loaded> {
-    let since = Instant::now();
     let pending: Vec<i64> =
         outbox::next_batch(store, BATCH).await?.into_iter().map(|row| row.row_id).collect();
     let mut rows = HashMap::new();
@@ -282,7 +303,7 @@ async fn load(store: &Store, after: EventId) -> Result<Loaded> {
             accounts.insert(row.seq, account);
         }
     }
-    Ok(Loaded { events, rows, accounts, since })
+    Ok(Loaded { events, rows, accounts })
 }
 
 /// A stored event as it is published: with its id, and the class of its kind.

@@ -9,6 +9,7 @@ use ractor::{Actor, ActorRef};
 
 use super::channels::Channels;
 use super::hub::Revocation;
+use super::mailbox::Waiting;
 use super::socket::Socket;
 use super::standing::NotFollowed;
 use super::{Outcome, Reply};
@@ -47,22 +48,29 @@ pub(super) enum Message {
     Fail,
 }
 
+pub(super) struct Arguments {
+    pub channels: Channels,
+    pub waiting: Waiting,
+}
+
 /// What a session remembers. Its sockets are found again in the registry after a panic.
 pub(super) struct State {
     channels: Channels,
     sockets: Vec<Arc<Socket>>,
+    waiting: Waiting,
 }
 
 impl Actor for Session {
     type Msg = Message;
     type State = State;
-    type Arguments = Channels;
+    type Arguments = Arguments;
 
-    async fn pre_start(&self, _: ActorRef<Message>, channels: Channels) -> Outcome<State> {
-        Ok(State { channels, sockets: Vec::new() })
+    async fn pre_start(&self, _: ActorRef<Message>, start: Arguments) -> Outcome<State> {
+        Ok(State { channels: start.channels, sockets: Vec::new(), waiting: start.waiting })
     }
 
     async fn handle(&self, _: ActorRef<Message>, message: Message, state: &mut State) -> Outcome {
+        state.waiting.taken();
         match message {
             Message::Attach(socket) => state.attach(socket),
             Message::Detach(socket) => state.sockets.retain(|it| *it.id() != socket),

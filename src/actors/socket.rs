@@ -47,8 +47,8 @@ pub struct Socket {
     throttle: Mutex<Throttle>,
     connected_at: Timestamp,
     received: AtomicU64,
-    /// Transport and role at arrival: the labels it is counted under until it leaves.
-    counted_as: (&'static str, &'static str),
+    /// Transport and role at arrival: the labels it is counted under until it leaves or moves.
+    counted_as: Mutex<(&'static str, &'static str)>,
 }
 
 /// What a new socket starts with.
@@ -96,7 +96,7 @@ impl Socket {
             is_seated: AtomicBool::new(false),
             connected_at: start.at,
             received: AtomicU64::new(0),
-            counted_as,
+            counted_as: Mutex::new(counted_as),
         }
     }
 
@@ -205,7 +205,12 @@ impl Socket {
     }
 
     pub(super) fn counted_as(&self) -> (&'static str, &'static str) {
-        self.counted_as
+        *self.counted_as.lock()
+    }
+
+    /// Takes the transport of now for its label.
+    pub(super) fn count_anew(&self) {
+        self.counted_as.lock().0 = transport_name(self.dialect, &self.outbound);
     }
 
     fn received(&self) -> u64 {

@@ -14,5 +14,6 @@ pub mod identity;
 pub mod outbox;
 mod search;
 pub mod store;
+mod timing;
 
 pub use store::{Settings, Store, Tx};

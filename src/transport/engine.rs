@@ -54,6 +54,9 @@ pub trait Peer: Send + 'static {
         false
     }
 
+    /// The connection moved from polling to a WebSocket.
+    fn upgraded(&mut self) {}
+
     /// The connection is over.
     fn closed(&mut self, closure: Closure);
 }
@@ -301,6 +304,13 @@ impl<P: Peer> Session<P> {
             self.heartbeat.begun(self);
         } else {
             self.unfinished.finish();
+        }
+    }
+
+    /// Tells the application that the connection moved to a WebSocket.
+    pub(super) async fn upgraded(&self) {
+        if let Some(peer) = self.peer.lock().await.as_mut() {
+            peer.upgraded();
         }
     }
 

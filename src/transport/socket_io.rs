@@ -41,6 +41,9 @@ pub trait Seat: Send + 'static {
     /// Why the connection is to be closed.
     fn event(&mut self, received: Received) -> impl Future<Output = Result<Reply, Closure>> + Send;
 
+    /// The connection moved from polling to a WebSocket.
+    fn upgraded(&mut self) {}
+
     /// The client left the namespace, or the connection is over.
     fn leave(&mut self, closure: Closure);
 }
@@ -145,6 +148,12 @@ impl<N: Namespaces> Peer for Client<N> {
 
     fn is_unfinished(&self) -> bool {
         self.decoder.is_assembling()
+    }
+
+    fn upgraded(&mut self) {
+        for (_, seat) in &mut self.seats {
+            seat.upgraded();
+        }
     }
 
     fn closed(&mut self, closure: Closure) {

@@ -14,3 +14,4 @@ mod persistence;
 mod process;
 mod realtime;
 mod support;
+mod telemetry;
