@@ -114,7 +114,7 @@ async fn a_deactivation_that_is_over_closes_nobody_who_came_after_it() {
     let again = record(1, &[Role::Patient], 3);
     hub.authenticator().sessions().remember(Arc::new(again), Timestamp::now());
     let returned = Principal { version: 3, ..principal(1, Role::Patient) };
-    let mut client = Client::arrive(&hub, returned).await.unwrap();
+    let (mut client, _) = Client::arrive(&hub, returned).await.unwrap();
 
     hub.account_changed(&Account { active: false, ..account(1, &[Role::Patient], 2) });
     hub.publish(message(Topic::All, 1)).await;
@@ -130,9 +130,11 @@ async fn a_change_before_the_arrival_is_found_by_it() {
     let current = Arc::new(record(1, &[Role::Client], 2));
     hub.authenticator().sessions().remember(current, Timestamp::now());
 
-    let client = Client::arrive(&hub, principal(1, Role::Admin)).await.unwrap();
+    let (client, greeting) = Client::arrive(&hub, principal(1, Role::Admin)).await.unwrap();
 
-    assert_eq!(client.socket.rooms(), ["user:1", "role:Cliente", "session:s_1"]);
+    let rooms = ["user:1", "role:Cliente", "session:s_1"];
+    assert_eq!(client.socket.rooms(), rooms);
+    assert_eq!((&greeting["role"], &greeting["rooms"]), (&json!("Cliente"), &json!(rooms)));
 }
 
 #[tokio::test]

@@ -109,15 +109,14 @@ impl Client {
     async fn greeted(hub: &Hub, user: i64, role: Role) -> Result<(Self, Value), TurnedAway> {
         let record = record(user, &[role], 1);
         hub.authenticator().sessions().remember(Arc::new(record), Timestamp::now());
-        Self::admitted(hub, principal(user, role)).await
+        Self::arrive(hub, principal(user, role)).await
     }
 
     /// Who proved to be `principal` a while ago arrives.
-    pub(crate) async fn arrive(hub: &Hub, principal: Principal) -> Result<Self, TurnedAway> {
-        Ok(Self::admitted(hub, principal).await?.0)
-    }
-
-    async fn admitted(hub: &Hub, principal: Principal) -> Result<(Self, Value), TurnedAway> {
+    pub(crate) async fn arrive(
+        hub: &Hub,
+        principal: Principal,
+    ) -> Result<(Self, Value), TurnedAway> {
         let outbound = Outbound::polling();
         let arrival = Arrival {
             id: crate::auth::new_id("x_").into(),

@@ -24,8 +24,9 @@ use crate::persistence::identity::profiles::{self, Holder};
 use crate::persistence::identity::{changes, references};
 use crate::persistence::{Tx, outbox};
 
-/// How long the end of an account's sockets waits for them to be told why.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the end of an account's sockets waits for them to be told why. They end within a second
+/// of the change, told or not.
+const PATIENCE: Duration = Duration::from_millis(750);
 
 /// Who changes something, from where.
 pub(super) struct Author<'a> {

@@ -19,8 +19,8 @@ const EVERY: Duration = Duration::from_millis(250);
 const OVERLAP: Duration = Duration::from_secs(5);
 /// Ticks between two writings of `last_seen_at` and sweeps of idle sessions.
 const HOUSEKEEPING: u32 = 40;
-/// How long an end waits for what was told before it.
-const CATCH_UP: Duration = Duration::from_millis(250);
+/// How long an end waits for what was told before it; with a tick it is less than a second.
+const CATCH_UP: Duration = Duration::from_millis(600);
 
 /// The rows behind sessions.
 pub struct Rows(pub Store);

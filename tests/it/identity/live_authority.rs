@@ -67,9 +67,9 @@ async fn a_deactivated_account_is_told_first_then_closed_on_every_node() {
         plain.push(node.connect_plain(&ana).await);
     }
     let mut bystander = there.connect(&admin).await;
-    let began = Instant::now();
 
     deactivate(&here, &admin, &ana).await;
+    let began = Instant::now();
 
     for socket in &mut sockets {
         let heard = socket.next("user:update").await;
@@ -112,9 +112,9 @@ async fn a_lost_role_leaves_its_rooms_and_subscriptions_on_every_node() {
         }
         assert_eq!(socket.ask("admin:live", &json!({ "on": true })).await["ok"], true);
     }
-    let began = Instant::now();
 
     patch(&here, &admin, &ana, &only(Role::Patient)).await;
+    let began = Instant::now();
 
     for socket in &mut sockets {
         let ended = socket.next("unsubscribed").await;
@@ -235,7 +235,6 @@ async fn a_change_made_in_the_database_alone_is_found() {
     let ana = latido.account(Role::Admin).await;
     let mut socket = latido.connect(&ana).await;
     socket.ask("subscribe", &json!({ "entity": "job" })).await;
-    let began = Instant::now();
 
     let change = format!(
         "update user_roles set role = 'client' where user_id = {id};
@@ -245,6 +244,7 @@ async fn a_change_made_in_the_database_alone_is_found() {
         now = Timestamp::now().0
     );
     accounts::run(latido.database.url(), &change).await;
+    let began = Instant::now();
 
     assert_eq!(socket.next("unsubscribed").await["room"], "entity:job");
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
