@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 pub use failure::Failure;
@@ -30,6 +31,7 @@ use crate::http::identity::liveness;
 use crate::http::limits::Limits;
 use crate::persistence::Store;
 use crate::persistence::identity::accounts::{self, NewUser};
+use crate::telemetry::Tracer;
 use crate::telemetry::logs::LogLevel;
 use crate::transport::listener;
 
@@ -42,6 +44,7 @@ pub struct Running {
     pub addresses: Vec<SocketAddr>,
     pub hub: Hub,
     pub store: Store,
+    tracer: Tracer,
     live: Live,
     grace: Duration,
     stopping: watch::Sender<bool>,
@@ -160,6 +163,7 @@ pub async fn start_on(
         addresses,
         hub: parts.hub,
         store: parts.store,
+        tracer: parts.tracer,
         live,
         grace,
         stopping,
@@ -188,15 +192,17 @@ impl Running {
     }
 
     /// Stops as an operator expects: nobody new, requests in flight finish, sockets are sent away in
-    /// paced slices, then everything ends.
+    /// paced slices, then everything ends. What was traced is sent in the rest of the grace period.
     pub async fn stop(mut self) {
+        let deadline = Instant::now() + self.grace;
         self.hub.drain(self.grace).await;
         self.stopping.send_replace(true);
         let finished = async { while self.servers.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.grace, finished).await.is_err() {
+        if timeout_at(deadline, finished).await.is_err() {
             info!("requests were still running at the end of the grace period");
         }
         self.hub.stop();
+        self.tracer.close(deadline.saturating_duration_since(Instant::now())).await;
         self.store.close().await;
         info!("stopped");
     }

@@ -11,6 +11,7 @@ pub mod config;
 pub mod domain;
 pub mod error;
 pub mod http;
+pub mod outgoing;
 pub mod persistence;
 pub mod telemetry;
 pub mod transport;

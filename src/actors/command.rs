@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use metrics::counter;
-use ractor::rpc::CallResult;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -21,6 +20,7 @@ use super::socket::{Namespace, Socket};
 use super::throttle::Verdict;
 use super::{Reply, relay};
 use crate::auth::Credentials;
+use crate::auth::failures::{Surface, count_refusal};
 use crate::domain::closure::Closure;
 use crate::domain::events;
 use crate::domain::id::EventId;
@@ -235,7 +235,9 @@ impl Hub {
             ..Refusal::invalid("a token is required")
         })?;
         let credentials = Credentials { token: Some(token), ..Credentials::default() };
-        let principal = Arc::new(self.authenticator().admit(credentials).await?);
+        let admitted = self.authenticator().admit(credentials).await;
+        let principal =
+            Arc::new(admitted.inspect_err(|error| count_refusal(Surface::WebSocket, error))?);
         if principal.user != socket.principal().user {
             return Err(Refusal::new(Code::Forbidden, "the token belongs to another user"));
         }
@@ -254,10 +256,7 @@ impl Hub {
     ) -> Result<T, Refusal> {
         let internal = || Refusal::new(Code::Internal, "the session is restarting; try again");
         let actor = self.sessions().find(socket.session()).ok_or_else(internal)?;
-        match actor.call(message, None).await {
-            Ok(CallResult::Success(answer)) => Ok(answer),
-            _ => Err(internal()),
-        }
+        actor.call(message).await.ok_or_else(internal)
     }
 }
 

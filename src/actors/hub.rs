@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
-use ractor::{ActorCell, ActorRef};
+use ractor::ActorCell;
 use tracing::info;
 
 use super::channels::Channels;
 use super::inbox::Work;
+use super::mailbox::Mailbox;
 use super::meter::Rate;
 use super::registry::Registry;
 use super::relay::Progress;
@@ -26,6 +27,7 @@ use crate::domain::id::{NodeId, SessionId, SocketId};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::persistence::{Store, outbox};
+use crate::telemetry::Tracer;
 
 pub use super::arrival::{Arrival, TurnedAway};
 pub use super::dashboard::Stats;
@@ -45,7 +47,7 @@ pub(super) struct Inner {
     pub(super) channels: Channels,
     pub(super) sessions: Arc<SessionTable>,
     pub(super) progress: Arc<Progress>,
-    pub(super) warden: Mutex<Option<ActorRef<warden::Message>>>,
+    pub(super) warden: Mutex<Option<Mailbox<warden::Message>>>,
     pub(super) supervisors: Mutex<Vec<ActorCell>>,
     pub(super) started: Instant,
     pub(super) is_draining: AtomicBool,
@@ -67,6 +69,7 @@ pub struct Settings {
     pub allowances: Option<(Allowance, Allowance)>,
     /// Broadcasts of at least this many bytes are compressed once. None: never.
     pub compress_from: Option<usize>,
+    pub tracer: Tracer,
 }
 
 /// An actor that tests make fail.
@@ -158,7 +161,7 @@ impl Hub {
     pub fn revoke(&self, session: &SessionId, reason: Revocation) {
         if let Some(actor) = self.0.sessions.find(session) {
             // An actor that just stopped has no socket left to tell.
-            drop(actor.cast(session::Message::Revoke(reason)));
+            actor.cast(session::Message::Revoke(reason));
         }
     }
 
@@ -218,7 +221,7 @@ impl Hub {
             Failing::Relay => self.0.progress.fail(),
             Failing::Session(session) => {
                 if let Some(actor) = self.0.sessions.find(session) {
-                    drop(actor.cast(session::Message::Fail));
+                    actor.cast(session::Message::Fail);
                 }
             }
         }
@@ -252,7 +255,7 @@ impl Hub {
     pub(super) fn watch(&self, socket: &Arc<Socket>) {
         if let Some(warden) = self.0.warden.lock().as_ref() {
             // A warden that is being restarted finds the socket in the registry.
-            drop(warden.cast(warden::Message::Watch(Arc::downgrade(socket))));
+            warden.cast(warden::Message::Watch(Arc::downgrade(socket)));
         }
     }
 }

@@ -57,6 +57,7 @@ async fn hub() -> Hub {
         max_connections_per_user: 2,
         allowances: None,
         compress_from: None,
+        tracer: Tracer::default(),
     };
     Hub::start(settings, store, authenticator).await.unwrap()
 }

@@ -7,12 +7,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use metrics::Histogram;
 use parking_lot::Mutex;
 use ractor::ActorRef;
 use tokio::sync::oneshot;
 
 use super::channel::Message;
 use super::fanout::Publication;
+use super::mailbox;
 use super::meter::Meter;
 use super::run::Run;
 use super::socket::Socket;
@@ -30,6 +32,8 @@ pub(super) struct Inbox {
     actor: Mutex<Option<ActorRef<Message>>>,
     /// The last durable event that was delivered.
     last_event: AtomicI64,
+    /// What is left waiting when work is taken out; a joined run of publications counts once.
+    depth: Histogram,
     /// How long publications took to reach every queue.
     pub fanout: Meter,
 }
@@ -69,6 +73,7 @@ impl Inbox {
             is_awake: AtomicBool::new(false),
             actor: Mutex::new(None),
             last_event: AtomicI64::new(last_event.0),
+            depth: mailbox::depth("channel"),
             fanout: Meter::default(),
         })
     }
@@ -107,7 +112,12 @@ impl Inbox {
     }
 
     pub(super) fn next(&self) -> Option<Work> {
-        self.queue.lock().pop_front()
+        let mut queue = self.queue.lock();
+        let work = queue.pop_front()?;
+        let left = queue.len();
+        drop(queue);
+        self.depth.record(u32::try_from(left).unwrap_or(u32::MAX));
+        Some(work)
     }
 
     pub(super) fn last_event(&self) -> EventId {

@@ -15,6 +15,7 @@ mod fanout;
 pub mod frame;
 pub mod hub;
 mod inbox;
+mod mailbox;
 mod members;
 mod meter;
 pub mod outbound;

@@ -6,9 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics::histogram;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
 use parking_lot::Mutex;
 use ractor::{Actor, ActorRef};
 use serde_json::value::RawValue;
@@ -24,7 +26,8 @@ use crate::domain::id::EventId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::{Store, outbox};
-use crate::telemetry::names;
+use crate::telemetry::tracer::{Report, Step};
+use crate::telemetry::{Tracer, names};
 
 /// Rows numbered in one transaction.
 const BATCH: i64 = 256;
@@ -58,8 +61,8 @@ type Receipt = (EventId, oneshot::Receiver<usize>);
 pub(super) enum Message {
     /// There may be rows in the outbox.
     Look,
-    /// Rows were numbered and loaded.
-    Loaded(Result<Loaded>),
+    /// Rows were numbered and loaded, in a step that publishing them completes.
+    Loaded(Step, Result<Loaded>),
     /// Panics, so that tests can watch the recovery.
     Fail,
 }
@@ -68,19 +71,20 @@ pub(super) enum Message {
 pub(super) struct Loaded {
     events: Vec<outbox::Dispatched>,
     rows: HashMap<EventId, i64>,
-    since: Instant,
 }
 
 pub(super) struct Arguments {
     pub store: Store,
     pub channels: Channels,
     pub progress: Arc<Progress>,
+    pub tracer: Tracer,
 }
 
 pub(super) struct State {
     store: Store,
     channels: Channels,
     progress: Arc<Progress>,
+    tracer: Tracer,
     is_loading: bool,
     look_again: bool,
 }
@@ -169,6 +173,7 @@ impl Actor for Relay {
             store: start.store,
             channels: start.channels,
             progress: start.progress,
+            tracer: start.tracer,
             is_loading: false,
             look_again: false,
         })
@@ -177,12 +182,13 @@ impl Actor for Relay {
     async fn handle(&self, me: ActorRef<Message>, message: Message, state: &mut State) -> Outcome {
         match message {
             Message::Look => state.look(me),
-            Message::Loaded(loaded) => {
+            Message::Loaded(step, loaded) => {
                 state.is_loading = false;
                 let may_be_more = match loaded {
-                    Ok(loaded) => state.publish(loaded),
+                    Ok(loaded) => state.publish(&step, loaded),
                     Err(error) => {
                         warn!(%error, "outbox not readable");
+                        state.tracer.end(&step, || dispatch(0, true));
                         false
                     }
                 };
@@ -204,16 +210,21 @@ impl State {
             return;
         }
         let (store, after) = (self.store.clone(), self.progress.published());
+        let step = self.tracer.begin(None);
         tokio::spawn(async move {
             let loaded = load(&store, after).await;
             // A relay that stopped meanwhile is restarted and loads again.
-            drop(me.cast(Message::Loaded(loaded)));
+            drop(me.cast(Message::Loaded(step, loaded)));
         });
     }
 
     /// Publishes what was loaded. True when there may be more.
-    fn publish(&self, loaded: Loaded) -> bool {
-        let is_full = i64::try_from(loaded.events.len()).is_ok_and(|count| count >= BATCH);
+    fn publish(&self, step: &Step, loaded: Loaded) -> bool {
+        let count = i64::try_from(loaded.events.len()).unwrap_or(BATCH);
+        if count == 0 {
+            return false;
+        }
+        let waited = histogram!(names::OUTBOX_DISPATCH_SECONDS);
         for row in loaded.events {
             let id = row.seq;
             if id <= self.progress.published() {
@@ -226,15 +237,25 @@ impl State {
                 }
             }
             self.progress.published.store(id.0, Ordering::Release);
+            waited.record(Timestamp::now().since(row.created_at));
         }
-        histogram!(names::OUTBOX_DISPATCH_SECONDS).record(loaded.since.elapsed().as_secs_f64());
-        is_full
+        self.tracer.end(step, || dispatch(count, false));
+        count >= BATCH
+    }
+}
+
+/// One dispatch as its trace tells it.
+fn dispatch(events: i64, is_failure: bool) -> Report {
+    Report {
+        name: "outbox dispatch".into(),
+        kind: SpanKind::Internal,
+        attributes: vec![KeyValue::new("messaging.batch.message_count", events)],
+        is_failure,
     }
 }
 
 /// Numbers what waits, then reads everything not yet published.
 async fn load(store: &Store, after: EventId) -> Result<Loaded> {
-    let since = Instant::now();
     let pending: Vec<i64> =
         outbox::next_batch(store, BATCH).await?.into_iter().map(|row| row.row_id).collect();
     let mut rows = HashMap::new();
@@ -243,7 +264,7 @@ async fn load(store: &Store, after: EventId) -> Result<Loaded> {
         rows.extend(numbered.into_iter().map(|(row, id)| (id, row)));
     }
     let events = outbox::since(store, after, BATCH).await?;
-    Ok(Loaded { events, rows, since })
+    Ok(Loaded { events, rows })
 }
 
 /// A stored event as it is published: with its id, and the class of its kind.

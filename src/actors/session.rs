@@ -9,6 +9,7 @@ use ractor::{Actor, ActorRef};
 
 use super::channels::Channels;
 use super::hub::Revocation;
+use super::mailbox::Waiting;
 use super::registry::Registry;
 use super::socket::Socket;
 use super::{Outcome, Reply};
@@ -59,6 +60,7 @@ pub(super) struct Arguments {
     pub id: SessionId,
     pub channels: Channels,
     pub registry: Arc<Registry>,
+    pub waiting: Waiting,
 }
 
 /// What a session remembers. Its sockets are found again in the registry after a panic.
@@ -67,6 +69,7 @@ pub(super) struct State {
     channels: Channels,
     registry: Arc<Registry>,
     sockets: Vec<Arc<Socket>>,
+    waiting: Waiting,
 }
 
 impl Actor for Session {
@@ -80,10 +83,12 @@ impl Actor for Session {
             channels: start.channels,
             registry: start.registry,
             sockets: Vec::new(),
+            waiting: start.waiting,
         })
     }
 
     async fn handle(&self, _: ActorRef<Message>, message: Message, state: &mut State) -> Outcome {
+        state.waiting.taken();
         match message {
             Message::Attach(socket) => state.attach(socket),
             Message::Detach(socket) => state.sockets.retain(|it| *it.id() != socket),

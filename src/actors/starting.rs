@@ -7,6 +7,7 @@ use ractor::{Actor, ActorCell, SpawnErr};
 use super::channel::{self, ChannelShard};
 use super::dashboard::Dashboard;
 use super::hub::Hub;
+use super::mailbox::{self, Mailbox, Waiting};
 use super::relay::{self, Relay};
 use super::supervisor::{Child, Core, Sessions};
 use super::warden::{self, Warden};
@@ -44,16 +45,19 @@ impl Hub {
                 store: relay.inner().store.clone(),
                 channels: relay.inner().channels.clone(),
                 progress: Arc::clone(&relay.inner().progress),
+                tracer: relay.settings().tracer.clone(),
             };
             async move { spawn_linked(Relay, start, supervisor).await }
         }));
         children.push(child("warden", move |supervisor| {
             let hub = warden.clone();
             async move {
-                let start = warden::Arguments { registry: Arc::clone(&hub.inner().registry) };
+                let waiting = Waiting::none(mailbox::depth("warden"));
+                let registry = Arc::clone(&hub.inner().registry);
+                let start = warden::Arguments { registry, waiting: waiting.clone() };
                 let (actor, _) = Actor::spawn_linked(None, Warden, start, supervisor).await?;
                 let cell = actor.get_cell();
-                *hub.inner().warden.lock() = Some(actor);
+                *hub.inner().warden.lock() = Some(Mailbox::new(actor, waiting));
                 Ok(cell)
             }
         }));

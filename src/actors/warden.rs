@@ -11,6 +11,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorRef};
 
 use super::Outcome;
+use super::mailbox::Waiting;
 use super::registry::Registry;
 use super::socket::Socket;
 use crate::domain::closure::Closure;
@@ -54,11 +55,12 @@ enum Step {
 
 pub(super) struct Arguments {
     pub registry: Arc<Registry>,
+    pub waiting: Waiting,
 }
 
 impl Actor for Warden {
     type Msg = Message;
-    type State = (Arc<Registry>, State);
+    type State = (Arguments, State);
     type Arguments = Arguments;
 
     async fn pre_start(&self, me: ActorRef<Message>, start: Arguments) -> Outcome<Self::State> {
@@ -67,22 +69,23 @@ impl Actor for Warden {
         for socket in start.registry.all() {
             state.watch(&socket);
         }
-        Ok((start.registry, state))
+        Ok((start, state))
     }
 
     async fn handle(
         &self,
         _: ActorRef<Message>,
         message: Message,
-        (registry, state): &mut Self::State,
+        (given, state): &mut Self::State,
     ) -> Outcome {
         match message {
             Message::Watch(socket) => {
+                given.waiting.taken();
                 if let Some(socket) = socket.upgrade() {
                     state.watch(&socket);
                 }
             }
-            Message::Tick => state.tick(registry, Timestamp::now()),
+            Message::Tick => state.tick(&given.registry, Timestamp::now()),
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
         passwords: parts.passwords.clone(),
         limits: Arc::clone(&parts.limits),
         cache: http::cache::Cache::new(config.server.cache_ttl),
+        tracer: parts.tracer.clone(),
         settings: Arc::new(settings(config, allows_origin)),
         platform: Arc::new(Platform::new(
             platform_settings(config, parts),
@@ -42,7 +43,6 @@ fn settings(config: &Config, allows_origin: AllowsOrigin) -> http::Settings {
         allows_origin,
         trusted_proxies: config.server.trusted_proxies.clone(),
         cursor_key: cursor_key(config),
-        trace_ratio: config.observability.sample_ratio.0,
         tls: config.server.tls().is_some(),
         cookie: CookieSettings {
             domain: config.identity.session_cookie_domain.clone(),

@@ -18,8 +18,9 @@ use crate::error::Error;
 use crate::http::identity::liveness::Rows;
 use crate::http::limits::{self, Limits};
 use crate::persistence::{self, Store};
-use crate::telemetry::Metrics;
 use crate::telemetry::logs::LogLevel;
+use crate::telemetry::otlp::Exporter;
+use crate::telemetry::{Metrics, Tracer};
 
 /// Events one user may send a second over all sockets, for each event one socket may send.
 const USER_FACTOR: f64 = 4.0;
@@ -33,6 +34,7 @@ pub(super) struct Parts {
     pub origins: Origins,
     pub limits: Arc<Limits>,
     pub metrics: Metrics,
+    pub tracer: Tracer,
     pub log_level: LogLevel,
 }
 
@@ -42,10 +44,22 @@ impl Parts {
         let store = store(config).await?;
         let authenticator = authenticator(config, &store)?;
         let passwords = passwords(config)?;
-        let hub = Hub::start(hub_settings(config), store.clone(), authenticator.clone()).await?;
+        let tracer = tracer(config).await?;
+        let settings = hub_settings(config, tracer.clone());
+        let hub = Hub::start(settings, store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
         let limits = Arc::new(Limits::new(limits(config)));
-        Ok(Self { store, authenticator, passwords, hub, origins, limits, metrics, log_level })
+        Ok(Self {
+            store,
+            authenticator,
+            passwords,
+            hub,
+            origins,
+            limits,
+            metrics,
+            tracer,
+            log_level,
+        })
     }
 }
 
@@ -101,7 +115,17 @@ fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failur
     }))
 }
 
-fn hub_settings(config: &Config) -> hub::Settings {
+/// What is recorded of traces, and the collector it goes to when one is configured.
+async fn tracer(config: &Config) -> Result<Tracer, Failure> {
+    let how = &config.observability;
+    let exporter = match &how.otlp_endpoint {
+        Some(endpoint) => Some(Exporter::start(endpoint.as_str(), &config.cluster.node_id).await?),
+        None => None,
+    };
+    Ok(Tracer::new(how.sample_ratio.0, exporter))
+}
+
+fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {
     let realtime = &config.realtime;
     hub::Settings {
         node: config.cluster.node_id.as_str().into(),
@@ -110,6 +134,7 @@ fn hub_settings(config: &Config) -> hub::Settings {
         max_connections_per_user: realtime.max_connections_per_user,
         allowances: allowances(config),
         compress_from: realtime.compression.then_some(realtime.compress_min_bytes),
+        tracer,
     }
 }
 

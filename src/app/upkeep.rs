@@ -10,6 +10,7 @@ use tracing::warn;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::limits::Limits;
+use crate::persistence::identity::one_time_tokens;
 use crate::persistence::{Store, idempotency, outbox};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::names;
@@ -20,6 +21,8 @@ const GAUGES_EVERY: Duration = Duration::from_secs(5);
 const PURGE_EVERY: Duration = Duration::from_mins(1);
 /// How long answers are kept for repeated requests (contract §2.7).
 const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
+/// How long a single-use secret that expired is kept.
+const ONE_TIME_TOKENS_KEPT: Duration = Duration::from_hours(24);
 
 /// What the upkeep looks after.
 pub(super) struct Upkeep {
@@ -51,8 +54,6 @@ impl Upkeep {
     }
 
     async fn show(&self) {
-        let (open, idle) = self.store.connections();
-        gauge!(names::DB_POOL_IN_USE, "op" => "all").set(f64::from(open.saturating_sub(idle)));
         if let Ok(stats) = outbox::stats(&self.store, Timestamp::now()).await {
             #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact integer")]
             gauge!(names::OUTBOX_PENDING).set(stats.pending as f64);
@@ -63,6 +64,7 @@ impl Upkeep {
         let mut tx = self.store.begin().await?;
         outbox::purge(&mut tx, now.minus(self.event_retention)).await?;
         idempotency::purge(&mut tx, now.minus(IDEMPOTENCY_KEPT)).await?;
+        one_time_tokens::purge(&mut tx, now.minus(ONE_TIME_TOKENS_KEPT)).await?;
         tx.commit().await
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use metrics::counter;
+
 use super::opaque::same;
 use super::sessions::{Account, Recalled, Record, SessionLookup, Sessions};
 use super::token::{Claims, Tokens};
@@ -10,6 +12,7 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::{Principal, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result, Unauthenticated};
+use crate::telemetry::names;
 
 /// Everything a caller may have presented. The first present one counts, in the order of the
 /// fields; a bad one is refused, not passed over.
@@ -188,9 +191,13 @@ impl Authenticator {
     async fn live(&self, id: &SessionId, now: Timestamp) -> Result<Arc<Record>> {
         let revoked = || Kind::Unauthenticated(Unauthenticated::Revoked);
         let record = match self.0.sessions.recall(id, now) {
-            Recalled::Live(record) => record,
+            Recalled::Live(record) => {
+                counter!(names::CACHE_HITS, "cache" => "sessions").increment(1);
+                record
+            }
             Recalled::Revoked => return Err(revoked().into()),
             Recalled::Unknown => {
+                counter!(names::CACHE_MISSES, "cache" => "sessions").increment(1);
                 let record = Arc::new(self.0.lookup.session(id).await?.ok_or_else(revoked)?);
                 if !self.0.sessions.remember(Arc::clone(&record), now) {
                     return Err(revoked().into());

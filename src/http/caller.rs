@@ -13,6 +13,7 @@ use axum::response::Response;
 
 use super::App;
 use crate::auth::Credentials;
+use crate::auth::failures::{Surface, count_refusal};
 use crate::domain::identity::{Principal, Role};
 use crate::error::{Error, Kind, Result, Unauthenticated};
 
@@ -46,8 +47,11 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
         }
         outcome => outcome,
     };
-    if let Ok(principal) = &outcome {
-        tracing::Span::current().record("user_id", principal.user.0);
+    match &outcome {
+        Ok(principal) => {
+            tracing::Span::current().record("user_id", principal.user.0);
+        }
+        Err(error) => count_refusal(Surface::Http, error),
     }
     let absent = matches!(
         outcome.as_ref().map_err(Error::kind),

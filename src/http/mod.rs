@@ -39,6 +39,7 @@ use crate::actors::Hub;
 use crate::auth::{Authenticator, Passwords};
 use crate::domain::id::NodeId;
 use crate::persistence::Store;
+use crate::telemetry::Tracer;
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +50,7 @@ pub struct App {
     pub passwords: Passwords,
     pub limits: Arc<limits::Limits>,
     pub cache: cache::Cache,
+    pub tracer: Tracer,
     pub settings: Arc<Settings>,
     pub platform: Arc<platform::Platform>,
 }
@@ -66,8 +68,6 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Seals cursors; the same on every node.
     pub cursor_key: Vec<u8>,
-    /// How many of the traces begun here are recorded, 0 to 1.
-    pub trace_ratio: f64,
     /// Whether callers reach us by TLS.
     pub tls: bool,
     pub cookie: CookieSettings,

@@ -75,6 +75,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         max_connections_per_user: 10,
         allowances: None,
         compress_from: None,
+        tracer: Tracer::default(),
     };
     let platform = platform::Settings {
         region: "local".into(),
@@ -101,6 +102,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
             LOG_LEVEL.clone(),
         )),
         cache: cache::Cache::new(Duration::ZERO),
+        tracer: Tracer::default(),
         store,
         auth,
         passwords: Passwords::new(2, 0).unwrap(),
@@ -111,7 +113,6 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
             allows_origin: Arc::new(|origin| origin == "https://ours.example"),
             trusted_proxies: Vec::new(),
             cursor_key: secret,
-            trace_ratio: 0.0,
             tls: false,
             cookie: CookieSettings { domain: None, secure: true },
             refresh_ttl: Duration::from_hours(1),

@@ -13,5 +13,6 @@ pub mod idempotency;
 pub mod identity;
 pub mod outbox;
 pub mod store;
+mod timing;
 
 pub use store::{Settings, Store, Tx};

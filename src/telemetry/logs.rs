@@ -10,7 +10,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, reload};
 use utoipa::ToSchema;
@@ -75,7 +75,7 @@ pub fn start(level: Level, format: Format, node: &str) -> io::Result<LogLevel> {
     if let Some(level) = &*running {
         return Ok(level.clone());
     }
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
+    let lines: Box<dyn Layer<Filtered> + Send + Sync> = match format {
         Format::Json => Box::new(JsonLines::new(node, io::stdout)),
         Format::Pretty => Box::new(tracing_subscriber::fmt::layer().compact()),
     };
@@ -84,13 +84,20 @@ pub fn start(level: Level, format: Format, node: &str) -> io::Result<LogLevel> {
     Ok(running.insert(level).clone())
 }
 
+/// What lines are written on: everything that the filter passes.
+///
+/// A filter of the lines alone would keep its decision for the event that comes next, and a library
+/// that only asks whether something would be logged leaves it to the wrong one
+/// (<https://github.com/tokio-rs/tracing/issues/2519>).
+type Filtered = Layered<reload::Layer<Targets, Registry>, Registry>;
+
 /// A subscriber that passes events of the level on to `lines`, and the handle to change it.
 fn filtered<L>(lines: L, level: Level) -> (impl tracing::Subscriber + Send + Sync, LogLevel)
 where
-    L: Layer<Registry> + Send + Sync,
+    L: Layer<Filtered> + Send + Sync,
 {
     let (layer, handle) = reload::Layer::new(filter(level));
-    let subscriber = tracing_subscriber::registry().with(lines.with_filter(layer));
+    let subscriber = tracing_subscriber::registry().with(layer).with(lines);
     (subscriber, LogLevel { current: Arc::new(Mutex::new(level)), filter: handle })
 }
 
@@ -126,6 +133,25 @@ mod tests {
 
         assert_eq!(page.messages(), ["after"]);
         assert_eq!(level.get(), Level::Error);
+    }
+
+    /// Database drivers ask after every query whether it would be logged.
+    #[test]
+    fn a_question_about_what_is_off_swallows_no_line() {
+        let page = Page::default();
+        let (subscriber, _level) = filtered(JsonLines::new("n1", page.writer()), Level::Info);
+        let say = || tracing::info!("said");
+
+        tracing::subscriber::with_default(subscriber, || {
+            let off = tracing::debug_span!(target: "sqlx::query", "query");
+            let off = off.metadata().unwrap();
+            for _ in 0..3 {
+                say();
+                tracing::dispatcher::get_default(|log| log.enabled(off));
+            }
+        });
+
+        assert_eq!(page.messages(), ["said"; 3]);
     }
 
     #[test]

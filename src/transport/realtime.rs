@@ -8,6 +8,7 @@ use serde_json::json;
 use super::socket_io::{Connect, ConnectError, Namespaces, Received, Reply, Seat};
 use crate::actors::hub::{Arrival, TurnedAway};
 use crate::actors::{Dialect, Hub, Namespace, Socket};
+use crate::auth::failures::{Surface, count_refusal};
 use crate::auth::{Authenticator, Credentials};
 use crate::domain::closure::Closure;
 use crate::domain::id::EventId;
@@ -102,11 +103,13 @@ pub(super) async fn admit(
     authenticator: &Authenticator,
     credentials: Credentials,
 ) -> Result<Principal, Error> {
-    let principal = authenticator.admit(credentials).await?;
-    if principal.primary_role == Role::Service {
-        return Err(Kind::Forbidden("service keys publish over HTTP").into());
-    }
-    Ok(principal)
+    let admitted = match authenticator.admit(credentials).await {
+        Ok(principal) if principal.primary_role == Role::Service => {
+            Err(Kind::Forbidden("service keys publish over HTTP").into())
+        }
+        admitted => admitted,
+    };
+    admitted.inspect_err(|error| count_refusal(Surface::WebSocket, error))
 }
 
 fn refused(error: &Error) -> ConnectError {

@@ -8,14 +8,29 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["domain", "telemetry"]),
     ("telemetry", &["domain"]),
     ("domain", &[]),
-    ("auth", &["domain", "telemetry"]),
+    ("outgoing", &["domain", "telemetry"]),
+    ("auth", &["domain", "outgoing", "telemetry"]),
     ("persistence", &["domain", "telemetry"]),
-    ("media", &["domain", "telemetry"]),
+    ("delivery", &["domain", "outgoing", "telemetry"]),
+    ("media", &["domain", "outgoing", "telemetry"]),
     ("cluster", &["domain", "telemetry"]),
     ("web", &[]),
     ("actors", &["auth", "cluster", "domain", "media", "persistence", "protocol", "telemetry"]),
     ("transport", &["actors", "auth", "domain", "protocol", "telemetry", "web"]),
-    ("http", &["actors", "auth", "domain", "media", "persistence", "telemetry", "web"]),
+    (
+        "http",
+        &[
+            "actors",
+            "auth",
+            "delivery",
+            "domain",
+            "media",
+            "outgoing",
+            "persistence",
+            "telemetry",
+            "web",
+        ],
+    ),
 ];
 
 /// Layers that may use everything.

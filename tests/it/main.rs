@@ -13,3 +13,4 @@ mod persistence;
 mod process;
 mod realtime;
 mod support;
+mod telemetry;

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::opening::{Device, Opened};
 use super::view::TokenPair;
+use crate::auth::failures::{Surface, count_failure};
 use crate::auth::password::Verdict;
 use crate::domain::id::UserId;
 use crate::domain::identity::Role;
@@ -22,7 +23,6 @@ use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::audit;
 use crate::persistence::identity::accounts::{self, User};
-use crate::telemetry::names;
 
 /// Who signs in. One of `username` and `email` is needed; they mean the same.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -130,7 +130,7 @@ async fn refused(
     reason: &'static str,
     now: Timestamp,
 ) -> Result<()> {
-    metrics::counter!(names::AUTH_FAILURES, "surface" => "login", "reason" => reason).increment(1);
+    count_failure(Surface::Login, reason);
     let id = user.map_or(UserId(0), |user| user.id);
     let mut entry = context.audit(None, "login_refused", "user", &id);
     entry.actor = user.map(|user| user.id);

@@ -1,5 +1,6 @@
 //! Accounts and sessions over HTTP.
 
+pub mod ending;
 pub mod liveness;
 pub mod login;
 pub mod opening;

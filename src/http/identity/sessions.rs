@@ -9,8 +9,10 @@ use garde::Validate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::ending::Ended;
 use super::opening::{self, Device};
 use super::view::{Inspection, Session, TokenPair, User, Validation};
+use crate::auth::failures::{Surface, count_refusal};
 use crate::auth::{bearer_token, digest};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::{Principal, Revocation};
@@ -129,18 +131,15 @@ pub async fn logout(
 
     let mut tx = app.store.begin().await?;
     let ended = if all {
-        sessions::revoke_all(&mut tx, caller.user, reason, now).await?
+        Ended::all(&mut tx, caller.user, reason, now).await?
     } else {
-        sessions::revoke(&mut tx, own, reason, now).await?;
-        vec![own.clone()]
+        Ended::one(&mut tx, own, reason, now).await?
     };
     let entry = context.audit(Some(&caller), reason.name(), "session", own);
     audit::append(&mut tx, &entry, now).await?;
     tx.commit().await?;
 
-    for session in &ended {
-        end(&app, session, reason);
-    }
+    ended.announce(&app);
     let cookie = opening::clear_cookie(&app.settings.cookie)?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]))
 }
@@ -162,7 +161,9 @@ pub async fn refresh(
 ) -> Result<Json<TokenPair>> {
     let now = Timestamp::now();
     let (user, session, token) = match body.and_then(|Json(body)| body.refresh_token) {
-        Some(spent) => rotate(&app, &context, &device, &spent, now).await?,
+        Some(spent) => rotate(&app, &context, &device, &spent, now)
+            .await
+            .inspect_err(|error| count_refusal(Surface::Refresh, error))?,
         None => renew(&app, caller?.0, now).await?,
     };
     // The remembered expiry is the old one.
@@ -218,12 +219,12 @@ async fn reused(
     user: UserId,
     now: Timestamp,
 ) -> Result<()> {
-    sessions::revoke(&mut tx, session, Revocation::RefreshReuse, now).await?;
+    let ended = Ended::one(&mut tx, session, Revocation::RefreshReuse, now).await?;
     let mut entry = context.audit(None, Revocation::RefreshReuse.name(), "session", session);
     entry.actor = Some(user);
     audit::append(&mut tx, &entry, now).await?;
     tx.commit().await?;
-    end(app, session, Revocation::RefreshReuse);
+    ended.announce(app);
     Ok(())
 }
 
@@ -236,12 +237,6 @@ async fn renew(app: &App, caller: Principal, now: Timestamp) -> Result<Renewed> 
     tx.commit().await?;
     let token = app.auth.refresh().token(&session, leaf.refresh_generation);
     Ok((caller.user, session, token))
-}
-
-/// Refuses the session on this node at once and sends its sockets away.
-fn end(app: &App, session: &SessionId, reason: Revocation) {
-    app.auth.revoke(session);
-    app.hub.revoke(session, reason);
 }
 
 fn session_of(caller: &Principal) -> Result<&SessionId> {

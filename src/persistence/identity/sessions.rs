@@ -164,21 +164,23 @@ pub async fn revoke(
     Ok(revoked == 1)
 }
 
-/// Ends every session of an account, and tells which.
+/// Ends every session of an account but the one to keep, and tells which.
 pub async fn revoke_all(
     tx: &mut Tx,
     user: UserId,
+    keep: Option<&SessionId>,
     reason: Revocation,
     now: Timestamp,
 ) -> Result<Vec<SessionId>> {
     const SQL: &str = "
         update sessions set revoked_at = $2, revoke_reason = $3
-        where user_id = $1 and revoked_at is null
+        where user_id = $1 and revoked_at is null and id <> $4
         returning id";
     Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(user)
         .bind(now)
         .bind(reason.name())
+        .bind(keep.map_or("", SessionId::as_str))
         .fetch_all(conn)
         .await)?)
 }

@@ -1,6 +1,7 @@
 //! Starts nodes and databases, and speaks to them as clients do.
 
 pub(crate) mod accounts;
+pub(crate) mod collector;
 pub(crate) mod database;
 pub(crate) mod directory;
 pub(crate) mod edge;
@@ -10,6 +11,7 @@ pub(crate) mod plain;
 pub(crate) mod polling;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod scrape;
 pub(crate) mod socket_io;
 pub(crate) mod tls;
 pub(crate) mod websocket;

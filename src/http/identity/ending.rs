@@ -1,0 +1,60 @@
+//! How sessions end: the rows with the transaction of the cause, the sockets after its commit.
+
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::identity::Revocation;
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::http::App;
+use crate::persistence::Tx;
+use crate::persistence::identity::sessions;
+
+/// Sessions whose rows say that they ended; [`Ended::announce`] makes it so everywhere else.
+#[must_use = "the sessions' sockets stay open until the end is announced"]
+pub struct Ended {
+    sessions: Vec<SessionId>,
+    reason: Revocation,
+}
+
+impl Ended {
+    /// Ends one session.
+    pub async fn one(
+        tx: &mut Tx,
+        session: &SessionId,
+        reason: Revocation,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let ended = sessions::revoke(tx, session, reason, now).await?;
+        let sessions = ended.then(|| session.clone()).into_iter().collect();
+        Ok(Self { sessions, reason })
+    }
+
+    /// Ends every session of an account.
+    pub async fn all(
+        tx: &mut Tx,
+        user: UserId,
+        reason: Revocation,
+        now: Timestamp,
+    ) -> Result<Self> {
+        Self::others(tx, user, None, reason, now).await
+    }
+
+    /// Ends every session of an account but the one to keep.
+    pub async fn others(
+        tx: &mut Tx,
+        user: UserId,
+        keep: Option<&SessionId>,
+        reason: Revocation,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let sessions = sessions::revoke_all(tx, user, keep, reason, now).await?;
+        Ok(Self { sessions, reason })
+    }
+
+    /// Called after the commit: this node refuses the sessions at once and sends their sockets away.
+    pub fn announce(self, app: &App) {
+        for session in &self.sessions {
+            app.auth.revoke(session);
+            app.hub.revoke(session, self.reason);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Requests this node makes of other services: one client, so one TLS stack and one set of rules.
+//!
+//! Certificates are checked against Mozilla's roots. Redirects are not followed and proxies of the
+//! environment not used: an answer comes from the address that was configured, or not at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::error::{Error, Result};
+
+pub use reqwest::Client;
+
+/// How long a connection may take to open.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A client whose requests take at most `patience`, the whole answer included.
+///
+/// # Errors
+/// A TLS stack that cannot be set up.
+pub fn client(patience: Duration) -> Result<Client> {
+    Client::builder()
+        .tls_backend_preconfigured(tls()?)
+        .user_agent(concat!("latido/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .no_proxy()
+        .connect_timeout(CONNECT.min(patience))
+        .timeout(patience)
+        .build()
+        .map_err(Error::internal)
+}
+
+fn tls() -> Result<ClientConfig> {
+    let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(Error::internal)?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_can_be_made_without_a_provider_of_the_process() {
+        assert!(client(Duration::from_secs(1)).is_ok());
+    }
+}
