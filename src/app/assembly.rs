@@ -171,9 +171,19 @@ pub(super) fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, 
     let mut server = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|cause| Failure::File { key: "TLS_CERT_FILE", cause: cause.into() })?;
+        .map_err(|cause| Failure::File { key: at_fault(&cause), cause: cause.into() })?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(Arc::new(server)))
+}
+
+/// Which of the two files TLS cannot be served with; a key that is another's is the wrong key.
+fn at_fault(cause: &rustls::Error) -> &'static str {
+    match cause {
+        rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_) => {
+            "TLS_CERT_FILE"
+        }
+        _ => "TLS_KEY_FILE",
+    }
 }
 
 fn read(key: &'static str, path: Option<&PathBuf>) -> Result<Option<Vec<u8>>, Failure> {

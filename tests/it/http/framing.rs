@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::support;
 use crate::support::edge::{DEADLINE, Edge};
 use crate::support::raw::{Raw, upgrade};
+use crate::support::tls::Certificate;
 
 /// What an attacker hides behind the first request.
 const SECOND: &str = "GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -104,6 +105,18 @@ async fn a_head_that_does_not_come_in_time_is_cut_off() {
         slow.rest().await;
         assert!(began.elapsed() >= DEADLINE, "{part:?}: {:?}", began.elapsed());
     }
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_does_not_come_in_time_is_cut_off() {
+    let latido = support::start().await;
+    let edge = Edge::with(&latido, Some(Certificate::fresh().server()));
+    let (began, mut slow) = (Instant::now(), Raw::connect(edge.address).await);
+
+    slow.send("\x16\x03\x01").await;
+
+    slow.rest().await;
+    assert!(began.elapsed() >= DEADLINE, "{:?}", began.elapsed());
 }
 
 #[tokio::test]

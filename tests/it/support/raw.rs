@@ -29,6 +29,11 @@ impl Raw {
         drop(self.0.write_all(bytes.as_ref()).await);
     }
 
+    /// Says that nothing more comes.
+    pub(crate) async fn end(&mut self) {
+        drop(self.0.shutdown().await);
+    }
+
     /// The head of the next answer.
     pub(crate) async fn head(&mut self) -> String {
         let mut head = Vec::new();

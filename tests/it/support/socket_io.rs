@@ -53,7 +53,15 @@ impl SocketIo {
         auth: &Value,
         headers: &[(&str, &str)],
     ) -> Result<Self, Value> {
-        let socket = WebSocket::open(address, PATH, headers).await;
+        Self::join_over(WebSocket::open(address, PATH, headers).await, namespace, auth).await
+    }
+
+    /// Over a transport that is open already.
+    pub(crate) async fn join_over(
+        socket: WebSocket,
+        namespace: &str,
+        auth: &Value,
+    ) -> Result<Self, Value> {
         let mut client = Self {
             socket,
             namespace: namespace.to_owned(),
