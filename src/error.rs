@@ -120,6 +120,22 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Why credentials were refused, as metrics count it; none when that is not what failed or there
+    /// were no credentials at all.
+    pub fn auth_failure(&self) -> Option<&'static str> {
+        match self.kind() {
+            Kind::Unauthenticated(Unauthenticated::Malformed) => Some("malformed"),
+            Kind::Unauthenticated(Unauthenticated::Signature) => Some("signature"),
+            Kind::Unauthenticated(Unauthenticated::Expired) => Some("expired"),
+            Kind::Unauthenticated(Unauthenticated::Revoked) => Some("revoked"),
+            Kind::AccountInactive { .. } => Some("inactive"),
+            Kind::OriginNotAllowed => Some("origin"),
+            _ => None,
+        }
+    }
+}
+
 impl From<Kind> for Error {
     fn from(kind: Kind) -> Self {
         Self(Box::new(kind))

@@ -45,13 +45,15 @@ pub struct Arrival {
 pub enum TurnedAway {
     /// The node is draining, or the user has too many sockets.
     Capacity,
+    /// The session ended meanwhile.
+    Revoked,
 }
 
 impl Hub {
     /// Gives someone a place: greets, replays what was asked for, then everything live.
     ///
     /// # Errors
-    /// [`TurnedAway`] when the node or the user has no place left.
+    /// [`TurnedAway`] when the node or the user has no place left, or the session just ended.
     pub async fn connect(&self, arrival: Arrival) -> Result<Arc<Socket>, TurnedAway> {
         let inner = self.inner();
         if self.is_draining() || self.connections() >= inner.settings.max_connections {
@@ -61,11 +63,8 @@ impl Hub {
             .registry
             .reserve(arrival.principal.user, inner.settings.max_connections_per_user)
             .ok_or(TurnedAway::Capacity)?;
-        let session =
-            arrival.principal.session.clone().unwrap_or_else(|| arrival.id.as_str().into());
         let socket = Arc::new(Socket::new(socket::Start {
             id: arrival.id,
-            session,
             namespace: arrival.namespace,
             dialect: arrival.dialect,
             outbound: arrival.outbound,
@@ -78,6 +77,11 @@ impl Hub {
         socket.outbound().hold();
         inner.registry.insert(Arc::clone(&socket));
         inner.sessions.enter(&socket);
+        if inner.authenticator.sessions().is_revoked(&socket.session()) {
+            // Between its admission and here, so that its end found no socket to send away.
+            self.disconnected(&socket, Closure::SessionRevoked);
+            return Err(TurnedAway::Revoked);
+        }
         let mut last = inner.progress.published();
         if arrival.namespace == Namespace::Events {
             for topic in own_topics(&socket.principal()) {
@@ -145,7 +149,7 @@ impl Hub {
 }
 
 /// The topics everyone hears who is let into `/events` (contract §6.8).
-fn own_topics(principal: &Principal) -> Vec<Topic> {
+pub(super) fn own_topics(principal: &Principal) -> Vec<Topic> {
     let roles = principal.roles.iter().copied().map(Topic::Role);
     let session = principal.session.clone().map(Topic::Session);
     [Topic::All, Topic::User(principal.user)].into_iter().chain(roles).chain(session).collect()

@@ -55,6 +55,7 @@ async fn hub() -> Hub {
         max_connections_per_user: 2,
         allowances: None,
         compress_from: None,
+        refresh_ttl: Duration::from_hours(1),
     };
     Hub::start(settings, store, authenticator).await.unwrap()
 }
@@ -185,4 +186,14 @@ async fn a_draining_hub_sends_everyone_away_and_lets_nobody_in() {
     assert_eq!(client.next().await["event"], "server:draining");
     assert_eq!(client.outbound.closing(), Some(Closure::Draining));
     assert!(Client::try_of(&hub, 2, Role::Patient).await.is_err());
+}
+
+#[tokio::test]
+async fn a_session_that_ended_on_the_way_in_is_turned_away() {
+    let hub = hub().await;
+    hub.revoke(&"s_1".into(), Revocation::Logout);
+
+    assert_eq!(Client::try_of(&hub, 1, Role::Patient).await.err(), Some(TurnedAway::Revoked));
+
+    assert_eq!(hub.connections(), 0);
 }

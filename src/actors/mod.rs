@@ -19,6 +19,7 @@ mod meter;
 pub mod outbound;
 mod registry;
 mod relay;
+mod renewal;
 mod session;
 mod sessions;
 pub mod socket;

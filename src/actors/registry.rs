@@ -110,7 +110,7 @@ impl Registry {
     }
 
     pub(super) fn of_session(&self, session: &SessionId) -> Vec<Arc<Socket>> {
-        self.all().into_iter().filter(|socket| socket.session() == session).collect()
+        self.all().into_iter().filter(|socket| socket.session() == *session).collect()
     }
 
     /// The `/events` sockets whose membership the shard keeps.

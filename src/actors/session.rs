@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorRef};
 
+use super::arrival::own_topics;
 use super::channels::Channels;
 use super::hub::Revocation;
 use super::registry::Registry;
-use super::socket::Socket;
+use super::socket::{Namespace, Socket};
 use super::{Outcome, Reply};
 use crate::domain::closure::Closure;
 use crate::domain::id::{SessionId, SocketId};
-use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 
@@ -39,10 +39,9 @@ pub(super) enum Message {
         topic: Topic,
         reply: Reply<()>,
     },
-    /// A socket proved itself anew: its rooms follow its roles.
+    /// A socket proved itself anew: its rooms follow its roles and its session.
     Renew {
         socket: SocketId,
-        principal: Arc<Principal>,
         reply: Reply<()>,
     },
     /// The session ended: say so to its sockets and close them.
@@ -95,8 +94,8 @@ impl Actor for Session {
                 state.unsubscribe(&socket, &topic);
                 drop(reply.send(()));
             }
-            Message::Renew { socket, principal, reply } => {
-                state.renew(&socket, principal);
+            Message::Renew { socket, reply } => {
+                state.renew(&socket);
                 drop(reply.send(()));
             }
             Message::Revoke(reason) => state.revoke(reason),
@@ -138,17 +137,19 @@ impl State {
         self.channels.leave(socket, topic.clone());
     }
 
-    fn renew(&self, socket: &SocketId, principal: Arc<Principal>) {
-        let Some(found) = self.find(socket) else { return };
-        let before = found.principal();
-        for role in before.roles.iter().filter(|role| !principal.has(**role)) {
-            self.unsubscribe(socket, &Topic::Role(*role));
+    fn renew(&self, socket: &SocketId) {
+        let Some(found) = self.find(socket).filter(|it| it.namespace() == Namespace::Events) else {
+            return;
+        };
+        let own = own_topics(&found.principal());
+        let is_proven = |topic: &Topic| matches!(topic, Topic::Role(_) | Topic::Session(_));
+        for topic in found.topics().iter().filter(|it| is_proven(it) && !own.contains(it)) {
+            self.unsubscribe(socket, topic);
         }
-        for role in principal.roles.iter().filter(|role| !before.has(**role)) {
-            found.add_topic(Topic::Role(*role));
-            self.channels.join(found, Topic::Role(*role));
+        for topic in own.into_iter().filter(|it| !found.hears(it)) {
+            found.add_topic(topic.clone());
+            self.channels.join(found, topic);
         }
-        found.set_principal(principal);
     }
 
     fn revoke(&self, reason: Revocation) {

@@ -36,7 +36,6 @@ pub enum Namespace {
 #[derive(Debug)]
 pub struct Socket {
     id: SocketId,
-    session: SessionId,
     namespace: Namespace,
     dialect: Dialect,
     outbound: Arc<Outbound>,
@@ -53,7 +52,6 @@ pub struct Socket {
 /// What a new socket starts with.
 pub struct Start {
     pub id: SocketId,
-    pub session: SessionId,
     pub namespace: Namespace,
     pub dialect: Dialect,
     pub outbound: Arc<Outbound>,
@@ -86,7 +84,6 @@ impl Socket {
         Self {
             throttle: Mutex::new(Throttle::new(start.allowance, Instant::now())),
             id: start.id,
-            session: start.session,
             namespace: start.namespace,
             dialect: start.dialect,
             outbound: start.outbound,
@@ -103,9 +100,11 @@ impl Socket {
         &self.id
     }
 
-    /// The session whose actor speaks for this socket.
-    pub fn session(&self) -> &SessionId {
-        &self.session
+    /// The session whose actor speaks for this socket. Where the proof names none, the socket is a
+    /// session of its own.
+    pub fn session(&self) -> SessionId {
+        let principal = self.principal.read();
+        principal.session.clone().unwrap_or_else(|| self.id.as_str().into())
     }
 
     pub fn namespace(&self) -> Namespace {

@@ -110,6 +110,7 @@ fn hub_settings(config: &Config) -> hub::Settings {
         max_connections_per_user: realtime.max_connections_per_user,
         allowances: allowances(config),
         compress_from: realtime.compression.then_some(realtime.compress_min_bytes),
+        refresh_ttl: config.identity.refresh_token_ttl,
     }
 }
 

@@ -73,6 +73,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         max_connections_per_user: 10,
         allowances: None,
         compress_from: None,
+        refresh_ttl: Duration::from_hours(1),
     };
     let platform = platform::Settings {
         region: "local".into(),

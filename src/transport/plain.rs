@@ -142,7 +142,10 @@ impl Caller {
             preamble: None,
         };
         let socket = self.plain.hub.connect(arrival).await;
-        self.socket = Some(socket.map_err(|TurnedAway::Capacity| Closure::Capacity)?);
+        self.socket = Some(socket.map_err(|turned_away| match turned_away {
+            TurnedAway::Capacity => Closure::Capacity,
+            TurnedAway::Revoked => Closure::SessionRevoked,
+        })?);
         Ok(())
     }
 

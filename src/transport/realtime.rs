@@ -75,8 +75,9 @@ impl Namespaces for Realtime {
             since,
             preamble: Some(request.accepted),
         };
-        let socket = self.hub.connect(arrival).await.map_err(|TurnedAway::Capacity| {
-            unauthorized("capacity", "no place left for another socket")
+        let socket = self.hub.connect(arrival).await.map_err(|turned_away| match turned_away {
+            TurnedAway::Capacity => unauthorized("capacity", "no place left for another socket"),
+            TurnedAway::Revoked => unauthorized("unauthenticated", "the session has ended"),
         })?;
         Ok(Place { hub: self.hub.clone(), socket })
     }

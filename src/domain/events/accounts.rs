@@ -1,6 +1,7 @@
 //! News for one account, and messages from the house to many.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::spec::{EventSpec, ServerEvent};
@@ -19,6 +20,9 @@ pub(super) const SPECS: &[EventSpec] = &[
 ];
 
 /// Something of the user's own changed: profile, account, settings, role, validation, …
+///
+/// What the owner of an account should know on every device is an `account` `updated` whose changes
+/// name it as `security`: `refresh_reuse` with the `sessionId` of which somebody held a copy.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct UserUpdate {
     /// `profile`, `account`, `settings`, `role`, `validation`, `kyc`, `prescription`, `note`, `membership`
@@ -29,6 +33,20 @@ pub struct UserUpdate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Fields>,
     pub timestamp: Timestamp,
+}
+
+impl UserUpdate {
+    /// The account itself changed; `changes` says what is new.
+    pub fn account<const N: usize>(changes: [(&str, Value); N], now: Timestamp) -> Self {
+        let changes: Map<_, _> =
+            changes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self {
+            kind: "account".to_owned(),
+            action: "updated".to_owned(),
+            changes: Some(changes.into()),
+            timestamp: now,
+        }
+    }
 }
 
 impl ServerEvent for UserUpdate {

@@ -2,6 +2,7 @@
 //! registering, signing in and being sent away.
 
 pub mod device;
+pub mod family;
 pub mod lockout;
 pub mod principal;
 pub mod registration;
@@ -9,6 +10,7 @@ pub mod revocation;
 pub mod role;
 
 pub use device::Device;
+pub use family::Family;
 pub use lockout::Failures;
 pub use principal::Principal;
 pub use revocation::Revocation;

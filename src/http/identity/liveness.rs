@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
-use super::opening::account;
 use crate::actors::Hub;
 use crate::auth::{Account, Authenticator, Lookup, Record, SessionLookup};
 use crate::domain::id::{SessionId, UserId};
@@ -35,7 +34,7 @@ impl SessionLookup for Rows {
                 session: row.id,
                 cookie_hash: row.cookie_hash,
                 expires_at: row.expires_at,
-                account: account(&user),
+                account: user.account(),
             }))
         })
     }
@@ -46,7 +45,7 @@ impl SessionLookup for Rows {
                 Ok(id) => accounts::by_id(&self.0, UserId(id)).await?,
                 Err(_) => accounts::by_email(&self.0, &name.to_lowercase()).await?,
             };
-            Ok(user.as_ref().map(account))
+            Ok(user.as_ref().map(accounts::User::account))
         })
     }
 }

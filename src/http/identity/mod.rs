@@ -4,6 +4,7 @@ pub mod ending;
 pub mod liveness;
 pub mod login;
 pub mod opening;
+pub mod refresh;
 pub mod registration;
 pub mod sessions;
 pub mod view;
@@ -21,5 +22,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::verify_token))
         .routes(routes!(sessions::validate))
         .routes(routes!(sessions::logout))
-        .routes(routes!(sessions::refresh))
+        .routes(routes!(refresh::refresh))
 }

@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use crate::auth::Account;
 use crate::domain::id::UserId;
 use crate::domain::identity::role::NotARole;
 use crate::domain::identity::{Failures, Role};
@@ -50,6 +51,17 @@ pub struct NewUser<'a> {
 }
 
 impl User {
+    /// What the account may do, as `auth` remembers it.
+    pub fn account(&self) -> Account {
+        Account {
+            user: self.id,
+            primary_role: self.primary_role,
+            roles: self.roles.0.clone(),
+            reference_id: self.reference_id,
+            active: self.is_active,
+        }
+    }
+
     pub fn failures(&self) -> Failures {
         Failures {
             count: self.failed_count,

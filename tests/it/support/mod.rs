@@ -1,7 +1,9 @@
 //! Starts nodes and databases, and speaks to them as clients do.
 
 pub(crate) mod accounts;
+pub(crate) mod cuttable;
 pub(crate) mod database;
+pub(crate) mod device;
 pub(crate) mod http;
 pub(crate) mod node;
 pub(crate) mod plain;

@@ -59,6 +59,12 @@ impl Latido {
         Self { address: running.address(), running, database }
     }
 
+    /// Ends the node as an operator would, and keeps its database.
+    pub(crate) async fn stop(self) -> Database {
+        self.running.stop().await;
+        self.database
+    }
+
     pub(crate) fn hub(&self) -> &Hub {
         &self.running.hub
     }
