@@ -10,7 +10,7 @@ mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ pub use failure::Failure;
 
 use crate::actors::Hub;
 use crate::config::Config;
+use crate::delivery::Deliveries;
 use crate::domain::identity::Role;
 use crate::domain::origin::Origins;
 use crate::domain::secret::Secret;
@@ -39,6 +40,7 @@ pub struct Running {
     pub addresses: Vec<SocketAddr>,
     pub hub: Hub,
     pub store: Store,
+    deliveries: Deliveries,
     live: Live,
     grace: Duration,
     stopping: watch::Sender<bool>,
@@ -156,6 +158,7 @@ pub async fn start_on(
         addresses,
         hub: parts.hub,
         store: parts.store,
+        deliveries: parts.deliveries,
         live,
         grace,
         stopping,
@@ -184,14 +187,16 @@ impl Running {
     }
 
     /// Stops as an operator expects: nobody new, requests in flight finish, sockets are sent away in
-    /// paced slices, then everything ends.
+    /// paced slices, messages on their way are sent, then everything ends.
     pub async fn stop(mut self) {
+        let began = Instant::now();
         self.hub.drain(self.grace).await;
         self.stopping.send_replace(true);
         let finished = async { while self.servers.join_next().await.is_some() {} };
         if tokio::time::timeout(self.grace, finished).await.is_err() {
             info!("requests were still running at the end of the grace period");
         }
+        self.deliveries.drain(self.grace.saturating_sub(began.elapsed())).await;
         self.hub.stop();
         self.store.close().await;
         info!("stopped");

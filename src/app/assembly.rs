@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -13,6 +14,7 @@ use crate::actors::hub;
 use crate::actors::throttle::Allowance;
 use crate::auth::{Authenticator, Passwords, RefreshKey, Tokens, token};
 use crate::config::Config;
+use crate::delivery::{self, Deliveries};
 use crate::domain::origin::Origins;
 use crate::error::Error;
 use crate::http::identity::liveness::Rows;
@@ -24,11 +26,15 @@ use crate::telemetry::logs::LogLevel;
 /// Events one user may send a second over all sockets, for each event one socket may send.
 const USER_FACTOR: f64 = 4.0;
 
+/// How long a message that could not be sent waits for its first retry (contract §5.18).
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+
 /// What the routes are built on.
 pub(super) struct Parts {
     pub store: Store,
     pub authenticator: Authenticator,
     pub passwords: Passwords,
+    pub deliveries: Deliveries,
     pub hub: Hub,
     pub origins: Origins,
     pub limits: Arc<Limits>,
@@ -42,10 +48,21 @@ impl Parts {
         let store = store(config).await?;
         let authenticator = authenticator(config, &store)?;
         let passwords = passwords(config)?;
+        let deliveries = Deliveries::start(&deliveries(config))?;
         let hub = Hub::start(hub_settings(config), store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
         let limits = Arc::new(Limits::new(limits(config)));
-        Ok(Self { store, authenticator, passwords, hub, origins, limits, metrics, log_level })
+        Ok(Self {
+            store,
+            authenticator,
+            passwords,
+            deliveries,
+            hub,
+            origins,
+            limits,
+            metrics,
+            log_level,
+        })
     }
 }
 
@@ -72,6 +89,18 @@ pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
 pub(super) fn passwords(config: &Config) -> Result<Passwords, Failure> {
     let identity = &config.identity;
     Ok(Passwords::new(identity.password_hash_concurrency, identity.password_min_score)?)
+}
+
+/// Where messages to people go out.
+fn deliveries(config: &Config) -> delivery::Settings {
+    let notifications = &config.notifications;
+    delivery::Settings {
+        mail: notifications
+            .smtp_url
+            .clone()
+            .map(|url| delivery::mail::Settings { url, from: notifications.email_from.clone() }),
+        first_pause: FIRST_PAUSE,
+    }
 }
 
 fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failure> {

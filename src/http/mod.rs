@@ -37,6 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::actors::Hub;
 use crate::auth::{Authenticator, Passwords};
+use crate::delivery::Deliveries;
 use crate::domain::id::NodeId;
 use crate::persistence::Store;
 
@@ -47,6 +48,7 @@ pub struct App {
     pub hub: Hub,
     pub auth: Authenticator,
     pub passwords: Passwords,
+    pub deliveries: Deliveries,
     pub limits: Arc<limits::Limits>,
     pub cache: cache::Cache,
     pub settings: Arc<Settings>,
@@ -72,6 +74,8 @@ pub struct Settings {
     pub cookie: CookieSettings,
     /// How long a session lives without being refreshed.
     pub refresh_ttl: Duration,
+    /// Where links in messages lead.
+    pub portals: identity::links::Portals,
     /// ISO 4217 code for rows whose currency is not given.
     pub default_currency: String,
 }

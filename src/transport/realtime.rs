@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use metrics::counter;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::engine::Greeting;
 use super::socket_io::{Connect, ConnectError, Namespaces, Received, Reply, Seat};
 use crate::actors::hub::{Arrival, TurnedAway};
 use crate::actors::{Dialect, Hub, Namespace, Socket};
@@ -14,6 +16,7 @@ use crate::domain::id::EventId;
 use crate::domain::identity::Principal;
 use crate::domain::identity::Role;
 use crate::error::{Error, Kind, Unauthenticated};
+use crate::telemetry::names;
 
 /// Lets signed-in callers into the hub.
 pub struct Realtime {
@@ -27,14 +30,30 @@ pub struct Place {
     socket: Arc<Socket>,
 }
 
-/// The `auth` object of a `CONNECT` packet (contract §6.2).
+/// The `auth` object of a `CONNECT` packet, and the data of a plain `auth` message (contract §6.2).
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Auth {
-    token: Option<String>,
-    since: Option<String>,
+pub(super) struct Auth {
+    pub(super) token: Option<String>,
+    pub(super) since: Option<String>,
     dev_user: Option<String>,
     dev_role: Option<String>,
+}
+
+impl Auth {
+    /// Where the client asked to go on from.
+    pub(super) fn since(&self) -> Option<EventId> {
+        self.since.as_deref().and_then(|since| since.parse().ok()).map(EventId)
+    }
+
+    /// Everything it says about the caller, beside what the opening request said.
+    pub(super) fn credentials(self, greeting: &Greeting) -> Credentials {
+        Credentials {
+            dev_user: self.dev_user,
+            dev_role: self.dev_role,
+            ..greeting.credentials(self.token)
+        }
+    }
 }
 
 impl Realtime {
@@ -58,12 +77,8 @@ impl Namespaces for Realtime {
                 .map_err(|_| unauthorized("unauthenticated", "auth is malformed"))?,
             None => Auth::default(),
         };
-        let since = auth.since.as_deref().and_then(|since| since.parse().ok()).map(EventId);
-        let credentials = Credentials {
-            dev_user: auth.dev_user,
-            dev_role: auth.dev_role,
-            ..request.greeting.credentials(auth.token)
-        };
+        let since = auth.since();
+        let credentials = auth.credentials(request.greeting);
         let principal =
             admit(&self.authenticator, credentials).await.map_err(|error| refused(&error))?;
         let arrival = Arrival {
@@ -103,7 +118,11 @@ pub(super) async fn admit(
     authenticator: &Authenticator,
     credentials: Credentials,
 ) -> Result<Principal, Error> {
-    let principal = authenticator.admit(credentials).await?;
+    let admitted = authenticator.admit(credentials).await;
+    if let Some(reason) = admitted.as_ref().err().and_then(Error::auth_failure) {
+        counter!(names::AUTH_FAILURES, "surface" => "websocket", "reason" => reason).increment(1);
+    }
+    let principal = admitted?;
     if principal.primary_role == Role::Service {
         return Err(Kind::Forbidden("service keys publish over HTTP").into());
     }

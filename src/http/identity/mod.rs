@@ -1,12 +1,17 @@
 //! Accounts and sessions over HTTP.
 
+pub mod attempts;
+pub mod devices;
 pub mod ending;
+pub mod links;
 pub mod liveness;
 pub mod login;
 pub mod opening;
+pub mod passwords;
 pub mod refresh;
 pub mod registration;
 pub mod sessions;
+pub mod verification;
 pub mod view;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -23,4 +28,11 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::validate))
         .routes(routes!(sessions::logout))
         .routes(routes!(refresh::refresh))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::end))
+        .routes(routes!(passwords::change))
+        .routes(routes!(passwords::forgot))
+        .routes(routes!(passwords::reset))
+        .routes(routes!(verification::verify))
+        .routes(routes!(verification::resend))
 }

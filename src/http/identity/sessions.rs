@@ -95,7 +95,7 @@ pub async fn validate(
     }
     let session = sessions::live(&app.store, own, Timestamp::now()).await?.ok_or_else(revoked)?;
     let user = accounts::by_id(&app.store, caller.user).await?.ok_or_else(revoked)?;
-    let session = Session::seen_from(session, own);
+    let session = Session::seen_from(session, Some(own));
     Ok(Json(Validation { valid: true, session, user: User::from(user) }))
 }
 

@@ -1,6 +1,7 @@
 //! Accounts, the rows of their roles, their sessions and single-use secrets.
 
 pub mod accounts;
+pub mod addressees;
 pub mod one_time_tokens;
 pub mod profiles;
 pub mod sessions;

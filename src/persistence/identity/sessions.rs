@@ -88,6 +88,40 @@ pub async fn live(store: &Store, id: &SessionId, now: Timestamp) -> Result<Optio
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?)
 }
 
+/// Sessions of an account that may be used at `now`, the newest first, older than the one at
+/// `before`.
+pub async fn of_user(
+    store: &Store,
+    user: UserId,
+    before: Option<(Timestamp, SessionId)>,
+    limit: i64,
+    now: Timestamp,
+) -> Result<Vec<Session>> {
+    const SQL: &str = "
+        select id, user_id, cookie_hash, fingerprint, platform, browser, ip_prefix, apps, created_at,
+               last_seen_at, expires_at
+        from sessions
+        where user_id = $1 and revoked_at is null and expires_at > $2
+            and ($3 is null or created_at < $3 or (created_at = $3 and id < $4))
+        order by created_at desc, id desc limit $5";
+    let (created_at, id) = before.unzip();
+    Ok(on!(store, |conn| sqlx::query_as(SQL)
+        .bind(user)
+        .bind(now)
+        .bind(created_at)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// How many sessions of an account may be used at `now`.
+pub async fn count(store: &Store, user: UserId, now: Timestamp) -> Result<i64> {
+    const SQL: &str = "
+        select count(*) from sessions where user_id = $1 and revoked_at is null and expires_at > $2";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(user).bind(now).fetch_one(conn).await)?)
+}
+
 /// A session that may be used at `now`, kept from others until the transaction ends.
 pub async fn hold(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<Option<Held>> {
     // Writing first takes the row's lock on PostgreSQL; SQLite holds the writer's already.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::accounts::{self, SECRET};
 use crate::support::device::Device;
 use crate::support::http::Answer;
-use crate::support::{self, EVENTS, Latido, SocketIo};
+use crate::support::{self, Latido};
 
 /// As if the last refresh had happened longer ago.
 async fn age(latido: &Latido, session: &str, milliseconds: u32) {
@@ -30,12 +30,6 @@ async fn standing(latido: &Latido, session: &str) -> (i64, Option<String>) {
 fn successor(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()["refresh_token"].as_str().unwrap().to_owned()
-}
-
-async fn socket(latido: &Latido, device: &Device) -> SocketIo {
-    let mut socket = latido.join(EVENTS, &json!({ "token": device.access() })).await.unwrap();
-    socket.next("connected").await;
-    socket
 }
 
 #[tokio::test]
@@ -131,7 +125,7 @@ async fn a_reuse_is_told_to_the_session_and_to_the_other_devices() {
     let latido = support::start().await;
     let stolen = Device::register(latido.address, "ana@example.com").await;
     let other = Device::sign_in(latido.address, "ana@example.com", "Firefox/1 (Windows)").await;
-    let (mut here, mut there) = (socket(&latido, &stolen).await, socket(&latido, &other).await);
+    let (mut here, mut there) = (stolen.socket().await, other.socket().await);
     successor(&stolen.spend(stolen.refresh_token()).await);
     age(&latido, stolen.session(), 60_000).await;
 

@@ -40,6 +40,11 @@ impl Database {
         Some(Self { url: format!("{url}{joint}options=-csearch_path%3D{schema}"), directory: None })
     }
 
+    /// The same database for another node; it goes with the first.
+    pub(crate) fn shared(&self) -> Self {
+        Self { url: self.url.clone(), directory: None }
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

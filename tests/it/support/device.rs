@@ -5,9 +5,16 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use super::http::{Answer, Broken, Call};
+use super::{EVENTS, SocketIo};
 
 /// The password of everybody here.
 pub(crate) const PASSWORD: &str = "three grey herons at dusk";
+
+/// A sign-in that may be refused.
+pub(crate) fn logging_in(address: SocketAddr, email: &str, password: &str) -> Call {
+    let body = json!({ "email": email, "password": password });
+    Call::new(address, "POST", "/auth/login").json(&body)
+}
 
 /// A device that is signed in.
 #[derive(Debug, Clone)]
@@ -32,9 +39,8 @@ impl Device {
 
     /// Somebody who has an account.
     pub(crate) async fn sign_in(address: SocketAddr, email: &str, user_agent: &str) -> Self {
-        let body = json!({ "email": email, "password": PASSWORD });
-        let call = Call::new(address, "POST", "/auth/login").header("user-agent", user_agent);
-        Self::given(address, user_agent, &call.json(&body).send().await)
+        let call = logging_in(address, email, PASSWORD).header("user-agent", user_agent);
+        Self::given(address, user_agent, &call.send().await)
     }
 
     fn given(address: SocketAddr, user_agent: &str, answer: &Answer) -> Self {
@@ -97,6 +103,14 @@ impl Device {
     fn spending(&self, refresh_token: &str) -> Call {
         let body = json!({ "refresh_token": refresh_token });
         self.anonymous("POST", "/auth/refresh").json(&body)
+    }
+
+    /// A socket of it on `/events`, greeted.
+    pub(crate) async fn socket(&self) -> SocketIo {
+        let auth = json!({ "token": self.access() });
+        let mut socket = SocketIo::join(self.address, EVENTS, &auth, &[]).await.unwrap();
+        socket.next("connected").await;
+        socket
     }
 
     /// Whether its access token is still good.

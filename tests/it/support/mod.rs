@@ -9,6 +9,7 @@ pub(crate) mod node;
 pub(crate) mod plain;
 pub(crate) mod polling;
 pub(crate) mod process;
+pub(crate) mod smtp;
 pub(crate) mod socket_io;
 pub(crate) mod websocket;
 

@@ -59,6 +59,11 @@ impl Latido {
         Self { address: running.address(), running, database }
     }
 
+    /// Another node on the same database.
+    pub(crate) async fn beside(&self) -> Self {
+        Self::on(self.database.shared(), &[]).await
+    }
+
     /// Ends the node as an operator would, and keeps its database.
     pub(crate) async fn stop(self) -> Database {
         self.running.stop().await;
