@@ -42,7 +42,7 @@ impl Database {
 
     /// The same database for one more node; it must not outlive this one.
     pub(crate) fn shared(&self) -> Self {
-        Self { url: self.url.clone(), directory: None }
+        Self { url: self.url.clone(), _directory: None }
     }
 
     pub(crate) fn url(&self) -> &str {
