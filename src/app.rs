@@ -22,6 +22,7 @@ pub use failure::Failure;
 
 use crate::actors::Hub;
 use crate::config::Config;
+use crate::delivery::Deliveries;
 use crate::domain::identity::Role;
 use crate::domain::origin::Origins;
 use crate::domain::secret::Secret;
@@ -45,6 +46,7 @@ pub struct Running {
     pub hub: Hub,
     pub store: Store,
     tracer: Tracer,
+    deliveries: Deliveries,
     live: Live,
     grace: Duration,
     stopping: watch::Sender<bool>,
@@ -164,6 +166,7 @@ pub async fn start_on(
         hub: parts.hub,
         store: parts.store,
         tracer: parts.tracer,
+        deliveries: parts.deliveries,
         live,
         grace,
         stopping,
@@ -192,7 +195,8 @@ impl Running {
     }
 
     /// Stops as an operator expects: nobody new, requests in flight finish, sockets are sent away in
-    /// paced slices, then everything ends. What was traced is sent in the rest of the grace period.
+    /// paced slices, messages on their way are sent, then everything ends. What was traced is sent in
+    /// the rest of the grace period.
     pub async fn stop(mut self) {
         let deadline = Instant::now() + self.grace;
         self.hub.drain(self.grace).await;
@@ -201,6 +205,7 @@ impl Running {
         if timeout_at(deadline, finished).await.is_err() {
             info!("requests were still running at the end of the grace period");
         }
+        self.deliveries.drain(deadline.saturating_duration_since(Instant::now())).await;
         self.hub.stop();
         self.tracer.close(deadline.saturating_duration_since(Instant::now())).await;
         self.store.close().await;

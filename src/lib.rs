@@ -1,13 +1,14 @@
 //! Latido: an actor-based realtime hub for telehealth platforms.
 //!
 //! `ARCHITECTURE.md` is the map. Imports run downhill:
-//! `app → http, transport → actors → cluster, media, auth, persistence → domain`.
+//! `app → http, transport → actors → cluster, media, delivery, auth, persistence → domain`.
 
 pub mod actors;
 pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod domain;
 pub mod error;
 pub mod http;

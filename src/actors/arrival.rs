@@ -50,7 +50,7 @@ impl Hub {
     /// Gives someone a place: greets, replays what was asked for, then everything live.
     ///
     /// # Errors
-    /// [`TurnedAway`] when the node or the user has no place left.
+    /// [`TurnedAway`] when the node or the user has no place left, or the session just ended.
     pub async fn connect(&self, arrival: Arrival) -> Result<Arc<Socket>, TurnedAway> {
         let inner = self.inner();
         if self.is_draining() || self.connections() >= inner.settings.max_connections {
@@ -60,11 +60,8 @@ impl Hub {
             .registry
             .reserve(arrival.principal.user, inner.settings.max_connections_per_user)
             .ok_or(TurnedAway::Capacity)?;
-        let session =
-            arrival.principal.session.clone().unwrap_or_else(|| arrival.id.as_str().into());
         let socket = Arc::new(Socket::new(socket::Start {
             id: arrival.id,
-            session,
             namespace: arrival.namespace,
             dialect: arrival.dialect,
             outbound: arrival.outbound,
@@ -133,7 +130,7 @@ impl Hub {
             message: "connected".to_owned(),
             user_id: principal.user,
             role: principal.primary_role.label().to_owned(),
-            session_id: Some(socket.session().clone()),
+            session_id: Some(socket.session()),
             node_id: self.settings().node.to_string(),
             rooms: socket.rooms(),
             server_time: now,

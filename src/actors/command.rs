@@ -20,8 +20,6 @@ use super::socket::{Namespace, Socket};
 use super::standing::NotFollowed;
 use super::throttle::Verdict;
 use super::{Reply, relay};
-use crate::auth::Credentials;
-use crate::auth::failures::{Surface, count_refusal};
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
 use crate::domain::events::session::Pong;
@@ -83,11 +81,6 @@ struct Since {
     since: String,
     #[serde(default = "default_limit")]
     limit: i64,
-}
-
-#[derive(Deserialize)]
-struct Refresh {
-    token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -167,7 +160,7 @@ impl Hub {
             }
         }
         match event {
-            "auth:refresh" => Box::pin(self.refresh(socket, read(arg)?)).await,
+            "auth:refresh" => Ok(ok(&Box::pin(self.refresh(socket, read(arg)?)).await?)),
             _ => Err(Refusal::invalid("there is no such event")),
         }
     }
@@ -259,36 +252,14 @@ impl Hub {
         })))
     }
 
-    /// Takes a new token for the same user, without losing the socket.
-    async fn refresh(&self, socket: &Arc<Socket>, asked: Refresh) -> Result<Done, Refusal> {
-        let token = asked.token.ok_or_else(|| Refusal {
-            field: Some("token".into()),
-            ..Refusal::invalid("a token is required")
-        })?;
-        let credentials = Credentials { token: Some(token), ..Credentials::default() };
-        let principal = self
-            .authenticator()
-            .admit(credentials)
-            .await
-            .inspect_err(|error| count_refusal(Surface::WebSocket, error))?;
-        if principal.user != socket.principal().user {
-            return Err(Refusal::new(Code::Forbidden, "the token belongs to another user"));
-        }
-        let (id, expires_at) = (socket.id().clone(), principal.expires_at);
-        self.ask(socket, |reply| session::Message::Renew { socket: id, proof: principal, reply })
-            .await?;
-        self.watch(socket);
-        Ok(ok(&json!({ "ok": true, "expiresAt": expires_at })))
-    }
-
     /// Asks the socket's session actor. One that just crashed is asked again once restarted.
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         socket: &Socket,
         message: impl FnOnce(Reply<T>) -> session::Message,
     ) -> Result<T, Refusal> {
         let internal = || Refusal::new(Code::Internal, "the session is restarting; try again");
-        let actor = self.sessions().find(socket.session()).ok_or_else(internal)?;
+        let actor = self.sessions().find(&socket.session()).ok_or_else(internal)?;
         actor.call(message).await.ok_or_else(internal)
     }
 }

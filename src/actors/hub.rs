@@ -32,6 +32,7 @@ use crate::telemetry::Tracer;
 
 pub use super::arrival::{Arrival, TurnedAway};
 pub use super::dashboard::Stats;
+pub use super::renewal::{Bearer, Renewed};
 pub use super::views::{Census, Dispatched, SocketInfo};
 pub use crate::domain::identity::Revocation;
 
@@ -71,6 +72,8 @@ pub struct Settings {
     /// Broadcasts of at least this many bytes are compressed once. None: never.
     pub compress_from: Option<usize>,
     pub tracer: Tracer,
+    /// How long a session lives without being renewed.
+    pub refresh_ttl: Duration,
 }
 
 /// An actor that tests make fail.
@@ -158,8 +161,9 @@ impl Hub {
         true
     }
 
-    /// Tells the session's sockets why, then closes them.
+    /// Refuses the session from now on, tells its sockets why, and closes them.
     pub fn revoke(&self, session: &SessionId, reason: Revocation) {
+        self.0.authenticator.revoke(session);
         if let Some(actor) = self.0.sessions.find(session) {
             // An actor that just stopped has no socket left to tell.
             actor.cast(session::Message::Revoke(reason));

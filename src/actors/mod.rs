@@ -22,6 +22,7 @@ mod meter;
 pub mod outbound;
 mod registry;
 mod relay;
+mod renewal;
 mod replay;
 mod run;
 mod session;

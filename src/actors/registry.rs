@@ -127,7 +127,7 @@ impl Registry {
     }
 
     pub(super) fn of_session(&self, session: &SessionId) -> Vec<Arc<Socket>> {
-        self.all().into_iter().filter(|socket| socket.session() == session).collect()
+        self.all().into_iter().filter(|socket| socket.session() == *session).collect()
     }
 
     /// The sockets that the shard seated. Those whose arrival still waits in its queue are not

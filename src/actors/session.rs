@@ -36,12 +36,6 @@ pub(super) enum Message {
         topic: Topic,
         reply: Reply<()>,
     },
-    /// A socket proved itself anew: its rooms follow its roles.
-    Renew {
-        socket: SocketId,
-        proof: Principal,
-        reply: Reply<()>,
-    },
     /// The session ended: say so to its sockets and close them.
     Revoke(Revocation),
     /// Panics, so that tests can watch the recovery.
@@ -82,10 +76,6 @@ impl Actor for Session {
                 state.unsubscribe(&socket, &topic);
                 drop(reply.send(()));
             }
-            Message::Renew { socket, proof, reply } => {
-                state.renew(&socket, &proof);
-                drop(reply.send(()));
-            }
             Message::Revoke(reason) => state.revoke(reason),
             Message::Fail => panic!("failure injected into a session"),
         }
@@ -112,12 +102,6 @@ impl State {
     fn unsubscribe(&self, socket: &SocketId, topic: &Topic) {
         if let Some(socket) = self.find(socket) {
             self.channels.unfollow(socket, topic);
-        }
-    }
-
-    fn renew(&self, socket: &SocketId, proof: &Principal) {
-        if let Some(socket) = self.find(socket) {
-            self.channels.renew(socket, proof);
         }
     }
 

@@ -13,6 +13,7 @@ use super::registry::Registry;
 use super::session::{Arguments, Message, Session};
 use super::socket::Socket;
 use crate::domain::id::SessionId;
+use crate::domain::identity::Principal;
 
 /// Which actor speaks for which session.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl SessionTable {
 
     /// Attaches a socket to its session's actor, which starts with the first one.
     pub(super) fn enter(&self, socket: &Arc<Socket>) {
-        let actor = match self.sessions.entry(socket.session().clone()) {
+        let actor = match self.sessions.entry(socket.session()) {
             Entry::Occupied(mut entry) => {
                 entry.get_mut().sockets += 1;
                 entry.get().actor.clone()
@@ -62,11 +63,24 @@ impl SessionTable {
         actor.cast(Message::Attach(Arc::clone(socket)));
     }
 
+    /// Puts a socket under new proof. When that is of another session, its actor takes over, so
+    /// that whoever ends that session ends the socket.
+    pub(super) fn follow(&self, socket: &Arc<Socket>, proof: &Principal) {
+        let before = socket.session();
+        self.channels.renew(socket, proof);
+        if socket.session() != before {
+            self.part(socket, before);
+            self.enter(socket);
+        }
+    }
+
     /// Detaches a socket; the actor stops with the last one.
     pub(super) fn leave(&self, socket: &Socket) {
-        let Entry::Occupied(mut entry) = self.sessions.entry(socket.session().clone()) else {
-            return;
-        };
+        self.part(socket, socket.session());
+    }
+
+    fn part(&self, socket: &Socket, session: SessionId) {
+        let Entry::Occupied(mut entry) = self.sessions.entry(session) else { return };
         entry.get_mut().sockets -= 1;
         if entry.get().sockets == 0 {
             entry.remove().actor.stop();

@@ -38,7 +38,6 @@ pub enum Namespace {
 #[derive(Debug)]
 pub struct Socket {
     id: SocketId,
-    session: SessionId,
     namespace: Namespace,
     dialect: Dialect,
     outbound: Arc<Outbound>,
@@ -56,7 +55,6 @@ pub struct Socket {
 /// What a new socket starts with.
 pub struct Start {
     pub id: SocketId,
-    pub session: SessionId,
     pub namespace: Namespace,
     pub dialect: Dialect,
     pub outbound: Arc<Outbound>,
@@ -89,7 +87,6 @@ impl Socket {
         Self {
             throttle: Mutex::new(Throttle::new(start.allowance, Instant::now())),
             id: start.id,
-            session: start.session,
             namespace: start.namespace,
             dialect: start.dialect,
             outbound: start.outbound,
@@ -106,9 +103,11 @@ impl Socket {
         &self.id
     }
 
-    /// The session whose actor speaks for this socket.
-    pub fn session(&self) -> &SessionId {
-        &self.session
+    /// The session whose actor speaks for this socket. Where the proof names none, the socket is a
+    /// session of its own.
+    pub fn session(&self) -> SessionId {
+        let standing = self.standing.lock();
+        standing.principal.session.clone().unwrap_or_else(|| self.id.as_str().into())
     }
 
     pub fn namespace(&self) -> Namespace {
@@ -185,7 +184,7 @@ impl Socket {
 
     /// Says why the session ended, and ends the connection.
     pub(super) fn revoke(&self, reason: Revocation) {
-        let session_id = self.session.clone();
+        let session_id = self.session();
         self.tell(&SessionRevoked { session_id, reason, timestamp: Timestamp::now() });
         self.dismiss(match reason {
             Revocation::Deactivated => Closure::Forbidden,

@@ -97,11 +97,15 @@ impl Channels {
     }
 
     /// The socket proved itself anew. A proof that was read before the account last changed only
-    /// lives longer.
+    /// lives longer, maybe in another session.
     pub(super) fn renew(&self, socket: &Socket, proof: &Principal) {
         self.stand_as(socket, |current| {
             if proof.version < current.version {
-                return Some(Principal { expires_at: proof.expires_at, ..current.clone() });
+                return Some(Principal {
+                    session: proof.session.clone(),
+                    expires_at: proof.expires_at,
+                    ..current.clone()
+                });
             }
             (proof != current).then(|| proof.clone())
         });
@@ -127,8 +131,8 @@ impl Channels {
         standing.phase = Phase::Gone;
     }
 
-    /// Puts another principal in the place of the current one: its role rooms open, and a lost role
-    /// closes what depended on it. Subscriptions that end so are told.
+    /// Puts another principal in the place of the current one: its own rooms open, the room of a
+    /// session it left closes, and a lost role closes what depended on it. Subscriptions that end so are told.
     fn stand_as(&self, socket: &Socket, next: impl FnOnce(&Principal) -> Option<Principal>) {
         let mut standing = socket.standing();
         let Some(next) = next(&standing.principal) else { return };
@@ -142,8 +146,13 @@ impl Channels {
         for topic in &ended {
             self.close(socket, &mut standing, topic);
         }
-        for role in &next.roles {
-            self.open(socket, &mut standing, Topic::Role(*role));
+        if before.session != next.session
+            && let Some(session) = &before.session
+        {
+            self.close(socket, &mut standing, &Topic::Session(session.clone()));
+        }
+        for topic in own_topics(&next) {
+            self.open(socket, &mut standing, topic);
         }
         drop(standing);
         for topic in ended {

@@ -23,6 +23,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
         hub: parts.hub.clone(),
         auth: parts.authenticator.clone(),
         passwords: parts.passwords.clone(),
+        deliveries: parts.deliveries.clone(),
         limits: Arc::clone(&parts.limits),
         cache: http::cache::Cache::new(config.server.cache_ttl),
         tracer: parts.tracer.clone(),
@@ -49,6 +50,12 @@ fn settings(config: &Config, allows_origin: AllowsOrigin) -> http::Settings {
             secure: config.server.is_production(),
         },
         refresh_ttl: config.identity.refresh_token_ttl,
+        portals: http::identity::links::Portals {
+            doctors: config.portals.doctors_url.as_str().to_owned(),
+            patients: config.portals.patients_url.as_str().to_owned(),
+            companies: config.portals.companies_url.as_str().to_owned(),
+            house: config.server.public_url.as_str().to_owned(),
+        },
         default_currency: config.payments.default_currency.0.clone(),
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -13,6 +14,7 @@ use crate::actors::hub;
 use crate::actors::throttle::Allowance;
 use crate::auth::{Authenticator, Passwords, RefreshKey, Tokens, token};
 use crate::config::Config;
+use crate::delivery::{self, Deliveries};
 use crate::domain::origin::Origins;
 use crate::error::Error;
 use crate::http::identity::liveness::Rows;
@@ -25,11 +27,15 @@ use crate::telemetry::{Metrics, Tracer};
 /// Events one user may send a second over all sockets, for each event one socket may send.
 const USER_FACTOR: f64 = 4.0;
 
+/// How long a message that could not be sent waits for its first retry (contract §5.18).
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+
 /// What the routes are built on.
 pub(super) struct Parts {
     pub store: Store,
     pub authenticator: Authenticator,
     pub passwords: Passwords,
+    pub deliveries: Deliveries,
     pub hub: Hub,
     pub origins: Origins,
     pub limits: Arc<Limits>,
@@ -45,6 +51,7 @@ impl Parts {
         let authenticator = authenticator(config, &store)?;
         let passwords = passwords(config)?;
         let tracer = tracer(config).await?;
+        let deliveries = Deliveries::start(&deliveries(config))?;
         let settings = hub_settings(config, tracer.clone());
         let hub = Hub::start(settings, store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
@@ -53,6 +60,7 @@ impl Parts {
             store,
             authenticator,
             passwords,
+            deliveries,
             hub,
             origins,
             limits,
@@ -86,6 +94,18 @@ pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
 pub(super) fn passwords(config: &Config) -> Result<Passwords, Failure> {
     let identity = &config.identity;
     Ok(Passwords::new(identity.password_hash_concurrency, identity.password_min_score)?)
+}
+
+/// Where messages to people go out.
+fn deliveries(config: &Config) -> delivery::Settings {
+    let notifications = &config.notifications;
+    delivery::Settings {
+        mail: notifications
+            .smtp_url
+            .clone()
+            .map(|url| delivery::mail::Settings { url, from: notifications.email_from.clone() }),
+        first_pause: FIRST_PAUSE,
+    }
 }
 
 fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failure> {
@@ -135,6 +155,7 @@ fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {
         allowances: allowances(config),
         compress_from: realtime.compression.then_some(realtime.compress_min_bytes),
         tracer,
+        refresh_ttl: config.identity.refresh_token_ttl,
     }
 }
 

@@ -9,12 +9,14 @@ pub mod failures;
 mod opaque;
 pub mod password;
 mod sessions;
+mod strangers;
 pub mod token;
 
 pub use authenticator::{Authenticator, Credentials, Settings, bearer_token};
 pub use opaque::{RefreshKey, cookie_value, digest, new_id, new_secret};
 pub use password::Passwords;
 pub use sessions::{Account, Lookup, Record, SessionLookup, Sessions};
+pub use strangers::Strangers;
 pub use token::{Claims, Tokens};
 
 /// The session cookie; its value is `sid.secret`.

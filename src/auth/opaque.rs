@@ -37,8 +37,14 @@ impl RefreshKey {
 
     /// The token of `generation`; generation 0 is handed out at sign-in.
     pub fn token(&self, session: &SessionId, generation: i64) -> Secret {
-        let mac = URL_SAFE_NO_PAD.encode(mac(&self.key, session, generation));
-        Secret::new(format!("r_{session}.{generation}.{mac}"))
+        token(&self.key, session, generation)
+    }
+
+    /// The token of `generation` with this hash once more; none when neither key made it.
+    pub fn again(&self, session: &SessionId, generation: i64, hash: &str) -> Option<Secret> {
+        let made = |key: &Vec<u8>| token(key, session, generation);
+        let keys = std::iter::once(&self.key).chain(&self.previous);
+        keys.map(made).find(|token| digest(token.expose()) == hash)
     }
 
     /// The session and generation of a token that once was ours.
@@ -52,6 +58,11 @@ impl RefreshKey {
             && (made_with(&self.key) || self.previous.as_ref().is_some_and(made_with));
         ours.then_some((session, generation))
     }
+}
+
+fn token(key: &[u8], session: &SessionId, generation: i64) -> Secret {
+    let mac = URL_SAFE_NO_PAD.encode(mac(key, session, generation));
+    Secret::new(format!("r_{session}.{generation}.{mac}"))
 }
 
 fn mac(key: &[u8], session: &SessionId, generation: i64) -> [u8; 32] {
@@ -105,6 +116,19 @@ mod tests {
         assert_eq!(RefreshKey::new(b"other", None).read(token.expose()), None);
         let rotated = RefreshKey::new(b"newer", Some(b"new"));
         assert_eq!(rotated.read(token.expose()), Some((session, 3)));
+    }
+
+    #[test]
+    fn a_token_is_made_again_by_the_key_that_made_it() {
+        let (session, old) = (SessionId::from("s_1"), RefreshKey::new(b"old", None));
+        let token = old.token(&session, 3);
+        let hash = digest(token.expose());
+        let again =
+            |key: &RefreshKey| key.again(&session, 3, &hash).map(|token| token.expose().to_owned());
+
+        assert_eq!(again(&old).as_deref(), Some(token.expose()));
+        assert_eq!(again(&RefreshKey::new(b"new", Some(b"old"))).as_deref(), Some(token.expose()));
+        assert_eq!(again(&RefreshKey::new(b"new", None)), None);
     }
 
     #[test]

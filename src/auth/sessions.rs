@@ -119,6 +119,11 @@ impl Sessions {
         }
     }
 
+    /// Whether the session is known to have been revoked.
+    pub fn is_revoked(&self, id: &SessionId) -> bool {
+        matches!(self.known.get(id).as_deref(), Some(Known::Revoked(_)))
+    }
+
     /// From now on the session is refused.
     pub fn revoke(&self, id: &SessionId, now: Timestamp) {
         self.known.insert(id.clone(), Known::Revoked(now));

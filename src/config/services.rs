@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lettre::message::Mailbox;
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
+
 use super::key::{Key, Unit, section};
 use super::reader::Reader;
 use super::values::{Currency, Environment, HttpUrl, PaymentsMode};
@@ -35,8 +38,10 @@ section! {
     pub struct Notifications {
         /// The mail server: `smtp://user:password@host:port` or `smtps://`; without it mails are only logged.
         pub smtp_url: Option<Secret> = Key::new("SMTP_URL").check(is_smtp_url),
-        /// The sender of every mail.
-        pub email_from: Option<String> = Key::new("EMAIL_FROM").check(is_mail_address),
+        /// The sender of every mail: an address, or a name with an address in angle brackets.
+        pub email_from: String = Key::new("EMAIL_FROM")
+            .check(is_mailbox)
+            .or_else("no-reply at the host of PUBLIC_URL", no_reply),
         /// PEM private key that signs web push messages (VAPID).
         pub vapid_private_key_file: Option<PathBuf> = Key::new("VAPID_PRIVATE_KEY_FILE"),
         /// Where pushes to Android and iOS devices are posted.
@@ -109,18 +114,22 @@ impl Portals {
 }
 
 fn is_smtp_url(text: &str) -> Result<(), &'static str> {
-    if text.starts_with("smtp://") || text.starts_with("smtps://") {
+    let is_readable = AsyncSmtpTransport::<Tokio1Executor>::from_url(text).is_ok();
+    if is_readable && (text.starts_with("smtp://") || text.starts_with("smtps://")) {
         Ok(())
     } else {
-        Err("must be an smtp:// or smtps:// URL")
+        Err("must be an smtp:// or smtps:// URL with a host")
     }
 }
 
-fn is_mail_address(text: &str) -> Result<(), &'static str> {
-    match text.split_once('@') {
-        Some((local, domain)) if !local.is_empty() && !domain.is_empty() => Ok(()),
-        _ => Err("must be a mail address"),
-    }
+fn is_mailbox(text: &str) -> Result<(), &'static str> {
+    text.parse::<Mailbox>().map(drop).map_err(|_| "must be a mail address")
+}
+
+fn no_reply(reader: &Reader) -> Option<String> {
+    let (host, _) = reader.peek::<HttpUrl>("PUBLIC_URL")?.host_and_port()?;
+    let is_number = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
+    Some(if is_number { "no-reply@localhost".to_owned() } else { format!("no-reply@{host}") })
 }
 
 pub(super) fn rules(reader: &mut Reader) {

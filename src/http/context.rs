@@ -72,9 +72,14 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let unknown = || Error::from(Kind::NotFound("resource"));
+        // PostgreSQL cannot even be asked for a NUL character.
+        if parts.uri.path().contains("%00") {
+            return Err(unknown());
+        }
         axum::extract::Path::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(value)| Self(value))
-            .map_err(|_| Kind::NotFound("resource").into())
+            .map_err(|_| unknown())
     }
 }

@@ -20,11 +20,15 @@ use parking_lot::RwLock;
 use super::App;
 use super::caller::principal;
 use super::peer::Peer;
-use crate::auth::digest;
+use crate::auth::{Strangers, digest};
 use crate::domain::id::UserId;
 use crate::domain::identity::Role;
+use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::telemetry::names;
+
+/// In how long a reader's allowance of letters is whole again.
+const LETTERS_EVERY: Duration = Duration::from_mins(15);
 
 /// Requests a minute; a bucket holds one minute's worth.
 #[derive(Debug, Clone, Copy)]
@@ -34,14 +38,19 @@ pub struct Settings {
     pub anonymous: u32,
     /// Per account.
     pub account: u32,
-    /// Sign-ins and registrations per address; per login name half of it.
+    /// Sign-ins and registrations per address; per login name half of it. As many letters, but per
+    /// reader in a quarter of an hour.
     pub login: u32,
 }
 
 type Buckets<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
 
 /// The limits of this node. They may change while it runs.
-pub struct Limits(RwLock<Arc<InForce>>);
+pub struct Limits {
+    in_force: RwLock<Arc<InForce>>,
+    /// Locked out like accounts, whether or not rates are limited.
+    pub strangers: Strangers,
+}
 
 /// Limits and their buckets.
 struct InForce {
@@ -51,17 +60,20 @@ struct InForce {
     login_address: Buckets<IpAddr>,
     /// By digest, so that no names are kept.
     login_name: Buckets<String>,
+    letter_address: Buckets<IpAddr>,
+    letter_reader: Buckets<String>,
     clock: DefaultClock,
 }
 
 impl Limits {
     pub fn new(settings: Settings) -> Self {
-        Self(RwLock::new(Arc::new(InForce::new(settings))))
+        let in_force = RwLock::new(Arc::new(InForce::new(settings)));
+        Self { in_force, strangers: Strangers::default() }
     }
 
     /// Takes other limits over; every bucket starts full.
     pub fn configure(&self, settings: Settings) {
-        *self.0.write() = Arc::new(InForce::new(settings));
+        *self.in_force.write() = Arc::new(InForce::new(settings));
     }
 
     /// One more attempt to sign in or register from an address and, if told, under a name.
@@ -74,6 +86,17 @@ impl Limits {
         Ok(())
     }
 
+    /// One more letter asked for from an address, to be read by whoever goes by that name. Readers
+    /// are protected from floods whoever sends them.
+    pub fn letter(&self, peer: Peer, reader: &str) -> Result<()> {
+        let limits = self.in_force();
+        if limits.enabled {
+            limits.take(&limits.letter_address, &peer.key(), "letter")?;
+            limits.take(&limits.letter_reader, &digest(reader), "letter")?;
+        }
+        Ok(())
+    }
+
     /// Forgets callers whose buckets are full again.
     pub fn sweep(&self) {
         let limits = self.in_force();
@@ -81,10 +104,13 @@ impl Limits {
         limits.account.retain_recent();
         limits.login_address.retain_recent();
         limits.login_name.retain_recent();
+        limits.letter_address.retain_recent();
+        limits.letter_reader.retain_recent();
+        self.strangers.sweep(Timestamp::now());
     }
 
     fn in_force(&self) -> Arc<InForce> {
-        Arc::clone(&self.0.read())
+        Arc::clone(&self.in_force.read())
     }
 }
 
@@ -96,6 +122,9 @@ impl InForce {
             account: buckets(settings.account),
             login_address: buckets(settings.login),
             login_name: buckets(settings.login.div_ceil(2)),
+            letter_address: buckets(settings.login),
+            letter_reader: RateLimiter::dashmap(letters(settings.login.div_ceil(2)))
+                .with_middleware(),
             clock: DefaultClock::default(),
         }
     }
@@ -158,6 +187,13 @@ fn buckets<K: Hash + Eq + Clone>(per_minute: u32) -> Buckets<K> {
     RateLimiter::dashmap(quota).with_middleware()
 }
 
+/// So many at once, and again after a quarter of an hour.
+fn letters(burst: u32) -> Quota {
+    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+    let quota = Quota::with_period(LETTERS_EVERY / burst.get());
+    quota.map_or(Quota::per_minute(burst), |quota| quota.allow_burst(burst))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +213,20 @@ mod tests {
         let refused = limits.sign_in(from(3), "Ana").unwrap_err();
         assert!(matches!(refused.kind(), Kind::RateLimited { retry_after } if *retry_after >= 1));
         assert!(limits.sign_in(from(3), "luis").is_ok());
+    }
+
+    #[test]
+    fn a_reader_is_sent_few_letters_whoever_asks_for_them() {
+        let limits = limits();
+        let from = |last: u8| Peer(IpAddr::from([203, 0, 113, last]));
+
+        assert!(limits.letter(from(1), "ana").is_ok());
+        assert!(limits.letter(from(2), "ana").is_ok());
+
+        let refused = limits.letter(from(3), "ana").unwrap_err();
+        let Kind::RateLimited { retry_after } = refused.kind() else { panic!("{refused}") };
+        assert!((400..=450).contains(retry_after), "{retry_after}");
+        assert!(limits.sign_in(from(3), "ana").is_ok(), "who forgot a password may try another");
     }
 
     #[test]

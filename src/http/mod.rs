@@ -38,6 +38,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::actors::Hub;
 use crate::auth::{Authenticator, Passwords};
+use crate::delivery::Deliveries;
 use crate::domain::id::NodeId;
 use crate::persistence::Store;
 use crate::telemetry::Tracer;
@@ -49,6 +50,7 @@ pub struct App {
     pub hub: Hub,
     pub auth: Authenticator,
     pub passwords: Passwords,
+    pub deliveries: Deliveries,
     pub limits: Arc<limits::Limits>,
     pub cache: cache::Cache,
     pub tracer: Tracer,
@@ -74,6 +76,8 @@ pub struct Settings {
     pub cookie: CookieSettings,
     /// How long a session lives without being refreshed.
     pub refresh_ttl: Duration,
+    /// Where links in messages lead.
+    pub portals: identity::links::Portals,
     /// ISO 4217 code for rows whose currency is not given.
     pub default_currency: String,
 }

@@ -14,13 +14,19 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::actors::hub;
+use crate::auth::failures::Surface;
 use crate::auth::{self, RefreshKey, Tokens, token};
+use crate::delivery;
+use crate::domain::id::UserId;
 use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
+use crate::error::Kind;
+use crate::http::identity::attempts::Attempt;
 use crate::http::identity::liveness::Rows;
 use crate::http::platform::Platform;
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
+use crate::persistence::identity::accounts;
 use crate::persistence::store::tests::stores;
 use crate::telemetry::Metrics;
 use crate::telemetry::logs::{self, Format, Level, LogLevel};
@@ -76,6 +82,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         allowances: None,
         compress_from: None,
         tracer: Tracer::default(),
+        refresh_ttl: Duration::from_hours(1),
     };
     let platform = platform::Settings {
         region: "local".into(),
@@ -106,6 +113,11 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         store,
         auth,
         passwords: Passwords::new(2, 0).unwrap(),
+        deliveries: Deliveries::start(&delivery::Settings {
+            mail: None,
+            first_pause: Duration::ZERO,
+        })
+        .unwrap(),
         limits: Arc::new(limits::Limits::new(limits)),
         settings: Arc::new(Settings {
             node: "n1".into(),
@@ -116,6 +128,12 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
             tls: false,
             cookie: CookieSettings { domain: None, secure: true },
             refresh_ttl: Duration::from_hours(1),
+            portals: identity::links::Portals {
+                doctors: "https://doctors.example".into(),
+                patients: "https://patients.example".into(),
+                companies: "https://companies.example".into(),
+                house: "https://latido.example".into(),
+            },
             default_currency: "ARS".into(),
         }),
     };
@@ -430,5 +448,30 @@ async fn a_body_that_does_not_come_in_time_is_given_up() {
             assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path} {kind}");
             assert_eq!(answer.body["detail"], "the body took too long", "{path} {kind}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_proof_is_worth_nothing_once_its_password_was_changed() {
+    for node in nodes().await {
+        let (app, now) = (&node.app, Timestamp::now());
+        let id =
+            UserId(node.register("ana@example.com").await.body["user"]["id"].as_i64().unwrap());
+        let user = accounts::by_id(&app.store, id).await.unwrap();
+        let context = context::Context {
+            peer: peer::Peer(Ipv4Addr::LOCALHOST.into()),
+            user_agent: None,
+            request_id: String::new(),
+        };
+        let name = "ana@example.com";
+        let attempt = Attempt { app, context: &context, surface: Surface::Login, name, now };
+        let proven = attempt.prove(user, "a fine password").await.unwrap();
+        let mut tx = app.store.begin().await.unwrap();
+        assert!(proven.hold(&mut tx, now).await.is_ok());
+
+        accounts::set_password(&mut tx, id, "another hash", now).await.unwrap();
+
+        let refused = proven.hold(&mut tx, now).await.err().unwrap();
+        assert!(matches!(refused.kind(), Kind::InvalidCredentials), "{refused}");
     }
 }

@@ -105,12 +105,14 @@ metrics! {
         "Refusals by a rate limit by `surface` and `reason`.";
     AUTH_FAILURES = "latido_auth_failures_total", Kind::Counter,
         "Refused credentials by `surface` and `reason`.";
+    PASSWORD_HASH_SECONDS = "latido_password_hash_seconds", Kind::Histogram(SECONDS),
+        "Time of one computation of a password hash, the wait for its turn not included.";
     LIVEKIT_REQUESTS = "latido_livekit_requests_total", Kind::Counter,
         "Calls to the LiveKit API by `op` and `status`.";
     PAYMENTS = "latido_payments_total", Kind::Counter,
         "Payment steps by `op` and `status`.";
     DELIVERIES = "latido_deliveries_total", Kind::Counter,
-        "Notifications sent by `channel` and `status`.";
+        "Messages to people by `channel` and `status`; each try that fails counts as `failed`.";
     ROOM_LATENCY_MS = "latido_room_latency_ms", Kind::Histogram(MILLISECONDS),
         "Round-trip time that peers report by `mode`, in milliseconds.";
     ROOM_PACKET_LOSS_PCT = "latido_room_packet_loss_pct", Kind::Histogram(PERCENT),

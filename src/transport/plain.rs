@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use super::engine::{Greeting, Settings, is_origin_allowed};
 use super::heartbeat::{Beating, Heartbeat, Unfinished};
-use super::realtime::admit;
+use super::realtime::{Auth, admit};
 use super::websocket::{Accepted, Conversation, Handshake, control, drive, is_asked_for};
 use super::{random_id, refusal};
 use crate::actors::frame::{Batch, Frame};
@@ -62,12 +62,6 @@ struct Message {
     event: String,
     data: Option<Box<RawValue>>,
     id: Option<Value>,
-}
-
-#[derive(Default, Deserialize)]
-struct Auth {
-    token: Option<String>,
-    since: Option<String>,
 }
 
 impl Plain {
@@ -158,11 +152,11 @@ impl Caller {
         }
         let data = message.data.as_deref().map_or("{}", RawValue::get);
         let auth: Auth = serde_json::from_str(data).map_err(|_| Closure::Malformed)?;
-        let token = Some(auth.token.ok_or(Closure::Unauthenticated)?);
-        let principal = admit(&self.plain.authenticator, self.greeting.credentials(token))
+        let since = auth.since.clone();
+        let principal = admit(&self.plain.authenticator, auth.credentials(&self.greeting))
             .await
             .map_err(|error| closure(&error))?;
-        self.enter(principal, auth.since).await?;
+        self.enter(principal, since).await?;
         if let Some(id) = message.id {
             self.line.outbound.offer(ack(&id, r#"{"ok":true}"#));
         }

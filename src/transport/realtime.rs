@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::engine::Greeting;
 use super::socket_io::{Connect, ConnectError, Namespaces, Received, Reply, Seat};
 use crate::actors::hub::{Arrival, TurnedAway};
 use crate::actors::{Dialect, Hub, Namespace, Socket};
@@ -27,14 +28,25 @@ pub struct Place {
     socket: Arc<Socket>,
 }
 
-/// The `auth` object of a `CONNECT` packet (contract §6.2).
+/// The `auth` object of a `CONNECT` packet, and the data of a plain `auth` message (contract §6.2).
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Auth {
-    token: Option<String>,
-    since: Option<String>,
+pub(super) struct Auth {
+    pub(super) token: Option<String>,
+    pub(super) since: Option<String>,
     dev_user: Option<String>,
     dev_role: Option<String>,
+}
+
+impl Auth {
+    /// Everything it says about the caller, beside what the opening request said.
+    pub(super) fn credentials(self, greeting: &Greeting) -> Credentials {
+        Credentials {
+            dev_user: self.dev_user,
+            dev_role: self.dev_role,
+            ..greeting.credentials(self.token)
+        }
+    }
 }
 
 impl Realtime {
@@ -58,11 +70,8 @@ impl Namespaces for Realtime {
                 .map_err(|_| unauthorized("unauthenticated", "auth is malformed"))?,
             None => Auth::default(),
         };
-        let credentials = Credentials {
-            dev_user: auth.dev_user,
-            dev_role: auth.dev_role,
-            ..request.greeting.credentials(auth.token)
-        };
+        let since = auth.since.clone();
+        let credentials = auth.credentials(request.greeting);
         let principal =
             admit(&self.authenticator, credentials).await.map_err(|error| refused(&error))?;
         let arrival = Arrival {
@@ -71,7 +80,7 @@ impl Namespaces for Realtime {
             namespace,
             dialect: Dialect::SocketIo,
             outbound: Arc::clone(request.outbound),
-            since: auth.since,
+            since,
             preamble: Some(request.accepted),
         };
         let socket = self.hub.connect(arrival).await.map_err(|turned_away| match turned_away {

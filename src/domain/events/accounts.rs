@@ -1,6 +1,7 @@
 //! News for one account, and messages from the house to many.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::spec::{EventSpec, ServerEvent};
@@ -19,6 +20,9 @@ pub(super) const SPECS: &[EventSpec] = &[
 ];
 
 /// Something of the user's own changed: profile, account, settings, role, validation, …
+///
+/// What the owner of an account should know on every device is an `account` `updated` whose changes
+/// name it as `security`: `refresh_reuse` with the `sessionId` of which somebody held a copy.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct UserUpdate {
     /// `profile`, `account`, `settings`, `role`, `validation`, `kyc`, `prescription`, `note`, `membership`
@@ -35,6 +39,18 @@ impl UserUpdate {
     /// Whether it tells that the account may other things than before.
     pub fn changes_rights(&self) -> bool {
         matches!(self.kind.as_str(), "role" | "account")
+    }
+
+    /// The account itself changed; `changes` says what is new.
+    pub fn account<const N: usize>(changes: [(&str, Value); N], now: Timestamp) -> Self {
+        let changes: Map<_, _> =
+            changes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self {
+            kind: "account".to_owned(),
+            action: "updated".to_owned(),
+            changes: Some(changes.into()),
+            timestamp: now,
+        }
     }
 }
 

@@ -25,6 +25,12 @@ impl Failures {
         (!left.is_zero()).then(|| left.as_secs().max(1))
     }
 
+    /// Whether they still count towards a lock, or hold one.
+    pub fn matter(self, now: Timestamp) -> bool {
+        let count = self.since.is_some_and(|since| now.since(since) < WINDOW);
+        count || self.locked_for(now).is_some()
+    }
+
     /// One more failure. The one that locks starts the count anew.
     #[must_use]
     pub fn and_another(self, now: Timestamp) -> Self {

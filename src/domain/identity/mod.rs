@@ -2,6 +2,7 @@
 //! things, and the rules of registering, signing in and being sent away.
 
 pub mod device;
+pub mod family;
 pub mod holding;
 pub mod lockout;
 pub mod principal;
@@ -11,6 +12,7 @@ pub mod role;
 pub mod settings;
 
 pub use device::Device;
+pub use family::Family;
 pub use holding::Holding;
 pub use lockout::Failures;
 pub use principal::Principal;

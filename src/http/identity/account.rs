@@ -9,11 +9,14 @@ use serde::Deserialize;
 use serde_json::Map;
 use utoipa::ToSchema;
 
+use super::attempts::Attempt;
 use super::change::{Author, Change};
+use super::opening;
 use super::registration::{one_line, telephone};
 use super::view::{Account, OwnAccount};
-use super::{opening, proof};
+use crate::auth::failures::Surface;
 use crate::domain::identity::Role;
+use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::http::App;
 use crate::http::caller::Member;
@@ -144,7 +147,13 @@ pub(super) async fn leave(
     context: Context,
     Json(farewell): Json<Farewell>,
 ) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1])> {
-    proof::by_password(&app, &context, &caller, &farewell.password).await?;
+    let now = Timestamp::now();
+    let user = accounts::by_id(&app.store, caller.user).await?.ok_or(Kind::NotFound("account"))?;
+    let email = user.email.clone();
+    let surface = Surface::Password;
+    Attempt { app: &app, context: &context, surface, name: &email, now }
+        .prove(Some(user), &farewell.password)
+        .await?;
     let author = Author { app: &app, context: &context, caller: &caller };
 
     let mut tx = app.store.begin().await?;

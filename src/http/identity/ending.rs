@@ -53,7 +53,6 @@ impl Ended {
     /// Called after the commit: this node refuses the sessions at once and sends their sockets away.
     pub fn announce(self, app: &App) {
         for session in &self.sessions {
-            app.auth.revoke(session);
             app.hub.revoke(session, self.reason);
         }
     }

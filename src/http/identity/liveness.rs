@@ -15,8 +15,9 @@ use crate::persistence::identity::{accounts, sessions};
 
 /// How often other nodes' changes are looked for; they are to be made here within a second.
 const EVERY: Duration = Duration::from_millis(250);
-/// Clocks of nodes differ and transactions take time: look back this far.
-const OVERLAP: Duration = Duration::from_secs(5);
+/// Clocks of nodes differ, and a transaction may wait for its turn before it commits what it dated
+/// at its start (5 s for a connection, 5 s for a lock): look back this far.
+const OVERLAP: Duration = Duration::from_secs(15);
 /// Ticks between two writings of `last_seen_at` and sweeps of idle sessions.
 const HOUSEKEEPING: u32 = 40;
 /// How long an end waits for what was told before it; with a tick it is less than a second.

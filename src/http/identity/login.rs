@@ -5,14 +5,12 @@ use axum::http::HeaderValue;
 use axum::http::header::SET_COOKIE;
 use garde::Validate;
 use serde::{Deserialize, Deserializer};
-use serde_json::json;
 use utoipa::ToSchema;
 
+use super::attempts::Attempt;
 use super::opening::{Device, Opened};
 use super::view::TokenPair;
-use crate::auth::failures::{Surface, count_failure};
-use crate::auth::password::Verdict;
-use crate::domain::id::UserId;
+use crate::auth::failures::Surface;
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
@@ -22,7 +20,7 @@ use crate::http::form::AnyForm;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::audit;
-use crate::persistence::identity::accounts::{self, User};
+use crate::persistence::identity::accounts;
 
 /// Who signs in. One of `username` and `email` is needed; they mean the same.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -71,31 +69,18 @@ pub async fn login(
 
     let now = Timestamp::now();
     let user = accounts::by_email(&app.store, &name).await?;
-    if let Some(seconds) = user.as_ref().and_then(|user| user.failures().locked_for(now)) {
-        refused(&app, &context, user.as_ref(), "locked", now).await?;
-        return Err(Kind::AccountInactive { retry_after: Some(seconds) }.into());
-    }
-    let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
-    let verdict = app.passwords.verify(&login.password, stored).await?;
-    let user = match user {
-        Some(user) if verdict != Verdict::Wrong => user,
-        user => {
-            refused(&app, &context, user.as_ref(), "credentials", now).await?;
-            return Err(Kind::InvalidCredentials.into());
-        }
-    };
-    if !user.is_active {
-        refused(&app, &context, Some(&user), "inactive", now).await?;
-        return Err(Kind::AccountInactive { retry_after: None }.into());
-    }
-    if login.user_type.is_some_and(|role| !user.roles.0.contains(&role)) {
-        refused(&app, &context, Some(&user), "role", now).await?;
+    let attempt =
+        Attempt { app: &app, context: &context, surface: Surface::Login, name: &name, now };
+    let proven = attempt.prove(user, &login.password).await?;
+    if login.user_type.is_some_and(|role| !proven.user.roles.0.contains(&role)) {
+        attempt.refuse(Some(&proven.user), "role").await?;
         return Err(Kind::Forbidden("the account does not have this role").into());
     }
-    let dated = verdict == Verdict::RightButDated;
-    let rehashed = if dated { Some(app.passwords.rehash(&login.password).await?) } else { None };
+    let rehashed =
+        if proven.is_dated { Some(app.passwords.rehash(&login.password).await?) } else { None };
 
     let mut tx = app.store.begin().await?;
+    let user = proven.hold(&mut tx, now).await?;
     if let Some(hash) = rehashed {
         accounts::rehash(&mut tx, user.id, &hash).await?;
     }
@@ -120,29 +105,6 @@ impl Login {
             _ => Err(Error::field("/username", FieldCode::Required, "is required")),
         }
     }
-}
-
-/// Records a refusal and, for a wrong password, counts it. An unknown account costs the same work.
-async fn refused(
-    app: &App,
-    context: &Context,
-    user: Option<&User>,
-    reason: &'static str,
-    now: Timestamp,
-) -> Result<()> {
-    count_failure(Surface::Login, reason);
-    let id = user.map_or(UserId(0), |user| user.id);
-    let mut entry = context.audit(None, "login_refused", "user", &id);
-    entry.actor = user.map(|user| user.id);
-    entry.data.insert("reason".into(), json!(reason));
-
-    let mut tx = app.store.begin().await?;
-    if reason == "credentials" {
-        let failures = accounts::failures(&mut tx, id).await?;
-        accounts::note_failures(&mut tx, id, failures.and_another(now)).await?;
-    }
-    audit::append(&mut tx, &entry, now).await?;
-    tx.commit().await
 }
 
 /// A flag as JSON or as the text a form sends.

@@ -2,17 +2,22 @@
 
 mod account;
 mod administration;
+pub mod attempts;
 mod change;
 mod creation;
+pub mod devices;
 mod directory;
 pub mod ending;
+pub mod links;
 pub mod liveness;
 pub mod login;
 pub mod opening;
-mod proof;
+pub mod passwords;
+pub mod refresh;
 pub mod registration;
 pub mod sessions;
 mod settings;
+pub mod verification;
 pub mod view;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -28,7 +33,14 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::verify_token))
         .routes(routes!(sessions::validate))
         .routes(routes!(sessions::logout))
-        .routes(routes!(sessions::refresh))
+        .routes(routes!(refresh::refresh))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::end))
+        .routes(routes!(passwords::change))
+        .routes(routes!(passwords::forgot))
+        .routes(routes!(passwords::reset))
+        .routes(routes!(verification::verify))
+        .routes(routes!(verification::resend))
         .routes(routes!(account::me, account::patch_me, account::leave))
         .routes(routes!(account::add_role))
         .routes(routes!(settings::read, settings::replace, settings::patch))

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::opening::{Device, Opened};
+use super::verification::Verification;
 use super::view::TokenPair;
 use crate::domain::identity::Role;
 use crate::domain::identity::registration::Application;
@@ -104,12 +105,15 @@ pub async fn register(
     }
     let user = accounts::within(&mut tx, id).await?.ok_or(Kind::NotFound("account"))?;
     let opened = Opened::insert(&app, &mut tx, &user, &device, now).await?;
+    let verification = Verification::insert(&app, &mut tx, id, now).await?;
     let mut entry = context.audit(None, "registered", "user", &id);
     entry.actor = Some(id);
     entry.actor_role = Some(new.rol.user_type());
     audit::append(&mut tx, &entry, now).await?;
     tx.commit().await?;
 
+    verification.send(&app);
+    app.limits.strangers.forget(&email);
     let (cookie, pair) = opened.announce(&app, user, false, now)?;
     let location = HeaderValue::try_from(format!("/users/{id}")).map_err(Error::internal)?;
     Ok((StatusCode::CREATED, [(LOCATION, location), (SET_COOKIE, cookie)], Json(pair)))

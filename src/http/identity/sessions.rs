@@ -1,6 +1,5 @@
-//! What becomes of a session once it is open: looked at, refreshed, ended.
-
-use std::time::Duration;
+//! What becomes of a session once it is open: looked at, ended. See [`super::refresh`] for how it
+//! goes on.
 
 use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, SET_COOKIE};
@@ -10,13 +9,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::ending::Ended;
-use super::opening::{self, Device};
-use super::view::{Inspection, Session, TokenPair, User, Validation};
-use crate::auth::failures::{Surface, count_refusal};
-use crate::auth::{bearer_token, digest};
-use crate::domain::id::{SessionId, UserId};
+use super::opening;
+use super::view::{Inspection, Session, User, Validation};
+use crate::auth::bearer_token;
+use crate::domain::id::SessionId;
 use crate::domain::identity::{Principal, Revocation};
-use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result, Unauthenticated};
 use crate::http::App;
@@ -24,12 +21,8 @@ use crate::http::caller::Caller;
 use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
-use crate::persistence::Tx;
 use crate::persistence::audit;
 use crate::persistence::identity::{accounts, sessions};
-
-/// A client whose answer got lost asks again within this time (contract §3.3).
-const RETRY: Duration = Duration::from_secs(10);
 
 /// A token to look at; absent, the `Authorization` header's is meant.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -51,13 +44,6 @@ pub struct Logout {
     #[garde(skip)]
     #[serde(default)]
     all: bool,
-}
-
-#[derive(Deserialize, Validate, ToSchema)]
-pub struct Refresh {
-    /// Absent, the session of the cookie is meant.
-    #[garde(length(max = 256))]
-    refresh_token: Option<String>,
 }
 
 /// Looks at an access token. Anyone may ask; a bad token is an answer, not an error.
@@ -109,7 +95,7 @@ pub async fn validate(
     }
     let session = sessions::live(&app.store, own, Timestamp::now()).await?.ok_or_else(revoked)?;
     let user = accounts::by_id(&app.store, caller.user).await?.ok_or_else(revoked)?;
-    let session = Session::seen_from(session, own);
+    let session = Session::seen_from(session, Some(own));
     Ok(Json(Validation { valid: true, session, user: User::from(user) }))
 }
 
@@ -142,101 +128,6 @@ pub async fn logout(
     ended.announce(&app);
     let cookie = opening::clear_cookie(&app.settings.cookie)?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]))
-}
-
-/// Exchanges a refresh token, or the cookie, for new tokens.
-///
-/// A token works once. Spent again within ten seconds by the same device it gets the same
-/// successor; otherwise somebody has a copy, and the whole session ends.
-#[utoipa::path(
-    post, path = "/auth/refresh", tag = "auth", request_body = Refresh,
-    responses((status = 200, body = TokenPair), (status = 401, body = ProblemBody)),
-)]
-pub async fn refresh(
-    State(app): State<App>,
-    context: Context,
-    device: Device,
-    caller: Result<Caller>,
-    body: Option<Json<Refresh>>,
-) -> Result<Json<TokenPair>> {
-    let now = Timestamp::now();
-    let (user, session, token) = match body.and_then(|Json(body)| body.refresh_token) {
-        Some(spent) => rotate(&app, &context, &device, &spent, now)
-            .await
-            .inspect_err(|error| count_refusal(Surface::Refresh, error))?,
-        None => renew(&app, caller?.0, now).await?,
-    };
-    // The remembered expiry is the old one.
-    app.auth.forget(&session);
-    let user = accounts::by_id(&app.store, user).await?.ok_or_else(revoked)?;
-    if !user.is_active {
-        return Err(Kind::AccountInactive { retry_after: None }.into());
-    }
-    opening::token_pair(&app, user, session, &token, now).map(Json)
-}
-
-type Renewed = (UserId, SessionId, Secret);
-
-/// Spends a refresh token.
-async fn rotate(
-    app: &App,
-    context: &Context,
-    device: &Device,
-    spent: &str,
-    now: Timestamp,
-) -> Result<Renewed> {
-    let refused = || Error::from(Kind::Unauthenticated(Unauthenticated::Malformed));
-    let (session, generation) = app.auth.refresh().read(spent).ok_or_else(refused)?;
-    let spent = digest(spent);
-    let next = app.auth.refresh().token(&session, generation + 1);
-    let expires_at = now.plus(app.settings.refresh_ttl);
-
-    let mut tx = app.store.begin().await?;
-    let rotated =
-        sessions::rotate(&mut tx, &session, &spent, &digest(next.expose()), expires_at, now)
-            .await?;
-    let leaf = sessions::leaf(&mut tx, &session, now).await?.ok_or_else(revoked)?;
-    let is_retry = leaf.prev_refresh_hash.as_deref() == Some(&spent)
-        && now.since(leaf.refreshed_at) <= RETRY
-        && leaf.fingerprint == device.fingerprint;
-    if rotated || is_retry {
-        tx.commit().await?;
-        return Ok((leaf.user_id, session, next));
-    }
-    if generation >= leaf.refresh_generation {
-        return Err(refused());
-    }
-    reused(app, context, tx, &session, leaf.user_id, now).await?;
-    Err(revoked())
-}
-
-/// Ends a session whose spent token came back.
-async fn reused(
-    app: &App,
-    context: &Context,
-    mut tx: Tx,
-    session: &SessionId,
-    user: UserId,
-    now: Timestamp,
-) -> Result<()> {
-    let ended = Ended::one(&mut tx, session, Revocation::RefreshReuse, now).await?;
-    let mut entry = context.audit(None, Revocation::RefreshReuse.name(), "session", session);
-    entry.actor = Some(user);
-    audit::append(&mut tx, &entry, now).await?;
-    tx.commit().await?;
-    ended.announce(app);
-    Ok(())
-}
-
-/// Lets the session of a cookie live on; its current refresh token stays the current one.
-async fn renew(app: &App, caller: Principal, now: Timestamp) -> Result<Renewed> {
-    let session = session_of(&caller)?.clone();
-    let mut tx = app.store.begin().await?;
-    let leaf = sessions::leaf(&mut tx, &session, now).await?.ok_or_else(revoked)?;
-    sessions::extend(&mut tx, &session, now.plus(app.settings.refresh_ttl), now).await?;
-    tx.commit().await?;
-    let token = app.auth.refresh().token(&session, leaf.refresh_generation);
-    Ok((caller.user, session, token))
 }
 
 fn session_of(caller: &Principal) -> Result<&SessionId> {

@@ -152,10 +152,10 @@ impl From<accounts::User> for Account {
 }
 
 impl Session {
-    /// As the holder of `current` sees it.
-    pub fn seen_from(row: sessions::Session, current: &SessionId) -> Self {
+    /// As the holder of `current` sees it; some callers have no session.
+    pub fn seen_from(row: sessions::Session, current: Option<&SessionId>) -> Self {
         Self {
-            current: row.id == *current,
+            current: current == Some(&row.id),
             id: row.id,
             user_id: row.user_id,
             created_at: row.created_at,

@@ -199,16 +199,12 @@ pub async fn note_failures(tx: &mut Tx, id: UserId, failures: Failures) -> Resul
         .map(drop))?)
 }
 
-/// The failed sign-ins as they stand, kept from others until the transaction ends.
-pub async fn failures(tx: &mut Tx, id: UserId) -> Result<Failures> {
+/// The account as it stands, kept from others until the transaction ends.
+pub async fn hold(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
     // Writing first takes the row's lock on PostgreSQL; SQLite holds the writer's already.
-    const SQL: &str = "
-        update users set failed_logins = failed_logins where id = $1
-        returning failed_logins, failed_since, locked_until";
-    let found: Option<(i64, Option<Timestamp>, Option<Timestamp>)> =
-        on!(tx, |conn| sqlx::query_as(SQL).bind(id).fetch_optional(conn).await)?;
-    let (count, since, locked_until) = found.unwrap_or_default();
-    Ok(Failures { count, since, locked_until })
+    const LOCK: &str = "update users set failed_logins = failed_logins where id = $1";
+    on!(tx, |conn| sqlx::query(LOCK).bind(id).execute(conn).await.map(drop))?;
+    within(tx, id).await
 }
 
 /// Notes a sign-in that worked.
@@ -223,6 +219,42 @@ pub async fn note_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
 pub async fn rehash(tx: &mut Tx, id: UserId, password_hash: &str) -> Result<()> {
     const SQL: &str = "update users set password_hash = $2 where id = $1";
     Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(password_hash).execute(conn).await.map(drop))?)
+}
+
+/// Sets a new password, which also ends a lock-out.
+pub async fn set_password(
+    tx: &mut Tx,
+    id: UserId,
+    password_hash: &str,
+    now: Timestamp,
+) -> Result<()> {
+    const SQL: &str = "
+        update users
+        set password_hash = $2, failed_logins = 0, failed_since = null, locked_until = null,
+            version = version + 1, updated_at = $3
+        where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(password_hash)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))?)
+}
+
+/// Notes that the account's e-mail is its owner's, if it still is `email`. False otherwise.
+pub async fn verify_email(tx: &mut Tx, id: UserId, email: &str, now: Timestamp) -> Result<bool> {
+    const SQL: &str = "
+        update users set email_verified = true, version = version + 1, updated_at = $3
+        where id = $1 and email = $2 and deleted_at is null";
+    let verified = on!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(email)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(verified == 1)
 }
 
 /// Accounts that changed at `since` or later, on any node, as they are now.

@@ -1,6 +1,7 @@
 //! Accounts, the rows of their roles, their settings, sessions and single-use secrets.
 
 pub mod accounts;
+pub mod addressees;
 pub mod changes;
 pub mod list;
 pub mod one_time_tokens;

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
-use crate::persistence::Tx;
+use crate::persistence::{Store, Tx};
 
 /// What a token opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,20 @@ where
     redeemed.map(|(user, Json(data))| (user, data)).ok_or_else(|| Kind::Gone("token").into())
 }
 
+/// Whose token it is, without spending it. Fails as [`redeem`] does.
+pub async fn holder(store: &Store, hash: &str, purpose: Purpose, now: Timestamp) -> Result<UserId> {
+    const SQL: &str = "
+        select user_id from one_time_tokens
+        where hash = $1 and kind = $2 and used_at is null and expires_at > $3";
+    let holder: Option<UserId> = on!(store, |conn| sqlx::query_scalar(SQL)
+        .bind(hash)
+        .bind(purpose.name())
+        .bind(now)
+        .fetch_optional(conn)
+        .await)?;
+    holder.ok_or_else(|| Kind::Gone("token").into())
+}
+
 /// Makes the tokens an account still holds for a purpose worthless.
 pub async fn void(tx: &mut Tx, user: UserId, purpose: Purpose, now: Timestamp) -> Result<()> {
     const SQL: &str = "
@@ -100,7 +114,6 @@ pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<()> {
 mod tests {
     use super::*;
     use crate::domain::identity::Role;
-    use crate::persistence::Store;
     use crate::persistence::identity::accounts::{self, NewUser};
     use crate::persistence::store::tests::stores;
 
@@ -137,10 +150,14 @@ mod tests {
             }
             tx.commit().await.unwrap();
 
+            let holds = async |at| holder(&store, "a", Purpose::PasswordReset, Timestamp(at)).await;
+            assert_eq!(holds(50).await.ok(), Some(user));
+            assert!(holds(100).await.is_err());
             assert_eq!(redeemed(&store, "a", Purpose::SsoTicket, 50).await, None);
             let first = redeemed(&store, "a", Purpose::PasswordReset, 50).await;
             assert_eq!(first.as_deref(), Some("x"));
             assert_eq!(redeemed(&store, "a", Purpose::PasswordReset, 51).await, None);
+            assert!(holds(51).await.is_err());
             assert_eq!(redeemed(&store, "b", Purpose::PasswordReset, 100).await, None);
         }
     }

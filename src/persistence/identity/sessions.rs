@@ -4,7 +4,7 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::identity::Revocation;
+use crate::domain::identity::{Family, Revocation};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::{Store, Tx};
@@ -15,7 +15,6 @@ pub struct Session {
     pub id: SessionId,
     pub user_id: UserId,
     pub cookie_hash: String,
-    pub refresh_generation: i64,
     pub fingerprint: String,
     pub platform: Option<String>,
     pub browser: Option<String>,
@@ -41,14 +40,12 @@ pub struct NewSession<'a> {
     pub expires_at: Timestamp,
 }
 
-/// What a refresh token that is not the current one is measured against.
-#[derive(Debug, Clone, FromRow)]
-pub struct Leaf {
+/// A usable session held by a transaction: whose it is, on which device, and its refresh tokens.
+#[derive(Debug, Clone)]
+pub struct Held {
     pub user_id: UserId,
-    pub refresh_generation: i64,
-    pub prev_refresh_hash: Option<String>,
-    pub refreshed_at: Timestamp,
     pub fingerprint: String,
+    pub family: Family,
 }
 
 /// A session that ended, and why.
@@ -85,45 +82,83 @@ pub async fn insert(tx: &mut Tx, new: NewSession<'_>, now: Timestamp) -> Result<
 /// A session that may be used at `now`.
 pub async fn live(store: &Store, id: &SessionId, now: Timestamp) -> Result<Option<Session>> {
     const SQL: &str = "
-        select id, user_id, cookie_hash, refresh_generation, fingerprint, platform, browser, ip_prefix,
-               apps, created_at, last_seen_at, expires_at
+        select id, user_id, cookie_hash, fingerprint, platform, browser, ip_prefix, apps, created_at,
+               last_seen_at, expires_at
         from sessions where id = $1 and revoked_at is null and expires_at > $2";
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?)
 }
 
-/// Replaces the current refresh token by the next one, if `spent` is the current one of a session
-/// that may be used. Of two racing callers one succeeds.
-pub async fn rotate(
+/// Sessions of an account that may be used at `now`, the newest first, older than the one at
+/// `before`.
+pub async fn of_user(
+    store: &Store,
+    user: UserId,
+    before: Option<(Timestamp, SessionId)>,
+    limit: i64,
+    now: Timestamp,
+) -> Result<Vec<Session>> {
+    const SQL: &str = "
+        select id, user_id, cookie_hash, fingerprint, platform, browser, ip_prefix, apps, created_at,
+               last_seen_at, expires_at
+        from sessions
+        where user_id = $1 and revoked_at is null and expires_at > $2
+            and ($3 is null or created_at < $3 or (created_at = $3 and id < $4))
+        order by created_at desc, id desc limit $5";
+    let (created_at, id) = before.unzip();
+    Ok(on!(store, |conn| sqlx::query_as(SQL)
+        .bind(user)
+        .bind(now)
+        .bind(created_at)
+        .bind(id)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// How many sessions of an account may be used at `now`.
+pub async fn count(store: &Store, user: UserId, now: Timestamp) -> Result<i64> {
+    const SQL: &str = "
+        select count(*) from sessions where user_id = $1 and revoked_at is null and expires_at > $2";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(user).bind(now).fetch_one(conn).await)?)
+}
+
+/// A session that may be used at `now`, kept from others until the transaction ends.
+pub async fn hold(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<Option<Held>> {
+    // Writing first takes the row's lock on PostgreSQL; SQLite holds the writer's already.
+    const SQL: &str = "
+        update sessions set refresh_generation = refresh_generation
+        where id = $1 and revoked_at is null and expires_at > $2
+        returning user_id, fingerprint, refresh_generation, refresh_hash, prev_refresh_hash, refreshed_at";
+    type Row = (UserId, String, i64, String, Option<String>, Timestamp);
+    let row: Option<Row> =
+        on!(tx, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?;
+    Ok(row.map(|(user_id, fingerprint, generation, leaf, parent, replaced_at)| {
+        let family = Family { generation, leaf, parent, replaced_at };
+        Held { user_id, fingerprint, family }
+    }))
+}
+
+/// Puts the next refresh token in the place of the current one, and lets the session live on.
+pub async fn replace_leaf(
     tx: &mut Tx,
     id: &SessionId,
-    spent: &str,
     next: &str,
     expires_at: Timestamp,
     now: Timestamp,
-) -> Result<bool> {
+) -> Result<()> {
     const SQL: &str = "
         update sessions
-        set prev_refresh_hash = refresh_hash, refresh_hash = $3, expires_at = $4, refreshed_at = $5,
-            last_seen_at = $5, refresh_generation = refresh_generation + 1
-        where id = $1 and refresh_hash = $2 and revoked_at is null and expires_at > $5";
-    let rotated = on!(tx, |conn| sqlx::query(SQL)
+        set prev_refresh_hash = refresh_hash, refresh_hash = $2, expires_at = $3, refreshed_at = $4,
+            last_seen_at = $4, refresh_generation = refresh_generation + 1
+        where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL)
         .bind(id)
-        .bind(spent)
         .bind(next)
         .bind(expires_at)
         .bind(now)
         .execute(conn)
         .await
-        .map(|done| done.rows_affected()))?;
-    Ok(rotated == 1)
-}
-
-/// How the refresh tokens of a usable session stand.
-pub async fn leaf(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<Option<Leaf>> {
-    const SQL: &str = "
-        select user_id, refresh_generation, prev_refresh_hash, refreshed_at, fingerprint
-        from sessions where id = $1 and revoked_at is null and expires_at > $2";
-    Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?)
+        .map(drop))?)
 }
 
 /// Lets a session live on until `expires_at`.

@@ -1,8 +1,15 @@
-//! Accounts: their holders, those who administer them, and what becomes of their live sockets.
+//! Accounts, their devices and their secrets: their holders, those who administer them, and what
+//! becomes of their live sockets.
 
 mod accounts;
 mod administration;
 mod authority;
+mod devices;
 mod live_authority;
+mod mail;
+mod passwords;
+mod refresh_failures;
+mod refresh_families;
 mod settings;
 mod storm;
+mod verification;

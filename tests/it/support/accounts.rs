@@ -4,7 +4,9 @@ use latido::auth::{self, Tokens, token};
 use latido::domain::id::{SessionId, UserId};
 use latido::domain::identity::Role;
 use latido::domain::time::Timestamp;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, Connection, Decode, PgConnection, Postgres, Sqlite, SqliteConnection, Type,
+};
 
 /// Signs the tokens of every test.
 pub(crate) const SECRET: &str = "a secret of the tests, long enough to sign with";
@@ -24,7 +26,7 @@ pub(crate) struct Account {
 pub(crate) async fn create(url: &str, role: Role) -> Account {
     let now = Timestamp::now().0;
     let (name, user_type) = (auth::new_id("u"), role.user_type());
-    let id = insert(
+    let id: i64 = value(
         url,
         &format!(
             "insert into users (email, primary_role, is_active, email_verified, created_at, updated_at)
@@ -90,8 +92,13 @@ pub(crate) async fn run(url: &str, sql: &str) {
     }
 }
 
-/// Inserts one row and answers its id.
-async fn insert(url: &str, sql: &str) -> i64 {
+/// What one row's one column holds.
+pub(crate) async fn value<T>(url: &str, sql: &str) -> T
+where
+    T: Send + Unpin,
+    for<'row> T: Decode<'row, Postgres> + Decode<'row, Sqlite>,
+    T: Type<Postgres> + Type<Sqlite>,
+{
     let sql = AssertSqlSafe(sql.to_owned());
     if url.starts_with("postgres") {
         let mut connection = PgConnection::connect(url).await.unwrap();

@@ -34,6 +34,9 @@ impl Answer {
     }
 }
 
+/// Why a connection failed.
+pub(crate) type Broken = Box<dyn std::error::Error + Send + Sync>;
+
 /// A request under construction.
 pub(crate) struct Call {
     address: SocketAddr,
@@ -51,8 +54,10 @@ impl Call {
         Self { address, request, body: Bytes::new() }
     }
 
-    pub(crate) fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
-        self.request = self.request.header(name, value.as_ref());
+    /// Sets a header; one of the same name is replaced.
+    pub(crate) fn header(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
+        let headers = self.request.headers_mut().expect("the request is good so far");
+        headers.insert(name, value.as_ref().parse().unwrap());
         self
     }
 
@@ -78,8 +83,8 @@ impl Call {
     }
 
     /// Sends it and reads the whole answer; fails when the connection does.
-    pub(crate) async fn try_send(self) -> Result<Answer, hyper::Error> {
-        let stream = TcpStream::connect(self.address).await.unwrap();
+    pub(crate) async fn try_send(self) -> Result<Answer, Broken> {
+        let stream = TcpStream::connect(self.address).await?;
         self.exchange(stream).await
     }
 
@@ -92,7 +97,7 @@ impl Call {
         self.exchange(stream).await.unwrap()
     }
 
-    async fn exchange<S: Stream>(self, stream: S) -> Result<Answer, hyper::Error> {
+    async fn exchange<S: Stream>(self, stream: S) -> Result<Answer, Broken> {
         within("an HTTP answer", async {
             let (mut sender, connection) =
                 hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;

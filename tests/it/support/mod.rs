@@ -2,7 +2,9 @@
 
 pub(crate) mod accounts;
 pub(crate) mod collector;
+pub(crate) mod cuttable;
 pub(crate) mod database;
+pub(crate) mod device;
 pub(crate) mod directory;
 pub(crate) mod edge;
 pub(crate) mod http;
@@ -12,6 +14,7 @@ pub(crate) mod polling;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod scrape;
+pub(crate) mod smtp;
 pub(crate) mod socket_io;
 pub(crate) mod tls;
 pub(crate) mod websocket;

@@ -64,6 +64,12 @@ impl Latido {
         Self::on(self.database.shared(), settings).await
     }
 
+    /// Ends the node as an operator would, and keeps its database.
+    pub(crate) async fn stop(self) -> Database {
+        self.running.stop().await;
+        self.database
+    }
+
     pub(crate) fn hub(&self) -> &Hub {
         &self.running.hub
     }

@@ -1,0 +1,203 @@
+//! Going on after a token ends: refresh tokens spent for their successors, and sockets that live on
+//! under new proof.
+//!
+//! A refresh token is spent here whether it comes by HTTP or on a socket, so one rule holds for
+//! both (contract §3.3; the rule itself is [`crate::domain::identity::family`]). A reuse ends the
+//! session and is told to the account's other devices.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::ack::{Code, Refusal};
+use super::hub::Hub;
+use super::socket::Socket;
+use crate::auth::failures::{Surface, count_refusal};
+use crate::auth::{Account, Credentials, digest};
+use crate::domain::closure::Closure;
+use crate::domain::events::ServerEvent as _;
+use crate::domain::events::accounts::UserUpdate;
+use crate::domain::events::session::AuthRefresh;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::identity::family::{Presented, Verdict};
+use crate::domain::identity::{Principal, Revocation};
+use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
+use crate::domain::topic::Topic;
+use crate::error::{Error, Kind, Result, Unauthenticated};
+use crate::persistence::Tx;
+use crate::persistence::audit::{self, AuditEntry};
+use crate::persistence::identity::accounts::{self, User};
+use crate::persistence::identity::sessions;
+use crate::persistence::outbox;
+
+/// Who brings a refresh token.
+#[derive(Debug, Clone, Copy)]
+pub enum Bearer<'a> {
+    /// A request of a device with this fingerprint.
+    Device(&'a str),
+    /// A live socket; whoever holds it has proven its session.
+    Socket { user: UserId, session: &'a SessionId },
+}
+
+/// A session that goes on.
+pub struct Renewed {
+    pub user: User,
+    pub session: SessionId,
+    pub refresh: Secret,
+}
+
+impl Bearer<'_> {
+    fn is_device_of(self, session: &SessionId, fingerprint: &str) -> bool {
+        match self {
+            Self::Device(presented) => presented == fingerprint,
+            Self::Socket { session: proven, .. } => proven == session,
+        }
+    }
+
+    fn may_act_for(self, user: UserId) -> bool {
+        match self {
+            Self::Device(_) => true,
+            Self::Socket { user: own, .. } => own == user,
+        }
+    }
+}
+
+impl Hub {
+    /// Spends a refresh token for its successor. `trail` says where the request came from; the rest
+    /// of the line is written here if the token turns out to be stolen.
+    ///
+    /// Everything that can fail comes before the commit, so a caller without an answer still holds
+    /// a token that works: the one it sent.
+    pub async fn renew(&self, spent: &str, by: Bearer<'_>, trail: AuditEntry) -> Result<Renewed> {
+        let renewed = self.spend(spent, by, trail).await;
+        renewed.inspect_err(|error| count_refusal(Surface::Refresh, error))
+    }
+
+    async fn spend(&self, spent: &str, by: Bearer<'_>, trail: AuditEntry) -> Result<Renewed> {
+        let asked_at = Timestamp::now();
+        let keys = self.authenticator().refresh();
+        let (session, generation) = keys.read(spent).ok_or_else(unknown)?;
+        let hash = digest(spent);
+
+        let mut tx = self.store().begin().await?;
+        let held = sessions::hold(&mut tx, &session, asked_at).await?.ok_or_else(revoked)?;
+        let by_its_device = by.is_device_of(&session, &held.fingerprint);
+        let presented = Presented { generation, hash: &hash, by_its_device };
+        let verdict = held.family.judge(presented, asked_at);
+        if verdict == Verdict::Reused {
+            self.end_family(tx, &session, held.user_id, trail).await?;
+            return Err(revoked());
+        }
+        if !by.may_act_for(held.user_id) {
+            return Err(Kind::Forbidden("the token belongs to another user").into());
+        }
+        let refresh = match verdict {
+            Verdict::Replace => {
+                let next = keys.token(&session, held.family.generation + 1);
+                let now = Timestamp::now();
+                let expires_at = now.plus(self.settings().refresh_ttl);
+                let hash = digest(next.expose());
+                sessions::replace_leaf(&mut tx, &session, &hash, expires_at, now).await?;
+                next
+            }
+            Verdict::Repeat => keys
+                .again(&session, held.family.generation, &held.family.leaf)
+                .ok_or_else(unknown)?,
+            Verdict::Reused | Verdict::Unknown => return Err(unknown()),
+        };
+        let user = accounts::within(&mut tx, held.user_id).await?.ok_or_else(revoked)?;
+        if !user.is_active {
+            return Err(Kind::AccountInactive { retry_after: None }.into());
+        }
+        tx.commit().await?;
+
+        // The remembered expiry is the old one.
+        self.authenticator().forget(&session);
+        Ok(Renewed { user, session, refresh })
+    }
+
+    /// Ends a session of which somebody holds a copy.
+    async fn end_family(
+        &self,
+        mut tx: Tx,
+        session: &SessionId,
+        user: UserId,
+        trail: AuditEntry,
+    ) -> Result<()> {
+        let (reason, now) = (Revocation::RefreshReuse, Timestamp::now());
+        sessions::revoke(&mut tx, session, reason, now).await?;
+        let entry = AuditEntry {
+            actor: Some(user),
+            action: reason.name(),
+            entity_type: "session",
+            entity_id: Some(session.to_string()),
+            ..trail
+        };
+        audit::append(&mut tx, &entry, now).await?;
+        let changes = [("security", json!(reason.name())), ("sessionId", json!(session))];
+        let told = UserUpdate::account(changes, now).event_to(vec![Topic::User(user)]);
+        outbox::append(&mut tx, &told, Some(&self.settings().node)).await?;
+        tx.commit().await?;
+
+        self.revoke(session, reason);
+        self.outbox_ready();
+        Ok(())
+    }
+
+    /// `auth:refresh`: new proof of the same user keeps the socket.
+    pub(super) async fn refresh(
+        &self,
+        socket: &Arc<Socket>,
+        asked: AuthRefresh,
+    ) -> Result<Value, Refusal> {
+        let user = socket.principal().user;
+        let (token, refresh) = match (asked.token, asked.refresh_token) {
+            (Some(token), None) => (token, None),
+            (None, Some(spent)) => {
+                let by = Bearer::Socket { user, session: &socket.session() };
+                let renewed = Box::pin(self.renew(&spent, by, AuditEntry::default())).await?;
+                let (account, now) = (Account::from(&renewed.user), Timestamp::now());
+                let token = self.authenticator().issue(&account, &renewed.session, now)?;
+                (token, Some(renewed.refresh))
+            }
+            _ => return Err(Refusal::invalid("either token or refreshToken is required")),
+        };
+        let credentials = Credentials { token: Some(token.clone()), ..Credentials::default() };
+        let principal = self
+            .authenticator()
+            .admit(credentials)
+            .await
+            .inspect_err(|error| count_refusal(Surface::WebSocket, error))?;
+        if principal.user != user {
+            return Err(Refusal::new(Code::Forbidden, "the token belongs to another user"));
+        }
+        let expires_at = principal.expires_at;
+        self.go_on(socket, &principal)?;
+        let mut ack = json!({ "ok": true, "expiresAt": expires_at });
+        if let Some(refresh) = refresh {
+            ack["accessToken"] = json!(token);
+            ack["refreshToken"] = json!(refresh.expose());
+        }
+        Ok(ack)
+    }
+
+    /// Lets a socket live on under new proof, with the rooms of its roles and its session.
+    fn go_on(&self, socket: &Arc<Socket>, proof: &Principal) -> Result<(), Refusal> {
+        self.sessions().follow(socket, proof);
+        if self.authenticator().sessions().is_revoked(&socket.session()) {
+            socket.dismiss(Closure::SessionRevoked);
+            return Err(revoked().into());
+        }
+        self.watch(socket);
+        Ok(())
+    }
+}
+
+fn unknown() -> Error {
+    Kind::Unauthenticated(Unauthenticated::Malformed).into()
+}
+
+fn revoked() -> Error {
+    Kind::Unauthenticated(Unauthenticated::Revoked).into()
+}

@@ -1,0 +1,124 @@
+//! Showing that an account's e-mail is its owner's.
+
+use std::future::ready;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use garde::Validate;
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::auth::{digest, new_secret};
+use crate::delivery::{Mail, letters};
+use crate::domain::events::ServerEvent as _;
+use crate::domain::events::accounts::UserUpdate;
+use crate::domain::id::UserId;
+use crate::domain::time::Timestamp;
+use crate::domain::topic::Topic;
+use crate::error::{Kind, Result};
+use crate::http::App;
+use crate::http::caller::Member;
+use crate::http::context::Context;
+use crate::http::json::Json;
+use crate::http::problem::ProblemBody;
+use crate::persistence::identity::one_time_tokens::{self, Purpose};
+use crate::persistence::identity::{accounts, addressees};
+use crate::persistence::{Tx, audit, outbox};
+
+/// How long a token from a mail works.
+const LIFE: Duration = Duration::from_hours(24);
+
+/// A token from a mail.
+#[derive(Deserialize, Validate, ToSchema)]
+pub struct Verify {
+    #[garde(length(max = 256))]
+    token: String,
+}
+
+/// A mail that asks an account to show its e-mail is its own; sent once its transaction committed.
+#[must_use = "nobody is asked until the verification is sent"]
+pub struct Verification(Option<Mail>);
+
+impl Verification {
+    /// Makes a token for the account's e-mail, which voids earlier ones. An account whose e-mail is
+    /// verified already is asked nothing.
+    pub async fn insert(app: &App, tx: &mut Tx, user: UserId, now: Timestamp) -> Result<Self> {
+        let Some(addressee) = addressees::by_id(tx, user).await? else { return Ok(Self(None)) };
+        if addressee.email_verified {
+            return Ok(Self(None));
+        }
+        let (token, purpose) = (new_secret(), Purpose::EmailVerify);
+        let hash = digest(token.expose());
+        one_time_tokens::void(tx, user, purpose, now).await?;
+        let expires_at = now.plus(LIFE);
+        one_time_tokens::insert(tx, &hash, purpose, user, &addressee.email, now, expires_at)
+            .await?;
+        let link = app.settings.portals.link(addressee.primary_role, "verify-email", &token);
+        Ok(Self(Some(letters::email_verification(&addressee.into(), &link, LIFE))))
+    }
+
+    /// Called after the commit.
+    pub fn send(self, app: &App) {
+        if self.0.is_some() {
+            app.deliveries.mail(ready(self.0));
+        }
+    }
+}
+
+/// Takes the token of a mail as proof that the account's e-mail is its owner's.
+#[utoipa::path(
+    post, path = "/auth/email/verify", tag = "auth", request_body = Verify,
+    responses(
+        (status = 204),
+        (status = 410, description = "Used, expired, or for another e-mail", body = ProblemBody),
+    ),
+)]
+pub async fn verify(
+    State(app): State<App>,
+    context: Context,
+    Json(given): Json<Verify>,
+) -> Result<StatusCode> {
+    let (hash, now) = (digest(&given.token), Timestamp::now());
+
+    let mut tx = app.store.begin().await?;
+    let (user, email): (UserId, String) =
+        one_time_tokens::redeem(&mut tx, &hash, Purpose::EmailVerify, now).await?;
+    if !accounts::verify_email(&mut tx, user, &email, now).await? {
+        return Err(Kind::Gone("token").into());
+    }
+    let mut entry = context.audit(None, "email_verified", "user", &user);
+    entry.actor = Some(user);
+    audit::append(&mut tx, &entry, now).await?;
+    let update = UserUpdate::account([("emailVerified", json!(true))], now);
+    let update = update.event_to(vec![Topic::User(user)]);
+    outbox::append(&mut tx, &update, Some(&app.settings.node)).await?;
+    tx.commit().await?;
+
+    app.hub.outbox_ready();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sends the mail with the token once more; earlier ones stop working.
+#[utoipa::path(
+    post, path = "/auth/email/resend", tag = "auth",
+    responses((status = 204), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)),
+)]
+pub async fn resend(
+    State(app): State<App>,
+    context: Context,
+    Member(caller): Member,
+) -> Result<StatusCode> {
+    app.limits.letter(context.peer, &caller.user.to_string())?;
+    let now = Timestamp::now();
+
+    let mut tx = app.store.begin().await?;
+    let verification = Verification::insert(&app, &mut tx, caller.user, now).await?;
+    let entry = context.audit(Some(&caller), "email_verification_sent", "user", &caller.user);
+    audit::append(&mut tx, &entry, now).await?;
+    tx.commit().await?;
+
+    verification.send(&app);
+    Ok(StatusCode::NO_CONTENT)
+}
