@@ -11,7 +11,9 @@ use super::Failure;
 use crate::actors::Hub;
 use crate::actors::hub;
 use crate::actors::throttle::Allowance;
-use crate::auth::{Authenticator, Passwords, RefreshKey, Tokens, token};
+use crate::auth::{
+    Authenticator, KeyPair, NotAKey, Passwords, PublicKey, RefreshKey, Tokens, token,
+};
 use crate::config::Config;
 use crate::domain::origin::Origins;
 use crate::error::Error;
@@ -81,10 +83,15 @@ fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failur
     let tokens = Tokens::new(&token::Settings {
         secret: secret.to_vec(),
         previous_secret: previous.map(<[u8]>::to_vec),
-        private_key: read("JWT_PRIVATE_KEY_FILE", identity.jwt_private_key_file.as_ref())?,
-        previous_public_key: read(
+        private_key: key(
+            "JWT_PRIVATE_KEY_FILE",
+            identity.jwt_private_key_file.as_ref(),
+            KeyPair::from_pem,
+        )?,
+        previous_public_key: key(
             "JWT_PREVIOUS_PUBLIC_KEY_FILE",
             identity.jwt_previous_public_key_file.as_ref(),
+            PublicKey::from_pem,
         )?,
         ttl: identity.access_token_ttl,
     })?;
@@ -151,6 +158,14 @@ pub(super) fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, 
     Ok(Some(Arc::new(server)))
 }
 
-fn read(key: &'static str, path: Option<&PathBuf>) -> Result<Option<Vec<u8>>, Failure> {
-    path.map(std::fs::read).transpose().map_err(|cause| Failure::File { key, cause: cause.into() })
+/// The key in a file that a setting names.
+fn key<T>(
+    name: &'static str,
+    path: Option<&PathBuf>,
+    read: impl Fn(&[u8]) -> Result<T, NotAKey>,
+) -> Result<Option<T>, Failure> {
+    let Some(path) = path else { return Ok(None) };
+    let unusable = |cause| Failure::File { key: name, cause };
+    let pem = std::fs::read(path).map_err(|cause| unusable(cause.into()))?;
+    read(&pem).map(Some).map_err(|cause| unusable(cause.into()))
 }

@@ -5,12 +5,15 @@
 //! the layers above implement, so nothing here knows SQL.
 
 mod authenticator;
+mod keys;
 mod opaque;
 pub mod password;
 mod sessions;
+mod signed;
 pub mod token;
 
 pub use authenticator::{Authenticator, Credentials, Settings, bearer_token};
+pub use keys::{KeyPair, NotAKey, PublicKey};
 pub use opaque::{RefreshKey, cookie_value, digest, new_id, new_secret};
 pub use password::Passwords;
 pub use sessions::{Account, Lookup, Record, SessionLookup, Sessions};

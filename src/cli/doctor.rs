@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::health;
+use crate::auth::{KeyPair, PublicKey};
 use crate::config::Config;
 use crate::config::values::{HttpUrl, PaymentsMode, UseLivekit};
 use crate::domain::secret::Secret;
@@ -85,26 +86,36 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// The key files that the configuration names.
+/// The key files that the configuration names; those of tokens are read as a start would.
 fn files(config: &Config) -> Finding {
-    let named: [(&str, &Option<PathBuf>); 5] = [
-        ("TLS_CERT_FILE", &config.server.tls_cert_file),
-        ("TLS_KEY_FILE", &config.server.tls_key_file),
-        ("JWT_PRIVATE_KEY_FILE", &config.identity.jwt_private_key_file),
-        ("JWT_PREVIOUS_PUBLIC_KEY_FILE", &config.identity.jwt_previous_public_key_file),
-        ("VAPID_PRIVATE_KEY_FILE", &config.notifications.vapid_private_key_file),
+    type Reads = fn(&[u8]) -> bool;
+    let named: [(&str, &Option<PathBuf>, Reads); 5] = [
+        ("TLS_CERT_FILE", &config.server.tls_cert_file, |_| true),
+        ("TLS_KEY_FILE", &config.server.tls_key_file, |_| true),
+        ("JWT_PRIVATE_KEY_FILE", &config.identity.jwt_private_key_file, |pem| {
+            KeyPair::from_pem(pem).is_ok()
+        }),
+        ("JWT_PREVIOUS_PUBLIC_KEY_FILE", &config.identity.jwt_previous_public_key_file, |pem| {
+            PublicKey::from_pem(pem).is_ok()
+        }),
+        ("VAPID_PRIVATE_KEY_FILE", &config.notifications.vapid_private_key_file, |_| true),
     ];
-    let set: Vec<_> =
-        named.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?))).collect();
+    let set: Vec<_> = named
+        .into_iter()
+        .filter_map(|(key, path, reads)| Some((key, path.as_ref()?, reads)))
+        .collect();
     if set.is_empty() {
         return Finding::skip("key files", "none is configured");
     }
-    let unreadable: Vec<_> =
-        set.iter().filter(|(_, path)| std::fs::read(path).is_err()).map(|(key, _)| *key).collect();
-    if unreadable.is_empty() {
+    let unusable: Vec<_> = set
+        .iter()
+        .filter(|(_, path, reads)| !std::fs::read(path).is_ok_and(|text| reads(&text)))
+        .map(|(key, ..)| *key)
+        .collect();
+    if unusable.is_empty() {
         Finding::ok("key files", "readable")
     } else {
-        Finding::fail("key files", format!("cannot be read: {}", unreadable.join(", ")))
+        Finding::fail("key files", format!("cannot be used: {}", unusable.join(", ")))
     }
 }
 

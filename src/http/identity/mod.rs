@@ -1,6 +1,7 @@
 //! Accounts and sessions over HTTP.
 
 pub mod ending;
+pub mod keys;
 pub mod liveness;
 pub mod login;
 pub mod opening;
@@ -22,4 +23,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::validate))
         .routes(routes!(sessions::logout))
         .routes(routes!(sessions::refresh))
+        .routes(routes!(keys::published))
 }

@@ -24,7 +24,7 @@ pub(crate) struct Account {
 pub(crate) async fn create(url: &str, role: Role) -> Account {
     let now = Timestamp::now().0;
     let (name, user_type) = (auth::new_id("u"), role.user_type());
-    let id = insert(
+    let id = number(
         url,
         &format!(
             "insert into users (email, primary_role, is_active, email_verified, created_at, updated_at)
@@ -84,8 +84,8 @@ pub(crate) async fn run(url: &str, sql: &str) {
     }
 }
 
-/// Inserts one row and answers its id.
-async fn insert(url: &str, sql: &str) -> i64 {
+/// Runs a statement that answers one number: an id, a count.
+pub(crate) async fn number(url: &str, sql: &str) -> i64 {
     let sql = AssertSqlSafe(sql.to_owned());
     if url.starts_with("postgres") {
         let mut connection = PgConnection::connect(url).await.unwrap();

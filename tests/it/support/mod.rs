@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod database;
 pub(crate) mod http;
+pub(crate) mod keys;
 pub(crate) mod node;
 pub(crate) mod plain;
 pub(crate) mod polling;

@@ -1,0 +1,3 @@
+//! Accounts, and what proves who they are.
+
+mod keys;
