@@ -1,6 +1,7 @@
 //! Accounts and sessions over HTTP.
 
 pub mod ending;
+pub mod introspection;
 pub mod keys;
 pub mod liveness;
 pub mod login;
@@ -24,4 +25,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::logout))
         .routes(routes!(sessions::refresh))
         .routes(routes!(keys::published))
+        .routes(routes!(introspection::introspect))
 }

@@ -1,3 +1,4 @@
 //! Accounts, and what proves who they are.
 
+mod introspection;
 mod keys;
