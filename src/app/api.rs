@@ -18,6 +18,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
         hub: parts.hub.clone(),
         auth: parts.authenticator.clone(),
         passwords: parts.passwords.clone(),
+        elsewhere: parts.elsewhere.clone(),
         limits: Arc::clone(&parts.limits),
         cache: http::cache::Cache::new(config.server.cache_ttl),
         settings: Arc::new(settings(config, allows_origin)),

@@ -12,11 +12,13 @@ use crate::actors::Hub;
 use crate::actors::hub;
 use crate::actors::throttle::Allowance;
 use crate::auth::{
-    Authenticator, KeyPair, NotAKey, Passwords, PublicKey, RefreshKey, Tokens, token,
+    Authenticator, KeyPair, NotAKey, Passwords, PublicKey, RefreshKey, Supabase, Tokens, token,
 };
 use crate::config::Config;
+use crate::config::values::HttpUrl;
 use crate::domain::origin::Origins;
 use crate::error::Error;
+use crate::http::identity::Elsewhere;
 use crate::http::identity::liveness::Rows;
 use crate::http::limits::{self, Limits};
 use crate::persistence::{self, Store};
@@ -31,6 +33,7 @@ pub(super) struct Parts {
     pub store: Store,
     pub authenticator: Authenticator,
     pub passwords: Passwords,
+    pub elsewhere: Elsewhere,
     pub hub: Hub,
     pub origins: Origins,
     pub limits: Arc<Limits>,
@@ -44,10 +47,21 @@ impl Parts {
         let store = store(config).await?;
         let authenticator = authenticator(config, &store)?;
         let passwords = passwords(config)?;
+        let elsewhere = elsewhere(config)?;
         let hub = Hub::start(hub_settings(config), store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
         let limits = Arc::new(Limits::new(limits(config)));
-        Ok(Self { store, authenticator, passwords, hub, origins, limits, metrics, log_level })
+        Ok(Self {
+            store,
+            authenticator,
+            passwords,
+            elsewhere,
+            hub,
+            origins,
+            limits,
+            metrics,
+            log_level,
+        })
     }
 }
 
@@ -106,6 +120,15 @@ fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failur
         dev_bypass: identity.auth_dev_bypass,
         lookup: Arc::new(Rows(store.clone())),
     }))
+}
+
+fn elsewhere(config: &Config) -> Result<Elsewhere, Failure> {
+    let identity = &config.identity;
+    let supabase = Supabase::new(
+        identity.supabase_jwt_secret.as_ref(),
+        identity.supabase_jwks_url.as_ref().map(HttpUrl::as_str),
+    )?;
+    Ok(Elsewhere { supabase })
 }
 
 fn hub_settings(config: &Config) -> hub::Settings {

@@ -5,11 +5,13 @@
 //! the layers above implement, so nothing here knows SQL.
 
 mod authenticator;
+pub mod jwks;
 mod keys;
 mod opaque;
 pub mod password;
 mod sessions;
 mod signed;
+mod supabase;
 pub mod token;
 
 pub use authenticator::{Authenticator, Credentials, Settings, bearer_token};
@@ -17,6 +19,7 @@ pub use keys::{KeyPair, NotAKey, PublicKey};
 pub use opaque::{RefreshKey, cookie_value, digest, new_id, new_secret};
 pub use password::Passwords;
 pub use sessions::{Account, Lookup, Record, SessionLookup, Sessions};
+pub use supabase::Supabase;
 pub use token::{Claims, Tokens};
 
 /// The session cookie; its value is `sid.secret`.

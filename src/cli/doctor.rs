@@ -1,7 +1,8 @@
 //! `latido doctor`: looks at everything the hub depends on and says what is wrong.
 //!
 //! One line per check. Services that need credentials are tried up to the open connection; the
-//! line says so. Nothing is written, and no value of a secret is shown.
+//! line says so. A key set needs none and is read. Nothing is written, and no value of a secret is
+//! shown.
 
 use std::fmt;
 use std::net::TcpListener;
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::health;
-use crate::auth::{KeyPair, PublicKey};
+use crate::auth::{KeyPair, PublicKey, jwks};
 use crate::config::Config;
 use crate::config::values::{HttpUrl, PaymentsMode, UseLivekit};
 use crate::domain::secret::Secret;
@@ -82,6 +83,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         secret_address("smtp", "SMTP_URL", config.notifications.smtp_url.as_ref(), 587).await,
     );
     findings.push(payments(config).await);
+    findings.push(key_set(config).await);
     findings.extend(ports(config));
     findings
 }
@@ -203,6 +205,21 @@ async fn payments(config: &Config) -> Finding {
     }
 }
 
+/// The key set needs no credentials, so it is fetched and read as a sign-in would.
+async fn key_set(config: &Config) -> Finding {
+    const NAME: &str = "supabase";
+    let identity = &config.identity;
+    match (&identity.supabase_jwks_url, &identity.supabase_jwt_secret) {
+        (None, None) => Finding::skip(NAME, "neither SUPABASE_JWT_SECRET nor SUPABASE_JWKS_URL"),
+        (None, Some(_)) => Finding::skip(NAME, "tokens are verified by the secret alone"),
+        (Some(url), secret) => match jwks::count(url.as_str()).await {
+            Ok(0) if secret.is_none() => Finding::fail(NAME, "the key set holds no usable key"),
+            Ok(keys) => Finding::ok(NAME, format!("usable keys in the key set: {keys}")),
+            Err(failure) => Finding::fail(NAME, format!("the key set: {failure}")),
+        },
+    }
+}
+
 async fn http_address(name: &'static str, url: &HttpUrl) -> Finding {
     match url.host_and_port() {
         Some((host, port)) => reach(name, &host, port).await,
@@ -306,6 +323,16 @@ mod tests {
 
         assert_eq!(verdicts(&database(&file).await, "database"), [Verdict::Skip]);
         assert_eq!(verdicts(&database(&server).await, "database"), [Verdict::Fail]);
+    }
+
+    #[tokio::test]
+    async fn a_key_set_is_fetched() {
+        let gone = "http://127.0.0.1:1";
+        let configured = config(&[("SUPABASE_JWKS_URL", &format!("{gone}/keys"))]);
+        let alone = config(&[]);
+
+        assert_eq!(key_set(&configured).await.verdict, Verdict::Fail);
+        assert_eq!(key_set(&alone).await.verdict, Verdict::Skip);
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub struct App {
     pub hub: Hub,
     pub auth: Authenticator,
     pub passwords: Passwords,
+    pub elsewhere: identity::Elsewhere,
     pub limits: Arc<limits::Limits>,
     pub cache: cache::Cache,
     pub settings: Arc<Settings>,

@@ -102,6 +102,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         store,
         auth,
         passwords: Passwords::new(2, 0).unwrap(),
+        elsewhere: identity::Elsewhere::default(),
         limits: Arc::new(limits::Limits::new(limits)),
         settings: Arc::new(Settings {
             node: "n1".into(),

@@ -1,8 +1,11 @@
-// What the hub signs is verified by what it publishes, with an implementation that is not ours.
+// Keys between the hub and an implementation that is not ours (`jose`): what the hub signs is
+// verified by what it publishes, and what a provider signs is verified by what that publishes.
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -74,5 +77,39 @@ test("tokens from before and after a change of keys are verified by one set", as
     assert.ok(await verify(latido, renewed.access_token, "EdDSA"));
   } finally {
     await latido.stop();
+  }
+});
+
+test("a token of a provider is good by the keys that the provider publishes", async () => {
+  const keys = {};
+  for (const alg of ["RS256", "ES256"]) keys[alg] = await jose.generateKeyPair(alg);
+  const published = await Promise.all(Object.entries(keys).map(async ([alg, { publicKey }]) => (
+    { ...await jose.exportJWK(publicKey), kid: `key-${alg}`, alg, use: "sig" }
+  )));
+  let asked = 0;
+  const provider = createServer((_, answer) => {
+    asked += 1;
+    answer.setHeader("content-type", "application/json").end(JSON.stringify({ keys: published }));
+  }).listen(0, "127.0.0.1");
+  await once(provider, "listening");
+  const latido = await Latido.start({
+    SUPABASE_JWKS_URL: `http://127.0.0.1:${provider.address().port}/auth/v1/.well-known/jwks.json`,
+  });
+  const exchange = async (alg, signing = keys[alg].privateKey) => {
+    const token = await new jose.SignJWT({ email: "ana@example.com", app_metadata: { role: "client" } })
+      .setProtectedHeader({ alg, kid: `key-${alg}`, typ: "JWT" })
+      .setSubject("7f3c").setAudience("authenticated").setExpirationTime("5m").sign(signing);
+    return latido.call("POST", "/auth/exchange", { body: { provider: "supabase", token } });
+  };
+  try {
+    const users = [];
+    for (const alg of ["RS256", "ES256"]) users.push((await exchange(alg)).body.user.id);
+    assert.equal(users[0], users[1]);
+    const { privateKey } = await jose.generateKeyPair("ES256");
+    await assert.rejects(exchange("ES256", privateKey), /401/);
+    assert.equal(asked, 1);
+  } finally {
+    await latido.stop();
+    provider.close();
   }
 });

@@ -3,6 +3,7 @@
 
 pub mod device;
 pub mod lockout;
+pub mod outsider;
 pub mod principal;
 pub mod registration;
 pub mod revocation;
@@ -10,6 +11,7 @@ pub mod role;
 
 pub use device::Device;
 pub use lockout::Failures;
+pub use outsider::Outsider;
 pub use principal::Principal;
 pub use revocation::Revocation;
 pub use role::Role;

@@ -1,8 +1,10 @@
 //! Accounts and sessions over HTTP.
 
 pub mod ending;
+pub mod exchange;
 pub mod introspection;
 pub mod keys;
+pub mod linking;
 pub mod liveness;
 pub mod login;
 pub mod opening;
@@ -14,6 +16,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
+use crate::auth::Supabase;
+
+/// Who else may say who a caller is.
+#[derive(Clone, Default)]
+pub struct Elsewhere {
+    pub supabase: Option<Supabase>,
+}
 
 /// The routes of this context.
 pub fn routes() -> OpenApiRouter<App> {
@@ -24,6 +33,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::validate))
         .routes(routes!(sessions::logout))
         .routes(routes!(sessions::refresh))
+        .routes(routes!(exchange::exchange))
         .routes(routes!(keys::published))
         .routes(routes!(introspection::introspect))
 }

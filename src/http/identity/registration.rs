@@ -84,7 +84,7 @@ pub async fn register(
     let mut tx = app.store.begin().await?;
     let account = NewUser {
         email: &email,
-        password_hash: &password_hash,
+        password_hash: Some(&password_hash),
         nombre: Some(&new.nombre),
         apellido: Some(&new.apellido),
         telefono: new.telefono.as_deref(),

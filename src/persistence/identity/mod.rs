@@ -1,6 +1,7 @@
-//! Accounts, the rows of their roles, their sessions and single-use secrets.
+//! Accounts, the rows of their roles, their sessions, single-use secrets, and names elsewhere.
 
 pub mod accounts;
+pub mod identities;
 pub mod one_time_tokens;
 pub mod profiles;
 pub mod sessions;

@@ -11,6 +11,7 @@ use crate::support::database::Database;
 use crate::support::http::Answer;
 use crate::support::keys::{File, Signer, edwards_pem, elliptic, private_pem, public_pem};
 use crate::support::process::{finish, settings};
+use crate::support::upstream::{Reply, Upstream};
 use crate::support::{EVENTS, Latido, start, start_with};
 
 const OTHER: &str = "another secret of the tests, as long as the first";
@@ -120,6 +121,7 @@ async fn a_hub_moves_from_a_secret_to_a_key_pair_and_on_to_another() {
 
 #[tokio::test]
 async fn a_token_chooses_neither_its_algorithm_nor_its_key() {
+    let thief = Upstream::start(|_| Reply::text(200, "")).await;
     let pair = elliptic(11);
     let private = File::with(private_pem(&pair));
     let latido = start_with(&[("JWT_PRIVATE_KEY_FILE", private.path())]).await;
@@ -131,8 +133,8 @@ async fn a_token_chooses_neither_its_algorithm_nor_its_key() {
     let foreign = Signer::elliptic("thief", 66);
     let mut header = Header::new(Algorithm::ES256);
     header.kid = jsonwebtoken::decode_header(&good).unwrap().kid;
-    header.jku = Some("https://thief.example/keys".into());
-    header.x5u = Some("https://thief.example/chain".into());
+    header.jku = Some(thief.url("/keys"));
+    header.x5u = Some(thief.url("/chain"));
     header.jwk = serde_json::from_value(foreign.published()).unwrap();
 
     let forged = [
@@ -153,6 +155,7 @@ async fn a_token_chooses_neither_its_algorithm_nor_its_key() {
         let looked = latido.call("POST", "/auth/verify-token").json(&json!({ "token": token }));
         assert_eq!(looked.send().await.json()["valid"], false, "{what}");
     }
+    assert!(thief.asked().is_empty());
 }
 
 #[tokio::test]

@@ -1,4 +1,6 @@
-//! Accounts, and what proves who they are.
+//! Accounts, what proves who they are, and who else may vouch for them.
 
+mod exchange;
 mod introspection;
+mod key_sets;
 mod keys;

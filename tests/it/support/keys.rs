@@ -97,3 +97,8 @@ impl Signer {
         jwk
     }
 }
+
+/// A set of such keys.
+pub(crate) fn key_set(signers: &[&Signer]) -> Value {
+    json!({ "keys": signers.iter().map(|signer| signer.published()).collect::<Vec<_>>() })
+}

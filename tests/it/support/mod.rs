@@ -9,6 +9,7 @@ pub(crate) mod plain;
 pub(crate) mod polling;
 pub(crate) mod process;
 pub(crate) mod socket_io;
+pub(crate) mod upstream;
 pub(crate) mod websocket;
 
 use std::time::Duration;
