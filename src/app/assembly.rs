@@ -12,13 +12,15 @@ use crate::actors::Hub;
 use crate::actors::hub;
 use crate::actors::throttle::Allowance;
 use crate::auth::{
-    Authenticator, KeyPair, NotAKey, Passwords, PublicKey, RefreshKey, Supabase, Tokens, token,
+    Authenticator, KeyPair, NotAKey, Passwords, PublicKey, RefreshKey, Supabase, Tokens, Voucher,
+    token,
 };
 use crate::config::Config;
 use crate::config::values::HttpUrl;
 use crate::domain::origin::Origins;
 use crate::error::Error;
 use crate::http::identity::Elsewhere;
+use crate::http::identity::delegation::AuthService;
 use crate::http::identity::liveness::Rows;
 use crate::http::limits::{self, Limits};
 use crate::persistence::{self, Store};
@@ -118,6 +120,10 @@ fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failur
             .map(|key| (key.name.clone(), key.key.expose().to_owned()))
             .collect(),
         dev_bypass: identity.auth_dev_bypass,
+        voucher: identity
+            .auth_service_url
+            .is_some()
+            .then(|| Voucher::new([Some(secret), previous].into_iter().flatten())),
         lookup: Arc::new(Rows(store.clone())),
     }))
 }
@@ -128,7 +134,9 @@ fn elsewhere(config: &Config) -> Result<Elsewhere, Failure> {
         identity.supabase_jwt_secret.as_ref(),
         identity.supabase_jwks_url.as_ref().map(HttpUrl::as_str),
     )?;
-    Ok(Elsewhere { supabase })
+    let auth_service =
+        identity.auth_service_url.as_ref().map(|url| AuthService::new(url.as_str())).transpose()?;
+    Ok(Elsewhere { supabase, auth_service })
 }
 
 fn hub_settings(config: &Config) -> hub::Settings {

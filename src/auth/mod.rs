@@ -2,7 +2,8 @@
 //!
 //! [`Authenticator::admit`] turns credentials into a [`Principal`](crate::domain::identity::Principal).
 //! A session known to be live costs no database; rows are reached through [`SessionLookup`], which
-//! the layers above implement, so nothing here knows SQL.
+//! the layers above implement, so nothing here knows SQL. Who else may vouch for a caller: a Supabase
+//! project by [`Supabase`], an auth service beside the hub by [`Voucher`].
 
 mod authenticator;
 pub mod jwks;
@@ -13,6 +14,7 @@ mod sessions;
 mod signed;
 mod supabase;
 pub mod token;
+mod vouched;
 
 pub use authenticator::{Authenticator, Credentials, Settings, bearer_token};
 pub use keys::{KeyPair, NotAKey, PublicKey};
@@ -21,6 +23,7 @@ pub use password::Passwords;
 pub use sessions::{Account, Lookup, Record, SessionLookup, Sessions};
 pub use supabase::Supabase;
 pub use token::{Claims, Tokens};
+pub use vouched::{Vouched, Voucher};
 
 /// The session cookie; its value is `sid.secret`.
 pub const COOKIE: &str = "latido_session";

@@ -13,6 +13,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
+use super::vouched::Vouched;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
@@ -53,12 +54,21 @@ pub trait SessionLookup: Send + Sync {
 
     /// An account by id or e-mail, for the development bypass.
     fn account<'a>(&'a self, name: &'a str) -> Lookup<'a, Account>;
+
+    /// The account that the auth service beside the hub vouches for, made when it is not known yet.
+    /// None when the number is not the service's, or the token belongs to a session of ours.
+    fn vouched<'a>(&'a self, _: &'a Vouched) -> Lookup<'a, Account> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// The sessions this process knows.
 #[derive(Default)]
 pub struct Sessions {
     known: DashMap<SessionId, Known>,
+    /// Accounts the auth service vouched for in a sign-in of its own, which is not one of ours, and
+    /// when the database was asked about them.
+    vouched: DashMap<(UserId, Option<SessionId>), (Account, Timestamp)>,
 }
 
 enum Known {
@@ -129,8 +139,20 @@ impl Sessions {
         self.known.remove_if(id, |_, known| matches!(known, Known::Live(_)));
     }
 
+    /// The account, if it is what the service still says it is.
+    pub(super) fn recall_vouched(&self, told: &Vouched, now: Timestamp) -> Option<Account> {
+        let entry = self.vouched.get(&(told.user, told.session.clone()))?;
+        let (account, asked) = entry.value();
+        (now.since(*asked) < IDLE && told.describes(account)).then(|| account.clone())
+    }
+
+    pub(super) fn remember_vouched(&self, told: &Vouched, account: Account, now: Timestamp) {
+        self.vouched.insert((told.user, told.session.clone()), (account, now));
+    }
+
     /// Asks the database again about every session of an account, whose roles or state changed.
     pub fn forget_account(&self, user: UserId) {
+        self.vouched.retain(|(vouched, _), _| *vouched != user);
         self.known.retain(|_, known| match known {
             Known::Live(live) => live.record.account.user != user,
             Known::Revoked(_) => true,
@@ -163,6 +185,7 @@ impl Sessions {
             }
             Known::Revoked(at) => now.since(*at) < token_life + IDLE,
         });
+        self.vouched.retain(|_, (_, asked)| now.since(*asked) < IDLE);
     }
 
     /// How many sessions are remembered, tombstones included.

@@ -84,6 +84,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     );
     findings.push(payments(config).await);
     findings.push(key_set(config).await);
+    findings.push(auth_service(config).await);
     findings.extend(ports(config));
     findings
 }
@@ -220,6 +221,13 @@ async fn key_set(config: &Config) -> Finding {
     }
 }
 
+async fn auth_service(config: &Config) -> Finding {
+    match &config.identity.auth_service_url {
+        Some(url) => http_address("auth service", url).await,
+        None => Finding::skip("auth service", "AUTH_SERVICE_URL is not set"),
+    }
+}
+
 async fn http_address(name: &'static str, url: &HttpUrl) -> Finding {
     match url.host_and_port() {
         Some((host, port)) => reach(name, &host, port).await,
@@ -326,13 +334,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_key_set_is_fetched() {
+    async fn who_else_vouches_for_callers_is_asked_for_keys_or_for_a_connection() {
         let gone = "http://127.0.0.1:1";
-        let configured = config(&[("SUPABASE_JWKS_URL", &format!("{gone}/keys"))]);
+        let configured =
+            config(&[("SUPABASE_JWKS_URL", &format!("{gone}/keys")), ("AUTH_SERVICE_URL", gone)]);
         let alone = config(&[]);
 
         assert_eq!(key_set(&configured).await.verdict, Verdict::Fail);
+        assert_eq!(auth_service(&configured).await.verdict, Verdict::Fail);
         assert_eq!(key_set(&alone).await.verdict, Verdict::Skip);
+        assert_eq!(auth_service(&alone).await.verdict, Verdict::Skip);
     }
 
     #[test]

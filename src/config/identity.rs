@@ -45,7 +45,7 @@ section! {
         pub service_api_keys: Vec<ServiceKey> = Key::new("SERVICE_API_KEYS").or(""),
         /// Lets requests act as any account without credentials; refused in production.
         pub auth_dev_bypass: bool = Key::new("AUTH_DEV_BYPASS").or("false"),
-        /// Delegates sign-in and account creation to this service; empty uses the built-in one.
+        /// Delegates sign-in and account creation to this service, whose tokens `JWT_SECRET_KEY` signs; empty uses the built-in one.
         pub auth_service_url: Option<HttpUrl> = Key::new("AUTH_SERVICE_URL"),
         /// Verifies Supabase tokens (HS256); at least 32 bytes.
         pub supabase_jwt_secret: Option<Secret> = Key::new("SUPABASE_JWT_SECRET")

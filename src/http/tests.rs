@@ -64,6 +64,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         refresh: RefreshKey::new(&secret, None),
         service_keys: vec![("test".into(), "k".repeat(32))],
         dev_bypass: false,
+        voucher: None,
         lookup: Arc::new(Rows(store.clone())),
     });
     let hub = hub::Settings {

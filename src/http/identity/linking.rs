@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::delegation;
 use super::ending::Ended;
 use crate::domain::identity::{Outsider, Revocation, Role};
 use crate::domain::time::Timestamp;
@@ -100,6 +101,7 @@ async fn create(
     outsider: &Outsider,
     now: Timestamp,
 ) -> Result<User> {
+    delegation::opens_accounts(app)?;
     let role = outsider.role()?;
     let told = &outsider.particulars;
     let account = NewUser {

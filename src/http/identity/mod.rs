@@ -1,5 +1,6 @@
 //! Accounts and sessions over HTTP.
 
+pub mod delegation;
 pub mod ending;
 pub mod exchange;
 pub mod introspection;
@@ -7,6 +8,7 @@ pub mod keys;
 pub mod linking;
 pub mod liveness;
 pub mod login;
+pub mod mirroring;
 pub mod opening;
 pub mod registration;
 pub mod sessions;
@@ -15,6 +17,7 @@ pub mod view;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::delegation::AuthService;
 use super::App;
 use crate::auth::Supabase;
 
@@ -22,6 +25,8 @@ use crate::auth::Supabase;
 #[derive(Clone, Default)]
 pub struct Elsewhere {
     pub supabase: Option<Supabase>,
+    /// Keeps the accounts in our place.
+    pub auth_service: Option<AuthService>,
 }
 
 /// The routes of this context.

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::delegation;
 use super::opening::{Device, Opened};
 use super::view::TokenPair;
 use crate::domain::identity::Role;
@@ -58,6 +59,7 @@ type Registered = (StatusCode, [(HeaderName, HeaderValue); 2], Json<TokenPair>);
     post, path = "/auth/register", tag = "auth", request_body = Register,
     responses(
         (status = 201, body = TokenPair),
+        (status = 403, description = "Accounts are opened at the auth service", body = ProblemBody),
         (status = 409, description = "The e-mail is taken", body = ProblemBody),
         (status = 422, body = ProblemBody),
         (status = 429, body = ProblemBody),
@@ -69,6 +71,7 @@ pub async fn register(
     device: Device,
     Json(new): Json<Register>,
 ) -> Result<Registered> {
+    delegation::opens_accounts(&app)?;
     let email = new.email.trim().to_lowercase();
     app.limits.sign_in(context.peer, &email)?;
     let now = Timestamp::now();

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod identities;
+pub mod mirrors;
 pub mod one_time_tokens;
 pub mod profiles;
 pub mod sessions;

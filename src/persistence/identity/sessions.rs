@@ -91,6 +91,12 @@ pub async fn live(store: &Store, id: &SessionId, now: Timestamp) -> Result<Optio
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?)
 }
 
+/// Whether a session of that id was ever opened here.
+pub async fn exists(store: &Store, id: &SessionId) -> Result<bool> {
+    const SQL: &str = "select exists (select 1 from sessions where id = $1)";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(id).fetch_one(conn).await)?)
+}
+
 /// Replaces the current refresh token by the next one, if `spent` is the current one of a session
 /// that may be used. Of two racing callers one succeeds.
 pub async fn rotate(

@@ -179,17 +179,21 @@ async fn the_doctor_reads_the_set_and_the_key_files() {
         within("the doctor", examined).await.unwrap()
     };
 
-    let well = examine(vec![("SUPABASE_JWKS_URL", url)]);
+    let well = examine(vec![("SUPABASE_JWKS_URL", url), ("AUTH_SERVICE_URL", provider.url(""))]);
     let well = well.await;
     assert_eq!(well.code, Some(0), "{well:?}");
     assert!(well.stdout.contains("usable keys in the key set: 1"), "{well:?}");
 
     let file = File::with("hunter2");
     let gone = format!("http://127.0.0.1:{}", free_port());
-    let ill = vec![("SUPABASE_JWKS_URL", gone), ("JWT_PRIVATE_KEY_FILE", file.path().to_owned())];
+    let ill = vec![
+        ("SUPABASE_JWKS_URL", gone.clone()),
+        ("AUTH_SERVICE_URL", gone),
+        ("JWT_PRIVATE_KEY_FILE", file.path().to_owned()),
+    ];
     let ill = examine(ill).await;
     assert_eq!(ill.code, Some(1), "{ill:?}");
-    for name in ["supabase", "key files"] {
+    for name in ["supabase", "auth service", "key files"] {
         let found = |line: &str| line.starts_with("fail") && line.contains(name);
         assert!(ill.stdout.lines().any(found), "{name} in {ill:?}");
     }

@@ -4,9 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -18,6 +19,14 @@ use super::within;
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Asked {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
 }
 
 /// What it does with a request.
@@ -34,6 +43,7 @@ pub(crate) enum Reply {
 pub(crate) struct Upstream {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
+    manner: Arc<Mutex<Arc<Manner>>>,
     serving: JoinHandle<()>,
 }
 
@@ -52,16 +62,26 @@ impl Reply {
 
 impl Upstream {
     pub(crate) async fn start(manner: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::start_on(0, manner).await
+    }
+
+    pub(crate) async fn start_on(
+        port: u16,
+        manner: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let manner: Arc<Manner> = Arc::new(manner);
-        let record = Arc::clone(&asked);
+        let manner: Arc<Mutex<Arc<Manner>>> = Arc::new(Mutex::new(Arc::new(manner)));
+        let (record, current) = (Arc::clone(&asked), Arc::clone(&manner));
         let answer = move |request: Request| {
-            let (record, manner) = (Arc::clone(&record), Arc::clone(&manner));
+            let (record, current) = (Arc::clone(&record), Arc::clone(&current));
             async move {
-                let asked = Asked { path: request.uri().path().to_owned() };
+                let (head, body) = request.into_parts();
+                let body = to_bytes(body, usize::MAX).await.unwrap();
+                let asked = Asked { path: head.uri.path().to_owned(), headers: head.headers, body };
                 record.lock().push(asked.clone());
+                let manner = Arc::clone(&current.lock());
                 match manner(&asked) {
                     Reply::With(response) => response,
                     Reply::Silence => std::future::pending().await,
@@ -71,7 +91,12 @@ impl Upstream {
         let serving = tokio::spawn(async move {
             axum::serve(listener, Router::new().fallback(answer)).await.unwrap();
         });
-        Self { address, asked, serving }
+        Self { address, asked, manner, serving }
+    }
+
+    /// From now on it does otherwise.
+    pub(crate) fn change(&self, manner: impl Fn(&Asked) -> Reply + Send + Sync + 'static) {
+        *self.manner.lock() = Arc::new(manner);
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
