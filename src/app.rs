@@ -27,6 +27,7 @@ use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::error::Error;
 use crate::http::identity::liveness;
+use crate::http::identity::openid::back_channel::Courier;
 use crate::http::limits::Limits;
 use crate::persistence::Store;
 use crate::persistence::identity::accounts::{self, NewUser};
@@ -150,6 +151,8 @@ pub async fn start_on(
         parts.authenticator.clone(),
         parts.hub.clone(),
     ));
+    let (store, auth) = (parts.store.clone(), parts.authenticator.clone());
+    background.spawn(Courier::new(store, auth, parts.openid)?.run());
     let grace = config.server.shutdown_grace;
     let live = Live { origins: parts.origins, limits: parts.limits, level: parts.log_level };
     Ok(Running {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::assembly::Parts;
 use crate::config::Config;
 use crate::config::values::UseLivekit;
+use crate::domain::origin::{self, OriginList};
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
 use crate::http::platform::{self, Ask, Platform};
@@ -20,6 +21,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
         passwords: parts.passwords.clone(),
         limits: Arc::clone(&parts.limits),
         cache: http::cache::Cache::new(config.server.cache_ttl),
+        openid: Arc::clone(&parts.openid),
         settings: Arc::new(settings(config, allows_origin)),
         platform: Arc::new(Platform::new(
             platform_settings(config, parts),
@@ -35,6 +37,7 @@ fn settings(config: &Config, allows_origin: AllowsOrigin) -> http::Settings {
         node: config.cluster.node_id.as_str().into(),
         max_body_bytes: config.server.max_body_bytes,
         allows_origin,
+        own_origin: own_origin(config),
         trusted_proxies: config.server.trusted_proxies.clone(),
         cursor_key: cursor_key(config),
         trace_ratio: config.observability.sample_ratio.0,
@@ -46,6 +49,12 @@ fn settings(config: &Config, allows_origin: AllowsOrigin) -> http::Settings {
         refresh_ttl: config.identity.refresh_token_ttl,
         default_currency: config.payments.default_currency.0.clone(),
     }
+}
+
+/// The origin of `PUBLIC_URL`; of none when its host is one that no browser would send.
+fn own_origin(config: &Config) -> OriginList {
+    let origin = origin::of_address(config.server.public_url.as_str()).unwrap_or_default();
+    OriginList::parse(origin).unwrap_or_default()
 }
 
 fn platform_settings(config: &Config, parts: &Parts) -> platform::Settings {

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::domain::origin::Origins;
 use crate::error::Error;
 use crate::http::identity::liveness::Rows;
+use crate::http::identity::openid::Provider;
 use crate::http::limits::{self, Limits};
 use crate::persistence::{self, Store};
 use crate::telemetry::Metrics;
@@ -32,6 +33,7 @@ pub(super) struct Parts {
     pub hub: Hub,
     pub origins: Origins,
     pub limits: Arc<Limits>,
+    pub openid: Arc<Provider>,
     pub metrics: Metrics,
     pub log_level: LogLevel,
 }
@@ -45,7 +47,19 @@ impl Parts {
         let hub = Hub::start(hub_settings(config), store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
         let limits = Arc::new(Limits::new(limits(config)));
-        Ok(Self { store, authenticator, passwords, hub, origins, limits, metrics, log_level })
+        let openid =
+            Provider::new(config.server.public_url.as_str(), config.openid.clients.clone());
+        Ok(Self {
+            store,
+            authenticator,
+            passwords,
+            hub,
+            origins,
+            limits,
+            openid: Arc::new(openid),
+            metrics,
+            log_level,
+        })
     }
 }
 

@@ -11,10 +11,10 @@ mod sessions;
 pub mod token;
 
 pub use authenticator::{Authenticator, Credentials, Settings, bearer_token};
-pub use opaque::{RefreshKey, cookie_value, digest, new_id, new_secret};
+pub use opaque::{RefreshKey, cookie_value, digest, is_same_secret, new_id, new_secret};
 pub use password::Passwords;
 pub use sessions::{Account, Lookup, Record, SessionLookup, Sessions};
-pub use token::{Claims, Tokens};
+pub use token::{Claims, IdToken, Tokens};
 
 /// The session cookie; its value is `sid.secret`.
 pub const COOKIE: &str = "latido_session";

@@ -4,6 +4,8 @@
 //! among our keys. Whether the session behind a token still lives is asked of
 //! [`Sessions`](super::Sessions).
 
+mod openid;
+
 use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
@@ -18,6 +20,8 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result, Unauthenticated};
+
+pub use openid::IdToken;
 
 const ISSUER: &str = "latido";
 const TYPE: &str = "access";

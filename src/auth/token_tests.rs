@@ -6,7 +6,7 @@ use super::*;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
-fn settings(secret: &[u8]) -> Settings {
+pub(super) fn settings(secret: &[u8]) -> Settings {
     Settings {
         secret: secret.into(),
         previous_secret: None,
@@ -16,7 +16,7 @@ fn settings(secret: &[u8]) -> Settings {
     }
 }
 
-fn account() -> Account {
+pub(super) fn account() -> Account {
     Account {
         user: UserId(123),
         primary_role: Role::Doctor,
@@ -35,6 +35,14 @@ fn claims() -> Value {
     json!({"iss": "latido", "sub": "123", "user_id": 123, "user_type": "doctor", "roles": ["doctor"],
         "role": "Medico", "reference_id": null, "sid": "s_1", "jti": "a_1", "iat": now,
         "exp": now + 60, "typ": "access"})
+}
+
+/// PKCS#8 of an Ed25519 seed: a fixed prefix and 32 bytes.
+pub(super) fn ed25519() -> Vec<u8> {
+    let der = [&b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"[..], &[9; 32]];
+    let body = base64::engine::general_purpose::STANDARD.encode(der.concat());
+    let (kind, rule) = ("PRIVATE KEY", "-----");
+    format!("{rule}BEGIN {kind}{rule}\n{body}\n{rule}END {kind}{rule}\n").into_bytes()
 }
 
 #[test]
@@ -114,13 +122,8 @@ fn a_short_secret_is_refused() {
 
 #[test]
 fn a_key_pair_signs_and_publishes_its_public_half() {
-    // PKCS#8 of an Ed25519 seed: a fixed prefix and 32 bytes.
-    let der = [&b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"[..], &[9; 32]];
-    let body = base64::engine::general_purpose::STANDARD.encode(der.concat());
-    let (kind, rule) = ("PRIVATE KEY", "-----");
-    let pem = format!("{rule}BEGIN {kind}{rule}\n{body}\n{rule}END {kind}{rule}\n");
     let tokens =
-        Tokens::new(&Settings { private_key: Some(pem.into_bytes()), ..settings(SECRET) }).unwrap();
+        Tokens::new(&Settings { private_key: Some(ed25519()), ..settings(SECRET) }).unwrap();
     let token = tokens.issue(&account(), &"s_1".into(), Timestamp::now()).unwrap();
 
     assert!(tokens.verify(&token).is_ok());

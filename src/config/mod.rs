@@ -9,6 +9,7 @@ pub mod identity;
 mod key;
 pub mod media;
 pub mod observability;
+pub mod openid;
 mod reader;
 pub mod realtime;
 pub mod server;
@@ -27,6 +28,7 @@ pub use sources::{CONFIG_FILE, Layer, Sources};
 use identity::Identity;
 use media::Media;
 use observability::Observability;
+use openid::OpenId;
 use realtime::{RateLimits, Realtime};
 use server::{Cluster, Server};
 use services::{Notifications, Payments, Portals, Sections, Suggestions};
@@ -41,6 +43,7 @@ pub struct Config {
     pub database: Database,
     pub storage: Storage,
     pub identity: Identity,
+    pub openid: OpenId,
     pub realtime: Realtime,
     pub rate_limits: RateLimits,
     pub media: Media,
@@ -60,6 +63,7 @@ pub const SECTIONS: &[(&str, &[Key])] = &[
     ("PostgreSQL in parts", PostgresParts::KEYS),
     ("Files and recordings", Storage::KEYS),
     ("Identity", Identity::KEYS),
+    ("OpenID Connect", OpenId::KEYS),
     ("Sockets", Realtime::KEYS),
     ("Rate limits", RateLimits::KEYS),
     ("Calls", Media::KEYS),
@@ -86,6 +90,7 @@ impl Config {
         let config = Self::read(&mut reader, sources.is_demo);
         server::rules(&mut reader);
         identity::rules(&mut reader);
+        openid::rules(&mut reader);
         stores::rules(&mut reader);
         media::rules(&mut reader);
         services::rules(&mut reader);
@@ -103,6 +108,7 @@ impl Config {
         let postgres = PostgresParts::read(reader);
         let storage = Storage::read(reader);
         let identity = Identity::read(reader);
+        let openid = OpenId::read(reader);
         let realtime = Realtime::read(reader);
         let rate_limits = RateLimits::read(reader);
         let media = Media::read(reader);
@@ -122,6 +128,7 @@ impl Config {
             database: database?,
             storage: storage?,
             identity: identity?,
+            openid: openid?,
             realtime: realtime?,
             rate_limits: rate_limits?,
             media: media?,

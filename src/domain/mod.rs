@@ -11,6 +11,7 @@ pub mod event;
 pub mod events;
 pub mod id;
 pub mod identity;
+pub mod language;
 pub mod money;
 pub mod origin;
 pub mod secret;

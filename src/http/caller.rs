@@ -90,7 +90,9 @@ fn is_forged(app: &App, request: &Request, principal: &Principal) -> bool {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     match (header("sec-fetch-site"), header(ORIGIN.as_str())) {
         (Some("same-origin"), _) => false,
-        (_, Some(origin)) => !(app.settings.allows_origin)(origin),
+        (_, Some(origin)) => {
+            !app.settings.own_origin.allows(origin) && !(app.settings.allows_origin)(origin)
+        }
         (site, None) => matches!(site, Some("cross-site" | "same-site")),
     }
 }

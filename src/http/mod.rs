@@ -13,6 +13,7 @@ pub mod context;
 pub mod documents;
 pub mod form;
 pub mod frame;
+pub mod html;
 pub mod idempotency;
 pub mod identity;
 pub mod json;
@@ -38,6 +39,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::actors::Hub;
 use crate::auth::{Authenticator, Passwords};
 use crate::domain::id::NodeId;
+use crate::domain::origin::OriginList;
 use crate::persistence::Store;
 
 /// What every handler may use. Cheap to clone.
@@ -49,6 +51,7 @@ pub struct App {
     pub passwords: Passwords,
     pub limits: Arc<limits::Limits>,
     pub cache: cache::Cache,
+    pub openid: Arc<identity::openid::Provider>,
     pub settings: Arc<Settings>,
     pub platform: Arc<platform::Platform>,
 }
@@ -61,6 +64,8 @@ pub struct Settings {
     pub node: NodeId,
     pub max_body_bytes: usize,
     pub allows_origin: AllowsOrigin,
+    /// Where our own pages come from.
+    pub own_origin: OriginList,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Seals cursors; the same on every node.

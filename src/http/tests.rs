@@ -14,8 +14,10 @@ use super::*;
 use crate::actors::hub;
 use crate::auth::{self, RefreshKey, Tokens, token};
 use crate::domain::identity::Revocation;
+use crate::domain::identity::openid::Clients;
 use crate::domain::time::Timestamp;
 use crate::http::identity::liveness::Rows;
+use crate::http::identity::openid::Provider;
 use crate::http::platform::Platform;
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
@@ -99,6 +101,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
             LOG_LEVEL.clone(),
         )),
         cache: cache::Cache::new(Duration::ZERO),
+        openid: Arc::new(Provider::new("https://id.example", Clients::default())),
         store,
         auth,
         passwords: Passwords::new(2, 0).unwrap(),
@@ -107,6 +110,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
             node: "n1".into(),
             max_body_bytes: 4096,
             allows_origin: Arc::new(|origin| origin == "https://ours.example"),
+            own_origin: OriginList::parse("https://id.example").unwrap(),
             trusted_proxies: Vec::new(),
             cursor_key: secret,
             trace_ratio: 0.0,

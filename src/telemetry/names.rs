@@ -105,6 +105,8 @@ metrics! {
         "Refusals by a rate limit by `surface` and `reason`.";
     AUTH_FAILURES = "latido_auth_failures_total", Kind::Counter,
         "Refused credentials by `surface` and `reason`.";
+    OIDC_LOGOUTS = "latido_oidc_logouts_total", Kind::Counter,
+        "Attempts to tell OpenID clients that a session ended by `outcome`.";
     LIVEKIT_REQUESTS = "latido_livekit_requests_total", Kind::Counter,
         "Calls to the LiveKit API by `op` and `status`.";
     PAYMENTS = "latido_payments_total", Kind::Counter,

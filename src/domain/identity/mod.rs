@@ -3,6 +3,7 @@
 
 pub mod device;
 pub mod lockout;
+pub mod openid;
 pub mod principal;
 pub mod registration;
 pub mod revocation;

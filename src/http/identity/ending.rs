@@ -6,6 +6,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
 use crate::persistence::Tx;
+use crate::persistence::identity::openid::{grants, logouts};
 use crate::persistence::identity::sessions;
 
 /// Sessions whose rows say that they ended; [`Ended::announce`] makes it so everywhere else.
@@ -25,7 +26,7 @@ impl Ended {
     ) -> Result<Self> {
         let ended = sessions::revoke(tx, session, reason, now).await?;
         let sessions = ended.then(|| session.clone()).into_iter().collect();
-        Ok(Self { sessions, reason })
+        Self::with_grants(tx, sessions, None, reason, now).await
     }
 
     /// Ends every session of an account.
@@ -47,14 +48,32 @@ impl Ended {
         now: Timestamp,
     ) -> Result<Self> {
         let sessions = sessions::revoke_all(tx, user, keep, reason, now).await?;
+        Self::with_grants(tx, sessions, keep, reason, now).await
+    }
+
+    /// Ends what OpenID clients were given through those sessions of one account, and owes the
+    /// clients the news.
+    async fn with_grants(
+        tx: &mut Tx,
+        mut sessions: Vec<SessionId>,
+        keep: Option<&SessionId>,
+        reason: Revocation,
+        now: Timestamp,
+    ) -> Result<Self> {
+        if let Some(any) = sessions.first().cloned() {
+            sessions.extend(grants::revoke_with(tx, &any, keep, reason, now).await?);
+            logouts::owe(tx, &any, now).await?;
+        }
         Ok(Self { sessions, reason })
     }
 
-    /// Called after the commit: this node refuses the sessions at once and sends their sockets away.
+    /// Called after the commit: this node refuses the sessions at once, sends their sockets away and
+    /// begins to tell the OpenID clients among them.
     pub fn announce(self, app: &App) {
         for session in &self.sessions {
             app.auth.revoke(session);
             app.hub.revoke(session, self.reason);
         }
+        app.openid.tell_clients();
     }
 }

@@ -5,24 +5,19 @@ use axum::http::HeaderValue;
 use axum::http::header::SET_COOKIE;
 use garde::Validate;
 use serde::{Deserialize, Deserializer};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::opening::{Device, Opened};
+use super::proof::Attempt;
 use super::view::TokenPair;
-use crate::auth::password::Verdict;
-use crate::domain::id::UserId;
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
-use crate::error::{Error, FieldCode, Kind, Result};
+use crate::error::{Error, FieldCode, Result};
 use crate::http::App;
 use crate::http::context::Context;
 use crate::http::form::AnyForm;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
-use crate::persistence::audit;
-use crate::persistence::identity::accounts::{self, User};
-use crate::telemetry::names;
 
 /// Who signs in. One of `username` and `email` is needed; they mean the same.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -66,87 +61,30 @@ pub async fn login(
     device: Device,
     AnyForm(login): AnyForm<Login>,
 ) -> Result<([(axum::http::HeaderName, HeaderValue); 1], Json<TokenPair>)> {
-    let name = login.name()?;
-    app.limits.sign_in(context.peer, &name)?;
-
+    let (name, password) = (login.name()?, login.password.as_str());
     let now = Timestamp::now();
-    let user = accounts::by_email(&app.store, &name).await?;
-    if let Some(seconds) = user.as_ref().and_then(|user| user.failures().locked_for(now)) {
-        refused(&app, &context, user.as_ref(), "locked", now).await?;
-        return Err(Kind::AccountInactive { retry_after: Some(seconds) }.into());
-    }
-    let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
-    let verdict = app.passwords.verify(&login.password, stored).await?;
-    let user = match user {
-        Some(user) if verdict != Verdict::Wrong => user,
-        user => {
-            refused(&app, &context, user.as_ref(), "credentials", now).await?;
-            return Err(Kind::InvalidCredentials.into());
-        }
-    };
-    if !user.is_active {
-        refused(&app, &context, Some(&user), "inactive", now).await?;
-        return Err(Kind::AccountInactive { retry_after: None }.into());
-    }
-    if login.user_type.is_some_and(|role| !user.roles.0.contains(&role)) {
-        refused(&app, &context, Some(&user), "role", now).await?;
-        return Err(Kind::Forbidden("the account does not have this role").into());
-    }
-    let dated = verdict == Verdict::RightButDated;
-    let rehashed = if dated { Some(app.passwords.rehash(&login.password).await?) } else { None };
+    let attempt = Attempt { name, password, role: login.user_type };
+    let proven = attempt.prove(&app, &context, now).await?;
 
     let mut tx = app.store.begin().await?;
-    if let Some(hash) = rehashed {
-        accounts::rehash(&mut tx, user.id, &hash).await?;
-    }
-    accounts::note_login(&mut tx, user.id, now).await?;
-    let opened = Opened::insert(&app, &mut tx, &user, &device, now).await?;
-    let mut entry = context.audit(None, "login", "session", &opened.session);
-    entry.actor = Some(user.id);
-    entry.actor_role = Some(user.primary_role.user_type());
-    audit::append(&mut tx, &entry, now).await?;
+    let opened = Opened::insert(&app, &mut tx, &proven.user, &device, now).await?;
+    proven.note(&mut tx, &context, &opened.session, now).await?;
     tx.commit().await?;
 
-    let (cookie, pair) = opened.announce(&app, user, login.remember, now)?;
+    let (cookie, pair) = opened.announce(&app, proven.user, login.remember, now)?;
     Ok(([(SET_COOKIE, cookie)], Json(pair)))
 }
 
 impl Login {
-    /// The name as accounts are found by.
-    fn name(&self) -> Result<String> {
-        let name = self.username.as_deref().or(self.email.as_deref()).map(str::trim);
-        match name {
-            Some(name) if !name.is_empty() => Ok(name.to_lowercase()),
-            _ => Err(Error::field("/username", FieldCode::Required, "is required")),
-        }
+    fn name(&self) -> Result<&str> {
+        let name = self.username.as_deref().or(self.email.as_deref());
+        name.filter(|name| !name.trim().is_empty())
+            .ok_or_else(|| Error::field("/username", FieldCode::Required, "is required"))
     }
-}
-
-/// Records a refusal and, for a wrong password, counts it. An unknown account costs the same work.
-async fn refused(
-    app: &App,
-    context: &Context,
-    user: Option<&User>,
-    reason: &'static str,
-    now: Timestamp,
-) -> Result<()> {
-    metrics::counter!(names::AUTH_FAILURES, "surface" => "login", "reason" => reason).increment(1);
-    let id = user.map_or(UserId(0), |user| user.id);
-    let mut entry = context.audit(None, "login_refused", "user", &id);
-    entry.actor = user.map(|user| user.id);
-    entry.data.insert("reason".into(), json!(reason));
-
-    let mut tx = app.store.begin().await?;
-    if reason == "credentials" {
-        let failures = accounts::failures(&mut tx, id).await?;
-        accounts::note_failures(&mut tx, id, failures.and_another(now)).await?;
-    }
-    audit::append(&mut tx, &entry, now).await?;
-    tx.commit().await
 }
 
 /// A flag as JSON or as the text a form sends.
-fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Flag {

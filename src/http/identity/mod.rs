@@ -1,9 +1,12 @@
 //! Accounts and sessions over HTTP.
 
 pub mod ending;
+pub mod jwks;
 pub mod liveness;
 pub mod login;
+pub mod openid;
 pub mod opening;
+pub mod proof;
 pub mod registration;
 pub mod sessions;
 pub mod view;
@@ -22,4 +25,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::validate))
         .routes(routes!(sessions::logout))
         .routes(routes!(sessions::refresh))
+        .routes(routes!(jwks::keys))
+        .merge(openid::routes())
 }

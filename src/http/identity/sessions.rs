@@ -25,6 +25,7 @@ use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::Tx;
 use crate::persistence::audit;
+use crate::persistence::identity::openid::grants;
 use crate::persistence::identity::{accounts, sessions};
 
 /// A client whose answer got lost asks again within this time (contract §3.3).
@@ -160,6 +161,7 @@ pub async fn refresh(
 ) -> Result<Json<TokenPair>> {
     let now = Timestamp::now();
     let (user, session, token) = match body.and_then(|Json(body)| body.refresh_token) {
+        Some(spent) if is_of_client(&app, &spent).await? => return Err(malformed()),
         Some(spent) => rotate(&app, &context, &device, &spent, now).await?,
         None => renew(&app, caller?.0, now).await?,
     };
@@ -174,16 +176,23 @@ pub async fn refresh(
 
 type Renewed = (UserId, SessionId, Secret);
 
+/// Whether an OpenID client was given this token. It is refreshed where the client proves itself.
+async fn is_of_client(app: &App, token: &str) -> Result<bool> {
+    match app.auth.refresh().read(token) {
+        Some((session, _)) => Ok(grants::of(&app.store, &session).await?.is_some()),
+        None => Ok(false),
+    }
+}
+
 /// Spends a refresh token.
-async fn rotate(
+pub(super) async fn rotate(
     app: &App,
     context: &Context,
     device: &Device,
     spent: &str,
     now: Timestamp,
 ) -> Result<Renewed> {
-    let refused = || Error::from(Kind::Unauthenticated(Unauthenticated::Malformed));
-    let (session, generation) = app.auth.refresh().read(spent).ok_or_else(refused)?;
+    let (session, generation) = app.auth.refresh().read(spent).ok_or_else(malformed)?;
     let spent = digest(spent);
     let next = app.auth.refresh().token(&session, generation + 1);
     let expires_at = now.plus(app.settings.refresh_ttl);
@@ -201,7 +210,7 @@ async fn rotate(
         return Ok((leaf.user_id, session, next));
     }
     if generation >= leaf.refresh_generation {
-        return Err(refused());
+        return Err(malformed());
     }
     reused(app, context, tx, &session, leaf.user_id, now).await?;
     Err(revoked())
@@ -238,6 +247,10 @@ async fn renew(app: &App, caller: Principal, now: Timestamp) -> Result<Renewed> 
 
 fn session_of(caller: &Principal) -> Result<&SessionId> {
     caller.session.as_ref().ok_or_else(|| Kind::Unauthenticated(Unauthenticated::Missing).into())
+}
+
+fn malformed() -> Error {
+    Kind::Unauthenticated(Unauthenticated::Malformed).into()
 }
 
 fn revoked() -> Error {

@@ -2,5 +2,6 @@
 
 pub mod accounts;
 pub mod one_time_tokens;
+pub mod openid;
 pub mod profiles;
 pub mod sessions;

@@ -24,6 +24,8 @@ pub struct Session {
     pub created_at: Timestamp,
     pub last_seen_at: Timestamp,
     pub expires_at: Timestamp,
+    /// When the password was last shown.
+    pub authenticated_at: Timestamp,
 }
 
 /// A session about to be. Hashes are hex SHA-256.
@@ -86,7 +88,8 @@ pub async fn insert(tx: &mut Tx, new: NewSession<'_>, now: Timestamp) -> Result<
 pub async fn live(store: &Store, id: &SessionId, now: Timestamp) -> Result<Option<Session>> {
     const SQL: &str = "
         select id, user_id, cookie_hash, refresh_generation, fingerprint, platform, browser, ip_prefix,
-               apps, created_at, last_seen_at, expires_at
+               apps, created_at, last_seen_at, expires_at,
+               coalesce(authenticated_at, created_at) as authenticated_at
         from sessions where id = $1 and revoked_at is null and expires_at > $2";
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?)
 }
@@ -124,6 +127,28 @@ pub async fn leaf(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<Option<
         select user_id, refresh_generation, prev_refresh_hash, refreshed_at, fingerprint
         from sessions where id = $1 and revoked_at is null and expires_at > $2";
     Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?)
+}
+
+/// Keeps a session that may be used from being revoked until the transaction ends. False when it
+/// may not be used.
+pub async fn hold(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<bool> {
+    // Writing takes the row's lock on PostgreSQL; SQLite holds the writer's already.
+    const SQL: &str = "
+        update sessions set last_seen_at = $2
+        where id = $1 and revoked_at is null and expires_at > $2";
+    let held = on!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(held == 1)
+}
+
+/// Notes that the password was shown again in a session.
+pub async fn note_password(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<()> {
+    const SQL: &str = "update sessions set authenticated_at = $2 where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
 }
 
 /// Lets a session live on until `expires_at`.

@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod database;
 pub(crate) mod http;
 pub(crate) mod node;
+pub(crate) mod openid;
 pub(crate) mod plain;
 pub(crate) mod polling;
 pub(crate) mod process;

@@ -1,0 +1,5 @@
+//! Accounts, sessions and sign-ins.
+
+mod openid;
+mod openid_logout;
+mod openid_token;
