@@ -37,6 +37,9 @@ pub enum Kind {
     NotFound(&'static str),
     #[error("{field} is already taken")]
     Conflict { field: &'static str },
+    /// The change itself is well, but not what would be left after it.
+    #[error("{0}")]
+    Untenable(&'static str),
     #[error("{from} cannot become {to}")]
     InvalidTransition { from: String, to: String, allowed: Vec<&'static str> },
     #[error("a request with this idempotency key is still running")]

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
+use metrics::counter;
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::error::{Error, FieldCode, Kind, Result};
+use crate::telemetry::names;
 
 /// OWASP's second recommendation, as contract §3.5 fixes it: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -110,6 +112,7 @@ impl<'a> Waiting<'a> {
     fn enter(inner: &'a Inner) -> Result<Self> {
         let place = Self(inner);
         if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.concurrency * QUEUE {
+            counter!(names::RATE_LIMITED, "surface" => "http", "reason" => "hashing").increment(1);
             return Err(Kind::RateLimited { retry_after: 1 }.into());
         }
         Ok(place)

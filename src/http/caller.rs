@@ -13,6 +13,7 @@ use axum::response::Response;
 
 use super::App;
 use crate::auth::Credentials;
+use crate::auth::failures::{Surface, count_refusal};
 use crate::domain::identity::{Principal, Role};
 use crate::error::{Error, Kind, Result, Unauthenticated};
 
@@ -35,10 +36,16 @@ pub struct Optional(pub Option<Principal>);
 #[derive(Clone)]
 struct Identity(Arc<Result<Principal>>);
 
+/// Where the `Authorization` header is an OpenID client's, who is nobody's caller.
+const CLIENTS_ONLY: &str = "/oidc/token";
+
 /// Looks at the credentials of a request and leaves the finding for the extractors.
 ///
 /// A cookie that would change something must come from an allowed origin (contract §3.4).
 pub async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    if request.uri().path() == CLIENTS_ONLY {
+        return next.run(request).await;
+    }
     let credentials = credentials(request.headers());
     let outcome = match app.auth.admit(credentials).await {
         Ok(principal) if is_forged(&app, &request, &principal) => {
@@ -46,8 +53,11 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
         }
         outcome => outcome,
     };
-    if let Ok(principal) = &outcome {
-        tracing::Span::current().record("user_id", principal.user.0);
+    match &outcome {
+        Ok(principal) => {
+            tracing::Span::current().record("user_id", principal.user.0);
+        }
+        Err(error) => count_refusal(Surface::Http, error),
     }
     let absent = matches!(
         outcome.as_ref().map_err(Error::kind),

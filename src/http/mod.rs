@@ -13,6 +13,7 @@ pub mod context;
 pub mod documents;
 pub mod form;
 pub mod frame;
+pub mod given;
 pub mod html;
 pub mod idempotency;
 pub mod identity;
@@ -41,6 +42,7 @@ use crate::auth::{Authenticator, Passwords};
 use crate::domain::id::NodeId;
 use crate::domain::origin::OriginList;
 use crate::persistence::Store;
+use crate::telemetry::Tracer;
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone)]
@@ -52,6 +54,7 @@ pub struct App {
     pub limits: Arc<limits::Limits>,
     pub cache: cache::Cache,
     pub openid: Arc<identity::openid::Provider>,
+    pub tracer: Tracer,
     pub settings: Arc<Settings>,
     pub platform: Arc<platform::Platform>,
 }
@@ -62,7 +65,8 @@ pub type AllowsOrigin = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 /// The settings of this layer, filled by `app.rs`.
 pub struct Settings {
     pub node: NodeId,
-    pub max_body_bytes: usize,
+    /// What is taken of a request's body, uploads excepted.
+    pub body: body::Bounds,
     pub allows_origin: AllowsOrigin,
     /// Where our own pages come from.
     pub own_origin: OriginList,
@@ -70,8 +74,6 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Seals cursors; the same on every node.
     pub cursor_key: Vec<u8>,
-    /// How many of the traces begun here are recorded, 0 to 1.
-    pub trace_ratio: f64,
     /// Whether callers reach us by TLS.
     pub tls: bool,
     pub cookie: CookieSettings,

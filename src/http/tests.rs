@@ -1,12 +1,14 @@
 //! Requests through the whole router, on SQLite and, when there is one, PostgreSQL.
 
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::header::{ALLOW, SET_COOKIE};
 use axum::http::{HeaderMap, Request};
+use futures_util::stream;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -75,6 +77,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         max_connections_per_user: 10,
         allowances: None,
         compress_from: None,
+        tracer: Tracer::default(),
     };
     let platform = platform::Settings {
         region: "local".into(),
@@ -102,18 +105,18 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         )),
         cache: cache::Cache::new(Duration::ZERO),
         openid: Arc::new(Provider::new("https://id.example", Clients::default())),
+        tracer: Tracer::default(),
         store,
         auth,
         passwords: Passwords::new(2, 0).unwrap(),
         limits: Arc::new(limits::Limits::new(limits)),
         settings: Arc::new(Settings {
             node: "n1".into(),
-            max_body_bytes: 4096,
+            body: body::Bounds { bytes: 4096, within: Duration::from_millis(200) },
             allows_origin: Arc::new(|origin| origin == "https://ours.example"),
             own_origin: OriginList::parse("https://id.example").unwrap(),
             trusted_proxies: Vec::new(),
             cursor_key: secret,
-            trace_ratio: 0.0,
             tls: false,
             cookie: CookieSettings { domain: None, secure: true },
             refresh_ttl: Duration::from_hours(1),
@@ -409,5 +412,27 @@ async fn a_body_over_the_limit_or_of_another_type_is_refused() {
         let text = [("content-type", "text/plain")];
         let answer = node.send("POST", "/auth/login", &text, Body::from("x")).await;
         assert_eq!(answer.status.as_u16(), 415);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_in_time_is_given_up() {
+    for node in nodes().await {
+        let bearer = bearer(&node.register("ana@example.com").await.body);
+        let keyed = [("authorization", &*bearer), ("idempotency-key", "k1")];
+        for (path, headers, kind) in [
+            ("/auth/verify-token", &[][..], "application/json"),
+            ("/auth/login", &[], "application/x-www-form-urlencoded"),
+            ("/auth/login", &[], "multipart/form-data; boundary=x"),
+            ("/count", &keyed, "application/json"),
+        ] {
+            let headers = [&[("content-type", kind)], headers].concat();
+            let never = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+
+            let answer = node.send("POST", path, &headers, never).await;
+
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path} {kind}");
+            assert_eq!(answer.body["detail"], "the body took too long", "{path} {kind}");
+        }
     }
 }

@@ -8,9 +8,9 @@ use serde_json::json;
 use super::socket_io::{Connect, ConnectError, Namespaces, Received, Reply, Seat};
 use crate::actors::hub::{Arrival, TurnedAway};
 use crate::actors::{Dialect, Hub, Namespace, Socket};
+use crate::auth::failures::{Surface, count_refusal};
 use crate::auth::{Authenticator, Credentials};
 use crate::domain::closure::Closure;
-use crate::domain::id::EventId;
 use crate::domain::identity::Principal;
 use crate::domain::identity::Role;
 use crate::error::{Error, Kind, Unauthenticated};
@@ -58,7 +58,6 @@ impl Namespaces for Realtime {
                 .map_err(|_| unauthorized("unauthenticated", "auth is malformed"))?,
             None => Auth::default(),
         };
-        let since = auth.since.as_deref().and_then(|since| since.parse().ok()).map(EventId);
         let credentials = Credentials {
             dev_user: auth.dev_user,
             dev_role: auth.dev_role,
@@ -72,11 +71,12 @@ impl Namespaces for Realtime {
             namespace,
             dialect: Dialect::SocketIo,
             outbound: Arc::clone(request.outbound),
-            since,
+            since: auth.since,
             preamble: Some(request.accepted),
         };
-        let socket = self.hub.connect(arrival).await.map_err(|TurnedAway::Capacity| {
-            unauthorized("capacity", "no place left for another socket")
+        let socket = self.hub.connect(arrival).await.map_err(|turned_away| match turned_away {
+            TurnedAway::Capacity => unauthorized("capacity", "no place left for another socket"),
+            TurnedAway::Refused(error) => refused(&error),
         })?;
         Ok(Place { hub: self.hub.clone(), socket })
     }
@@ -92,6 +92,10 @@ impl Seat for Place {
         })
     }
 
+    fn upgraded(&mut self) {
+        self.hub.upgraded(&self.socket);
+    }
+
     fn leave(&mut self, closure: Closure) {
         self.hub.disconnected(&self.socket, closure);
     }
@@ -102,11 +106,13 @@ pub(super) async fn admit(
     authenticator: &Authenticator,
     credentials: Credentials,
 ) -> Result<Principal, Error> {
-    let principal = authenticator.admit(credentials).await?;
-    if principal.primary_role == Role::Service {
-        return Err(Kind::Forbidden("service keys publish over HTTP").into());
-    }
-    Ok(principal)
+    let admitted = match authenticator.admit(credentials).await {
+        Ok(principal) if principal.primary_role == Role::Service => {
+            Err(Kind::Forbidden("service keys publish over HTTP").into())
+        }
+        admitted => admitted,
+    };
+    admitted.inspect_err(|error| count_refusal(Surface::WebSocket, error))
 }
 
 fn refused(error: &Error) -> ConnectError {

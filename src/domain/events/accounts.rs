@@ -31,6 +31,13 @@ pub struct UserUpdate {
     pub timestamp: Timestamp,
 }
 
+impl UserUpdate {
+    /// Whether it tells that the account may other things than before.
+    pub fn changes_rights(&self) -> bool {
+        matches!(self.kind.as_str(), "role" | "account")
+    }
+}
+
 impl ServerEvent for UserUpdate {
     const NAME: &'static str = "user:update";
     const CLASS: Class = Class::Durable;

@@ -7,8 +7,8 @@ use garde::Validate;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
+use super::attempts::Attempt;
 use super::opening::{Device, Opened};
-use super::proof::Attempt;
 use super::view::TokenPair;
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;

@@ -1,14 +1,21 @@
 //! Accounts and sessions over HTTP.
 
+mod account;
+mod administration;
+mod attempts;
+mod change;
+mod creation;
+mod directory;
 pub mod ending;
 pub mod jwks;
 pub mod liveness;
 pub mod login;
 pub mod openid;
 pub mod opening;
-pub mod proof;
+mod proof;
 pub mod registration;
 pub mod sessions;
+mod settings;
 pub mod view;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -27,4 +34,12 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::refresh))
         .routes(routes!(jwks::keys))
         .merge(openid::routes())
+        .routes(routes!(account::me, account::patch_me, account::leave))
+        .routes(routes!(account::add_role))
+        .routes(routes!(settings::read, settings::replace, settings::patch))
+        .routes(routes!(creation::create))
+        .routes(routes!(directory::list))
+        .routes(routes!(administration::one, administration::patch))
+        .routes(routes!(administration::deactivate))
+        .routes(routes!(administration::activate))
 }

@@ -104,7 +104,7 @@ impl Opened {
             session: self.session.clone(),
             cookie_hash: auth::digest(self.cookie.expose()),
             expires_at: self.expires_at,
-            account: account(&user),
+            account: Account::from(&user),
         };
         app.auth.sessions().remember(record.into(), now);
         let life = remember.then_some(app.settings.refresh_ttl.as_secs());
@@ -124,24 +124,13 @@ pub fn token_pair(
     now: Timestamp,
 ) -> Result<TokenPair> {
     Ok(TokenPair {
-        access_token: app.auth.issue(&account(&user), &session, now)?,
+        access_token: app.auth.issue(&Account::from(&user), &session, now)?,
         token_type: "bearer",
         expires_in: app.auth.tokens().ttl().as_secs(),
         refresh_token: refresh.expose().to_owned(),
         session_id: session,
         user: User::from(user),
     })
-}
-
-/// What an account may do, as `auth` knows it.
-pub fn account(user: &accounts::User) -> Account {
-    Account {
-        user: user.id,
-        primary_role: user.primary_role,
-        roles: user.roles.0.clone(),
-        reference_id: user.reference_id,
-        active: user.is_active,
-    }
 }
 
 /// The header that empties the session cookie.

@@ -1,113 +1,42 @@
-//! Showing a password: the one way into an account, whichever page or client asks for it.
-//!
-//! Attempts are limited, failures counted and both recorded. An unknown account and a wrong password
-//! get the same answer in the same time.
+//! Proving once more, by password, to be who one is signed in as.
 
 use serde_json::json;
 
 use crate::auth::password::Verdict;
-use crate::domain::id::{SessionId, UserId};
-use crate::domain::identity::Role;
+use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::context::Context;
-use crate::persistence::identity::accounts::{self, User};
-use crate::persistence::{Tx, audit};
+use crate::persistence::audit;
+use crate::persistence::identity::accounts;
 use crate::telemetry::names;
 
-/// Someone says who they are.
-#[derive(Clone, Copy)]
-pub struct Attempt<'a> {
-    pub name: &'a str,
-    pub password: &'a str,
-    /// Refuses an account without this role.
-    pub role: Option<Role>,
-}
-
-/// An account whose password was shown.
-pub struct Proven {
-    pub user: User,
-    /// The hash that takes the place of a dated one.
-    rehashed: Option<String>,
-}
-
-impl Attempt<'_> {
-    /// Whose account it is.
-    ///
-    /// Fails with [`Kind::RateLimited`], [`Kind::InvalidCredentials`], [`Kind::AccountInactive`], or
-    /// [`Kind::Forbidden`] for a role that is not held.
-    pub async fn prove(self, app: &App, context: &Context, now: Timestamp) -> Result<Proven> {
-        let name = self.name.trim().to_lowercase();
-        app.limits.sign_in(context.peer, &name)?;
-
-        let user = accounts::by_email(&app.store, &name).await?;
-        if let Some(seconds) = user.as_ref().and_then(|user| user.failures().locked_for(now)) {
-            refused(app, context, user.as_ref(), "locked", now).await?;
-            return Err(Kind::AccountInactive { retry_after: Some(seconds) }.into());
-        }
-        let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
-        let verdict = app.passwords.verify(self.password, stored).await?;
-        let user = match user {
-            Some(user) if verdict != Verdict::Wrong => user,
-            user => {
-                refused(app, context, user.as_ref(), "credentials", now).await?;
-                return Err(Kind::InvalidCredentials.into());
-            }
-        };
-        if !user.is_active {
-            refused(app, context, Some(&user), "inactive", now).await?;
-            return Err(Kind::AccountInactive { retry_after: None }.into());
-        }
-        if self.role.is_some_and(|role| !user.roles.0.contains(&role)) {
-            refused(app, context, Some(&user), "role", now).await?;
-            return Err(Kind::Forbidden("the account does not have this role").into());
-        }
-        let dated = verdict == Verdict::RightButDated;
-        let rehashed = if dated { Some(app.passwords.rehash(self.password).await?) } else { None };
-        Ok(Proven { user, rehashed })
-    }
-}
-
-impl Proven {
-    /// Records the sign-in with the session it opens or renews.
-    pub async fn note(
-        &self,
-        tx: &mut Tx,
-        context: &Context,
-        session: &SessionId,
-        now: Timestamp,
-    ) -> Result<()> {
-        if let Some(hash) = &self.rehashed {
-            accounts::rehash(tx, self.user.id, hash).await?;
-        }
-        accounts::note_login(tx, self.user.id, now).await?;
-        let mut entry = context.audit(None, "login", "session", session);
-        entry.actor = Some(self.user.id);
-        entry.actor_role = Some(self.user.primary_role.user_type());
-        audit::append(tx, &entry, now).await
-    }
-}
-
-/// Records a refusal and, for a wrong password, counts it. An unknown account costs the same work.
-async fn refused(
+/// Passes when the password is the caller's. A wrong one counts towards the account's lock as a
+/// failed sign-in does, or a borrowed session could guess on.
+pub(super) async fn by_password(
     app: &App,
     context: &Context,
-    user: Option<&User>,
-    reason: &'static str,
-    now: Timestamp,
+    caller: &Principal,
+    password: &str,
 ) -> Result<()> {
-    metrics::counter!(names::AUTH_FAILURES, "surface" => "login", "reason" => reason).increment(1);
-    let id = user.map_or(UserId(0), |user| user.id);
-    let mut entry = context.audit(None, "login_refused", "user", &id);
-    entry.actor = user.map(|user| user.id);
-    entry.data.insert("reason".into(), json!(reason));
+    let now = Timestamp::now();
+    let user = accounts::by_id(&app.store, caller.user).await?.ok_or(Kind::NotFound("account"))?;
+    if let Some(seconds) = user.failures().locked_for(now) {
+        return Err(Kind::AccountInactive { retry_after: Some(seconds) }.into());
+    }
+    if app.passwords.verify(password, user.password_hash.as_deref()).await? != Verdict::Wrong {
+        return Ok(());
+    }
+    metrics::counter!(names::AUTH_FAILURES, "surface" => "account", "reason" => "credentials")
+        .increment(1);
+    let mut entry = context.audit(Some(caller), "proof_refused", "user", &user.id);
+    entry.data.insert("reason".into(), json!("credentials"));
 
     let mut tx = app.store.begin().await?;
-    if reason == "credentials" {
-        let failures = accounts::failures(&mut tx, id).await?;
-        accounts::note_failures(&mut tx, id, failures.and_another(now)).await?;
-    }
+    let failures = accounts::failures(&mut tx, user.id).await?;
+    accounts::note_failures(&mut tx, user.id, failures.and_another(now)).await?;
     audit::append(&mut tx, &entry, now).await?;
-    tx.commit().await
+    tx.commit().await?;
+    Err(Kind::InvalidCredentials.into())
 }

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::ending::Ended;
 use super::opening::{self, Device};
 use super::view::{Inspection, Session, TokenPair, User, Validation};
+use crate::auth::failures::{Surface, count_refusal};
 use crate::auth::{bearer_token, digest};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::{Principal, Revocation};
@@ -162,7 +163,9 @@ pub async fn refresh(
     let now = Timestamp::now();
     let (user, session, token) = match body.and_then(|Json(body)| body.refresh_token) {
         Some(spent) if is_of_client(&app, &spent).await? => return Err(malformed()),
-        Some(spent) => rotate(&app, &context, &device, &spent, now).await?,
+        Some(spent) => rotate(&app, &context, &device, &spent, now)
+            .await
+            .inspect_err(|error| count_refusal(Surface::Refresh, error))?,
         None => renew(&app, caller?.0, now).await?,
     };
     // The remembered expiry is the old one.

@@ -295,7 +295,7 @@ async fn a_portal_that_expects_another_user_does_not_get_this_one() {
 }
 
 #[tokio::test]
-async fn whoever_signs_in_at_anothers_browser_ends_the_others_session() {
+async fn whoever_signs_in_at_a_used_browser_ends_the_session_it_had() {
     let provider = openid::start().await;
     let ana = provider.register("ana").await;
     provider.register("luis").await;

@@ -1,9 +1,11 @@
 //! Sockets: who is let in, what they may ask, what reaches them and what ends them.
 
 mod commands;
+mod deadlines;
 mod delivery;
 mod endings;
 mod handshake;
 mod limits;
 mod plain;
 mod polling;
+mod replay;

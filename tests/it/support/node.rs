@@ -59,6 +59,11 @@ impl Latido {
         Self { address: running.address(), running, database }
     }
 
+    /// One more node on the same database.
+    pub(crate) async fn beside(&self, settings: &[(&str, &str)]) -> Self {
+        Self::on(self.database.shared(), settings).await
+    }
+
     pub(crate) fn hub(&self) -> &Hub {
         &self.running.hub
     }

@@ -1,8 +1,9 @@
 //! The binary in a process of its own, for what only a process can do: start badly, be killed.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,6 +21,8 @@ pub(crate) const ADMIN: (&str, &str) = ("admin@example.com", "a long enough pass
 pub(crate) struct Process {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Reads standard output until the process ends.
+    log: Option<JoinHandle<Vec<Value>>>,
 }
 
 /// What a command left behind.
@@ -82,25 +85,19 @@ impl Process {
         let port = free_port();
         let text = port.to_string();
         let settings = [settings(database, &text).as_slice(), more].concat();
-        let child = command(&["serve"], &settings)
+        let mut child = command(&["serve"], &settings)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut process = Self { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) };
-        process.discard_output();
+        // A full pipe would stop the node.
+        let log = Some(read_log(child.stdout.take().unwrap()));
+        discard(child.stderr.take().unwrap());
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut process = Self { child, address, log };
         within("the node to serve", process.ready()).await;
         process
-    }
-
-    /// A full pipe would stop the node.
-    fn discard_output(&mut self) {
-        fn discard(mut from: impl Read + Send + 'static) {
-            std::thread::spawn(move || std::io::copy(&mut from, &mut std::io::sink()));
-        }
-        discard(self.child.stdout.take().unwrap());
-        discard(self.child.stderr.take().unwrap());
     }
 
     async fn ready(&mut self) {
@@ -123,14 +120,30 @@ impl Process {
         answer.json()
     }
 
+    /// The processor time its threads used so far.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let used = threads.filter_map(|thread| {
+            // A thread may end while it is looked at.
+            let times = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            times.split(' ').next()?.parse::<f64>().ok()
+        });
+        used.sum::<f64>() / 1e9
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
 
     /// Waits for the end of the process.
-    pub(crate) async fn ended(mut self) -> ExitStatus {
-        within("the node to end", async {
+    pub(crate) async fn ended(self) -> ExitStatus {
+        self.ended_with_log().await.0
+    }
+
+    /// Waits for the end of the process and answers with the lines of its log.
+    pub(crate) async fn ended_with_log(mut self) -> (ExitStatus, Vec<Value>) {
+        let status = within("the node to end", async {
             loop {
                 if let Some(status) = self.child.try_wait().unwrap() {
                     return status;
@@ -138,7 +151,8 @@ impl Process {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
-        .await
+        .await;
+        (status, self.log.take().unwrap().join().unwrap())
     }
 }
 
@@ -148,6 +162,17 @@ impl Drop for Process {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn read_log(output: impl Read + Send + 'static) -> JoinHandle<Vec<Value>> {
+    thread::spawn(move || {
+        let lines = BufReader::new(output).lines().map_while(Result::ok);
+        lines.filter_map(|line| serde_json::from_str(&line).ok()).collect()
+    })
+}
+
+fn discard(mut output: impl Read + Send + 'static) {
+    thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
 }
 
 /// Creates [`ADMIN`] on a database that may be empty.

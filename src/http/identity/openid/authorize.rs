@@ -14,6 +14,7 @@ use super::page::{self, SignInForm};
 use super::parameters::{InForm, InQuery};
 use super::{OpenId, Provider};
 use crate::auth;
+use crate::auth::failures::{Surface, count_failure};
 use crate::domain::identity::openid::{
     Authorization, ErrorCode, Parameters, Refusal, Step, with_parameters,
 };
@@ -24,7 +25,6 @@ use crate::http::context::Context;
 use crate::http::problem::ProblemBody;
 use crate::persistence::identity::openid::codes::{self, NewCode};
 use crate::persistence::{Tx, audit};
-use crate::telemetry::names;
 
 /// How long a code may be on its way; a redirect and one request of the client need less.
 const CODE_LIFE: Duration = Duration::from_mins(1);
@@ -213,8 +213,7 @@ pub(super) async fn note_refusal(
     client: &str,
     reason: &'static str,
 ) -> Result<()> {
-    metrics::counter!(names::AUTH_FAILURES, "surface" => "oidc", "reason" => "refused")
-        .increment(1);
+    count_failure(Surface::OpenId, "refused");
     let mut entry = context.audit(None, "authorization_refused", "oidc_client", &client);
     entry.entity_id = entry.entity_id.filter(|id| !id.is_empty());
     entry.data.insert("reason".into(), reason.into());

@@ -32,7 +32,7 @@ impl FromRequest<App> for InForm {
         if !kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with(FORM)) {
             return Err(Kind::UnsupportedMediaType.into());
         }
-        read(&body::read(request, app.settings.max_body_bytes).await?).map(Self)
+        read(&body::read(request, app.settings.body).await?).map(Self)
     }
 }
 
