@@ -11,6 +11,8 @@ pub struct Refusal {
     pub code: Code,
     pub message: String,
     pub field: Option<String>,
+    /// What a stale change is to be made from.
+    pub current: Option<Value>,
 }
 
 /// The closed set of codes.
@@ -43,7 +45,7 @@ impl Code {
 
 impl Refusal {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None }
+        Self { code, message: message.into(), field: None, current: None }
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -55,6 +57,9 @@ impl Refusal {
         let mut object = json!({ "code": self.code.name(), "message": self.message });
         if let Some(field) = &self.field {
             object["field"] = json!(field);
+        }
+        if let Some(current) = &self.current {
+            object["current"] = current.clone();
         }
         object
     }
@@ -74,6 +79,7 @@ impl From<Error> for Refusal {
             }
             Kind::NotFound(_) | Kind::Gone(_) => Code::NotFound,
             Kind::Conflict { .. }
+            | Kind::Stale { .. }
             | Kind::InvalidTransition { .. }
             | Kind::PreconditionFailed
             | Kind::IdempotencyInProgress
@@ -94,7 +100,11 @@ impl From<Error> for Refusal {
             Kind::Conflict { field } => Some((*field).to_owned()),
             _ => None,
         };
-        Self { code, message: error.to_string(), field }
+        let current = match error.kind() {
+            Kind::Stale { current } => Some(current.clone()),
+            _ => None,
+        };
+        Self { code, message: error.to_string(), field, current }
     }
 }
 

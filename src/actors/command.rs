@@ -22,7 +22,7 @@ use super::throttle::Verdict;
 use super::{Reply, relay};
 use crate::auth::Credentials;
 use crate::domain::closure::Closure;
-use crate::domain::events;
+use crate::domain::events::{self, session::SessionPatch};
 use crate::domain::id::EventId;
 use crate::domain::subscription;
 use crate::domain::time::Timestamp;
@@ -154,6 +154,7 @@ impl Hub {
             match event {
                 "subscribe" => return self.subscribe(socket, read(arg)?).await,
                 "unsubscribe" => return self.unsubscribe(socket, read(arg)?).await,
+                "session:patch" => return Box::pin(self.share(socket, read(arg)?)).await,
                 "sync" => return Box::pin(self.sync(socket, read(arg)?)).await,
                 "admin:live" => return self.live(socket, &read(arg)?).await,
                 _ => {}
@@ -244,6 +245,16 @@ impl Hub {
             .await?;
         self.watch(socket);
         Ok(ok(&json!({ "ok": true, "expiresAt": principal.expires_at })))
+    }
+
+    /// Changes what the session's apps share; every socket of the sign-on hears of it.
+    async fn share(&self, socket: &Socket, patch: SessionPatch) -> Result<Done, Refusal> {
+        let principal = socket.principal();
+        let session = principal.session.as_ref().ok_or_else(|| {
+            Refusal::new(Code::Unauthenticated, "the socket belongs to no session")
+        })?;
+        let state = self.patch_session(session, patch).await?.state;
+        Ok(ok(&json!({ "ok": true, "data": state.data, "revision": state.revision })))
     }
 
     /// Asks the socket's session actor. One that just crashed is asked again once restarted.

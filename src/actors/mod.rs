@@ -20,6 +20,7 @@ pub mod outbound;
 mod registry;
 mod relay;
 mod session;
+mod session_sync;
 mod sessions;
 pub mod socket;
 mod starting;

@@ -82,9 +82,8 @@ pub(super) fn credentials(headers: &HeaderMap) -> Credentials {
 /// A browser sent the cookie along with a change that a foreign page asked for. Requests without
 /// an `Origin` come from no page, unless the browser says so by `Sec-Fetch-Site`.
 fn is_forged(app: &App, request: &Request, principal: &Principal) -> bool {
-    let by_cookie = principal.session.is_some() && principal.expires_at.is_none();
     let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !by_cookie || harmless {
+    if !principal.came_by_cookie() || harmless {
         return false;
     }
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());

@@ -45,7 +45,8 @@ pub struct Problem {
 #[derive(Debug, Clone, Copy)]
 pub struct Explained;
 
-/// The body of every refusal. Some kinds add members: `retryAfter`, `missing`, `field`, `from`.
+/// The body of every refusal. Some kinds add members: `retryAfter`, `missing`, `field`, `from`,
+/// `current`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Problem)]
@@ -130,6 +131,9 @@ impl Problem {
             Kind::NotFound(_) => Self::new("not-found", "Not found", S::NOT_FOUND),
             Kind::Conflict { field } => {
                 Self::new("conflict", "Conflict", S::CONFLICT).with("field", json!(field))
+            }
+            Kind::Stale { current } => {
+                Self::new("conflict", "Conflict", S::CONFLICT).with("current", current.clone())
             }
             Kind::InvalidTransition { from, to, allowed } => {
                 Self::new("invalid-transition", "Invalid transition", S::CONFLICT)

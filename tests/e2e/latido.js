@@ -41,7 +41,7 @@ export class Latido {
     const latido = new Latido();
     latido.directory = mkdtempSync(join(tmpdir(), "latido-e2e-"));
     latido.port = await freePort();
-    latido.url = `http://127.0.0.1:${latido.port}`;
+    latido.url = `${settings.TLS_CERT_FILE ? "https" : "http"}://127.0.0.1:${latido.port}`;
     latido.environment = {
       NODE_ENV: "development",
       BIND_ADDR: "127.0.0.1",

@@ -8,6 +8,7 @@
 mod architecture;
 mod clinical;
 mod conventions;
+mod identity;
 mod persistence;
 mod process;
 mod realtime;

@@ -21,6 +21,8 @@ install_packages() {
   have pkg-config || missing+=(pkg-config)
   have git || missing+=(git)
   python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
+  have openssl || missing+=(openssl)
+  [[ -x /usr/bin/chromium ]] || missing+=(chromium)
   postgres_bin >/dev/null || missing+=(postgresql)
   if ((${#missing[@]} == 0)); then
     echo "Debian packages: nothing missing"

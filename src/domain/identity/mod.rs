@@ -3,13 +3,16 @@
 
 pub mod device;
 pub mod lockout;
+pub mod portal;
 pub mod principal;
 pub mod registration;
 pub mod revocation;
 pub mod role;
+pub mod session_sync;
 
 pub use device::Device;
 pub use lockout::Failures;
+pub use portal::Portal;
 pub use principal::Principal;
 pub use revocation::Revocation;
 pub use role::Role;

@@ -9,6 +9,7 @@ use super::opening::account;
 use crate::actors::Hub;
 use crate::auth::{Account, Authenticator, Lookup, Record, SessionLookup};
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Store;
@@ -51,8 +52,9 @@ impl SessionLookup for Rows {
     }
 }
 
-/// Runs until its task is aborted: revokes what other nodes revoked, asks again about accounts that
-/// changed, writes down when sessions were used, and forgets idle ones.
+/// Runs until its task is aborted: revokes what other nodes revoked, sends away sessions whose time
+/// ran out, asks again about accounts that changed, writes down when sessions were used, and forgets
+/// idle ones.
 pub async fn keep_in_step(store: Store, authenticator: Authenticator, hub: Hub) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -84,6 +86,10 @@ async fn follow(
         if authenticator.sessions().note_revoked(&ended.id, Timestamp::now()) {
             hub.revoke(&ended.id, ended.reason);
         }
+    }
+    for session in sessions::expired_between(store, since, Timestamp::now()).await? {
+        authenticator.forget(&session);
+        hub.revoke(&session, Revocation::Expired);
     }
     for user in accounts::changed_since(store, since).await? {
         authenticator.sessions().forget_account(user);

@@ -5,7 +5,9 @@ pub mod liveness;
 pub mod login;
 pub mod opening;
 pub mod registration;
+pub mod session_sync;
 pub mod sessions;
+pub mod sso_tickets;
 pub mod view;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -22,4 +24,12 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::validate))
         .routes(routes!(sessions::logout))
         .routes(routes!(sessions::refresh))
+        .routes(routes!(
+            session_sync::read,
+            session_sync::join,
+            session_sync::patch,
+            session_sync::leave
+        ))
+        .routes(routes!(sso_tickets::issue))
+        .routes(routes!(sso_tickets::redeem))
 }

@@ -236,10 +236,10 @@ async fn renew(app: &App, caller: Principal, now: Timestamp) -> Result<Renewed> 
     Ok((caller.user, session, token))
 }
 
-fn session_of(caller: &Principal) -> Result<&SessionId> {
+pub(super) fn session_of(caller: &Principal) -> Result<&SessionId> {
     caller.session.as_ref().ok_or_else(|| Kind::Unauthenticated(Unauthenticated::Missing).into())
 }
 
-fn revoked() -> Error {
+pub(super) fn revoked() -> Error {
     Kind::Unauthenticated(Unauthenticated::Revoked).into()
 }

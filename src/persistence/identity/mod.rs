@@ -3,4 +3,5 @@
 pub mod accounts;
 pub mod one_time_tokens;
 pub mod profiles;
+pub mod session_sync;
 pub mod sessions;
