@@ -87,6 +87,8 @@ impl Hub {
             Ok(greeting) => socket.outbound().release(greeting),
             Err(error) => {
                 self.disconnected(&socket, Closure::ServerError);
+                // The refusal itself would wait behind the greeting.
+                socket.outbound().release(Vec::new());
                 return Err(TurnedAway::Refused(error));
             }
         }

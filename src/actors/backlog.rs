@@ -78,12 +78,18 @@ impl Backlog {
         Ok(())
     }
 
-    /// Puts frames ahead of everything waiting; they were accepted before and are not counted anew.
-    pub(super) fn prepend(&mut self, frames: Vec<Frame>) {
-        for frame in frames.into_iter().rev() {
-            self.bytes += frame.len(false);
-            self.frames.push_front(frame);
-        }
+    /// Keeps frames for later, one after the other, as far as there is room.
+    pub(super) fn extend(&mut self, frames: impl IntoIterator<Item = Frame>) -> Result<(), Full> {
+        frames.into_iter().try_for_each(|frame| self.push(frame))
+    }
+
+    pub(super) fn into_frames(self) -> Vec<Frame> {
+        self.frames.into()
+    }
+
+    /// What is left of a frame whose beginning was sent, if there is one.
+    pub(super) fn into_rest(mut self) -> Option<Bytes> {
+        self.frames.pop_front().filter(|first| first.is_rest).map(|rest| rest.bytes(false).clone())
     }
 
     pub(super) fn pop(&mut self) -> Option<Frame> {
@@ -104,17 +110,14 @@ impl Backlog {
                 if sent > 0 {
                     let rest: Bytes = frame.bytes(deflate).slice(sent..);
                     self.pop();
-                    self.prepend(vec![Frame::rest(rest)]);
+                    self.bytes += rest.len();
+                    self.frames.push_front(Frame::rest(rest));
                 }
                 return;
             }
             sent -= length;
             self.pop();
         }
-    }
-
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
     }
 
     /// A single frame larger than the bound passes when nothing else waits.

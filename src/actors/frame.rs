@@ -21,6 +21,8 @@ pub struct Frame {
     pub class: Class,
     /// Names what a [`Class::Latest`] frame is the latest of.
     pub key: u64,
+    /// Its beginning is on the wire already.
+    pub(super) is_rest: bool,
 }
 
 impl Frame {
@@ -34,7 +36,7 @@ impl Frame {
         let deflated = compress_from
             .filter(|&least| payload.len() >= least)
             .map(|_| deflate::frame_text(payload));
-        Self { plain: websocket::frame_text(payload), deflated, class, key }
+        Self { plain: websocket::frame_text(payload), deflated, class, key, is_rest: false }
     }
 
     /// A binary message, such as a Socket.IO attachment.
@@ -44,7 +46,7 @@ impl Frame {
 
     /// A frame that is encoded already, such as a WebSocket control frame.
     pub fn framed(bytes: Bytes, class: Class) -> Self {
-        Self { plain: bytes, deflated: None, class, key: 0 }
+        Self { plain: bytes, deflated: None, class, key: 0, is_rest: false }
     }
 
     /// The bytes for a WebSocket.
@@ -69,7 +71,7 @@ impl Frame {
 
     /// What is left of a frame whose beginning was sent; it must follow whole, so it is durable.
     pub(super) fn rest(bytes: Bytes) -> Self {
-        Self::framed(bytes, Class::Durable)
+        Self { is_rest: true, ..Self::framed(bytes, Class::Durable) }
     }
 
     pub(super) fn len(&self, deflate: bool) -> usize {

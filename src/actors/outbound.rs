@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use latido_protocol::payload;
 use parking_lot::Mutex;
@@ -34,8 +35,11 @@ pub struct Outbound {
 struct State {
     sink: Sink,
     backlog: Backlog,
-    /// While true, offers wait: the greeting is still being composed.
+    /// While true, offers wait behind the greeting that is being composed.
     held: bool,
+    /// What was offered meanwhile. The backlog may hold the rest of a frame, which nothing may
+    /// overtake, so the greeting goes between the two.
+    behind: Backlog,
     /// Set by tests: the next offer panics.
     fails: bool,
     closing: Option<Closure>,
@@ -84,8 +88,14 @@ impl Outbound {
     }
 
     fn new(sink: Sink) -> Arc<Self> {
-        let state =
-            State { sink, backlog: Backlog::default(), held: false, fails: false, closing: None };
+        let state = State {
+            sink,
+            backlog: Backlog::default(),
+            held: false,
+            behind: Backlog::default(),
+            fails: false,
+            closing: None,
+        };
         Arc::new(Self {
             state: Mutex::new(state),
             driver: AtomicWaker::new(),
@@ -143,14 +153,20 @@ impl Outbound {
         self.state.lock().held = true;
     }
 
-    /// Sends `greeting`, then everything that was held back.
+    /// Sends `greeting`, then everything that was held back. What is too much for the queue closes
+    /// the connection, as it does at any other time.
     pub fn release(&self, greeting: Vec<Frame>) {
         let mut state = self.state.lock();
         state.held = false;
         self.sent.fetch_add(greeting.len() as u64, Ordering::Relaxed);
-        state.backlog.prepend(greeting);
-        if let Err(closure) = state.flush() {
-            self.end(&mut state, closure);
+        let behind = std::mem::take(&mut state.behind);
+        for frames in [greeting, behind.into_frames()] {
+            let kept = state.backlog.extend(frames).map_err(|Full| Closure::SlowConsumer);
+            // What fitted is sent in any case, so who comes back has come further.
+            if let Err(closure) = state.flush().and(kept) {
+                self.end(&mut state, closure);
+                break;
+            }
         }
         self.driver.wake();
     }
@@ -181,13 +197,27 @@ impl Outbound {
         self.end(&mut state, closure);
     }
 
-    /// Called by the driver when nothing will be sent any more.
-    pub fn finish(&self) {
+    /// Called by the driver when nothing will be sent this way any more. What it answers is the rest
+    /// of a frame that is on the wire in part; the driver sends it before anything else.
+    pub fn finish(&self) -> Option<Bytes> {
         let mut state = self.state.lock();
         state.sink = Sink::Closed;
-        state.backlog.clear();
+        state.behind = Backlog::default();
         state.closing.get_or_insert(Closure::TransportClose);
         self.driver.wake();
+        std::mem::take(&mut state.backlog).into_rest()
+    }
+
+    /// Waits until nothing waits any more.
+    pub fn poll_drained(&self, wire: &Wire, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut state = self.state.lock();
+            let Sink::WebSocket { blocked: true, .. } = state.sink else {
+                return Poll::Ready(Ok(()));
+            };
+            ready!(wire.poll_writable(cx))?;
+            state.flush().map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        }
     }
 
     pub fn closing(&self) -> Option<Closure> {
@@ -200,26 +230,17 @@ impl Outbound {
         self.driver.register(cx.waker());
         loop {
             let mut state = self.state.lock();
-            if let Sink::WebSocket { blocked: true, .. } = state.sink {
-                if let Some(Closure::SlowConsumer) = state.closing {
-                    return Poll::Ready(Wake::Close(Closure::SlowConsumer));
-                }
-                match wire.poll_writable(cx) {
-                    Poll::Pending if state.closing.is_some() => {}
-                    Poll::Pending => break,
-                    Poll::Ready(Err(_)) => self.end(&mut state, Closure::TransportError),
-                    Poll::Ready(Ok(())) => {
-                        match state.flush() {
-                            Ok(()) => {}
-                            Err(closure) => self.end(&mut state, closure),
-                        }
-                        continue;
-                    }
-                }
+            if let Some(closure) = state.closing {
+                return Poll::Ready(Wake::Close(closure));
             }
-            match state.closing {
-                Some(closure) => return Poll::Ready(Wake::Close(closure)),
-                None => break,
+            let Sink::WebSocket { blocked: true, .. } = state.sink else { break };
+            let flushed = match wire.poll_writable(cx) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) => state.flush(),
+                Poll::Ready(Err(_)) => Err(Closure::TransportError),
+            };
+            if let Err(closure) = flushed {
+                self.end(&mut state, closure);
             }
         }
         Poll::Ready(match ready!(wire.poll_readable(cx)) {
@@ -235,9 +256,6 @@ impl Outbound {
         let Sink::Polling { hurried } = state.sink else {
             return Poll::Ready(Collected::Over);
         };
-        if state.held {
-            return Poll::Pending;
-        }
         let mut batch = payload::Batch::with_budget(limit);
         while let Some(frame) = state.backlog.front() {
             let (bytes, is_text) = frame.payload();
@@ -255,7 +273,7 @@ impl Outbound {
         }
         // The end comes in a payload of its own: a stock client that reads it forgets what else it read.
         if let Some(closure) =
-            state.closing.filter(|_| state.backlog.is_empty() && batch.is_empty())
+            state.closing.filter(|_| !state.held && state.backlog.is_empty() && batch.is_empty())
         {
             state.sink = Sink::Closed;
             // Engine.IO `close`; a client that closed by itself only needs its request answered.
@@ -274,7 +292,8 @@ impl Outbound {
 
     /// Frames waiting.
     pub fn waiting(&self) -> usize {
-        self.state.lock().backlog.len()
+        let state = self.state.lock();
+        state.backlog.len() + state.behind.len()
     }
 
     /// Frames handed on so far.
@@ -322,10 +341,11 @@ impl Outbound {
             Sink::Closed => return false,
             Sink::Polling { .. } => false,
             Sink::WebSocket { deflate, blocked, .. } => {
-                *blocked = !state.held;
+                *blocked |= !state.held;
                 *deflate
             }
         };
+        let queue = if state.held { &mut state.behind } else { &mut state.backlog };
         let mut skipped = taken;
         for frame in batch.frames() {
             let length = frame.len(deflate);
@@ -338,7 +358,7 @@ impl Outbound {
             } else {
                 frame.clone()
             };
-            if let Err(Full) = state.backlog.push(frame) {
+            if let Err(Full) = queue.push(frame) {
                 self.end(state, Closure::SlowConsumer);
                 return false;
             }
@@ -358,9 +378,6 @@ impl State {
     /// Sends from the backlog until it is empty or the kernel is full.
     fn flush(&mut self) -> Result<(), Closure> {
         let Sink::WebSocket { wire, deflate, blocked } = &mut self.sink else { return Ok(()) };
-        if self.held {
-            return Ok(());
-        }
         *blocked = false;
         if let Err(error) = wire.unclog() {
             return blocked_or_lost(&error, blocked);
@@ -392,3 +409,7 @@ fn blocked_or_lost(error: &io::Error, blocked: &mut bool) -> Result<(), Closure>
     }
     Err(Closure::TransportError)
 }
+
+#[cfg(test)]
+#[path = "outbound_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::net::{SendFlags, send};
@@ -90,6 +91,13 @@ impl Wire {
             drop(self.write_records(&mut tls));
         }
         let _ = rustix::net::shutdown(&self.tcp, rustix::net::Shutdown::Write);
+    }
+
+    /// Ends the connection in the middle of what was being sent, so the peer does not take it for a
+    /// whole.
+    pub fn reset(&self) {
+        // A connection that cannot be told to reset is gone already.
+        let _ = rustix::net::sockopt::set_socket_linger(&self.tcp, Some(Duration::ZERO));
     }
 
     fn encrypt(

@@ -6,12 +6,13 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use bytes::{BufMut, BytesMut};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use latido_protocol::handshake;
@@ -29,6 +30,11 @@ use crate::domain::event::Class;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
+/// How long a closing connection may take what waits. Nothing is to be heard longer after the end of
+/// a session.
+const PARTING: Duration = Duration::from_secs(1);
+/// How long a peer may take to read the close frame; then it finds the connection reset.
+const FAREWELL: Duration = Duration::from_secs(10);
 /// How long to wait for the peer's half of the close.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -205,13 +211,45 @@ pub async fn drive<C: Conversation>(
     // The first reason stays: an administrator's close is not a transport's.
     let closure = outbound.closing().unwrap_or(closure);
     let code = code.unwrap_or_else(|| conversation.close_code(closure));
-    outbound.finish();
+    if is_worth_waiting_for(closure) {
+        drop(timeout(PARTING, poll_fn(|cx| outbound.poll_drained(&wire, cx))).await);
+    }
+    let rest = outbound.finish();
     conversation.end(closure).await;
-    // A peer that reads nothing any more loses the close frame; the connection ends all the same.
-    drop(wire.send(&websocket::close_frame(code, closure.name())));
-    wire.shutdown();
-    // Reading to the end keeps the kernel from resetting the connection under the close frame.
-    drop(timeout(LINGER, read_to_end(&wire)).await);
+    // The close frame follows whole frames only, so what is on the wire in part goes first.
+    let mut last = BytesMut::from(rest.as_deref().unwrap_or_default());
+    last.put(websocket::close_frame(code, closure.name()));
+    if matches!(timeout(FAREWELL, send_whole(&wire, &last)).await, Ok(Ok(()))) {
+        wire.shutdown();
+        // Reading to the end keeps the kernel from resetting the connection under the close frame.
+        drop(timeout(LINGER, read_to_end(&wire)).await);
+    } else {
+        wire.reset();
+    }
+}
+
+/// Whether what waits may still go out: not to a peer that is gone, or was too slow for it.
+fn is_worth_waiting_for(closure: Closure) -> bool {
+    !matches!(
+        closure,
+        Closure::SlowConsumer
+            | Closure::PingTimeout
+            | Closure::TransportClose
+            | Closure::TransportError
+    )
+}
+
+async fn send_whole(wire: &Wire, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() || wire.is_clogged() {
+        match wire.send_all(&[IoSlice::new(bytes)]) {
+            Ok(taken) => bytes = &bytes[taken..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                poll_fn(|cx| wire.poll_writable(cx)).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 async fn hear_all<C: Conversation>(

@@ -116,6 +116,19 @@ async fn what_the_log_does_not_know_is_told() {
 }
 
 #[tokio::test]
+async fn a_past_that_cannot_be_read_is_refused_and_not_passed_over() {
+    let latido = support::start().await;
+    let patient = latido.account(Role::Patient).await;
+    accounts::run(latido.database.url(), "alter table outbox rename to unreadable").await;
+
+    let auth = json!({ "token": patient.token, "since": "0" });
+    let refused = latido.join(EVENTS, &auth).await.err().expect("the socket is refused");
+
+    assert_eq!(refused["data"]["code"], "capacity", "{refused}");
+    assert_eq!(latido.hub().connections(), 0);
+}
+
+#[tokio::test]
 async fn a_replay_outlasts_a_polling_client_that_takes_its_time() {
     let latido = support::start().await;
     let patient = latido.account(Role::Patient).await;
