@@ -23,6 +23,8 @@ pub(super) struct Dashboard;
 
 pub(super) enum Message {
     Tick,
+    /// Panics, so that tests can watch the recovery.
+    Fail,
 }
 
 /// `AdminStats` of the contract.
@@ -58,7 +60,11 @@ impl Actor for Dashboard {
         Ok(hub)
     }
 
-    async fn handle(&self, _: ActorRef<Message>, Message::Tick: Message, hub: &mut Hub) -> Outcome {
+    async fn handle(&self, _: ActorRef<Message>, message: Message, hub: &mut Hub) -> Outcome {
+        match message {
+            Message::Tick => hub.note_rates(Instant::now()),
+            Message::Fail => panic!("failure injected into the dashboard"),
+        }
         if hub.inner().registry.watchers() > 0 {
             let hub = hub.clone();
             // Reads the database, so not in here.
@@ -74,9 +80,15 @@ impl Hub {
         0
     }
 
-    /// The figures as of now; rates are since they were last asked for.
+    fn note_rates(&self, now: Instant) {
+        let inner = self.inner();
+        inner.rates.0.note(inner.channels.published(), now);
+        inner.rates.1.note(inner.received.load(Ordering::Relaxed), now);
+    }
+
+    /// The figures as of now; rates are those of the latest whole period.
     pub async fn stats(&self) -> Stats {
-        let (inner, now) = (self.inner(), Instant::now());
+        let inner = self.inner();
         let pending = outbox::stats(self.store(), Timestamp::now()).await.unwrap_or_default();
         let census = self.census();
         Stats {
@@ -87,11 +99,8 @@ impl Hub {
             peers: 0,
             consultations_live: 0,
             recordings: 0,
-            events_per_sec: inner.rates.0.per_second(inner.channels.published(), now),
-            messages_in_per_sec: inner
-                .rates
-                .1
-                .per_second(inner.received.load(Ordering::Relaxed), now),
+            events_per_sec: inner.rates.0.per_second(),
+            messages_in_per_sec: inner.rates.1.per_second(),
             p95_fanout_ms: inner.channels.p95().as_secs_f64() * 1000.0,
             queue_dropped: backlog::dropped(),
             outbox_pending: pending.pending,

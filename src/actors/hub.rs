@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
-use ractor::ActorCell;
+use ractor::{ActorCell, ActorRef};
 use tracing::info;
 
 use super::channels::Channels;
@@ -19,7 +19,7 @@ use super::session;
 use super::sessions::SessionTable;
 use super::socket::Socket;
 use super::throttle::Allowance;
-use super::warden;
+use super::{dashboard, warden};
 use crate::auth::Authenticator;
 use crate::domain::closure::Closure;
 use crate::domain::event::Event;
@@ -50,6 +50,7 @@ pub(super) struct Inner {
     pub(super) sessions: Arc<SessionTable>,
     pub(super) progress: Arc<Progress>,
     pub(super) warden: Mutex<Option<Mailbox<warden::Message>>>,
+    pub(super) dashboard: Mutex<Option<ActorRef<dashboard::Message>>>,
     pub(super) supervisors: Mutex<Vec<ActorCell>>,
     pub(super) started: Instant,
     pub(super) is_draining: AtomicBool,
@@ -83,6 +84,8 @@ pub enum Failing {
     /// The shard that delivers to this socket next, while it does.
     Delivery(SocketId),
     Relay,
+    Warden,
+    Dashboard,
     Session(SessionId),
 }
 
@@ -107,6 +110,7 @@ impl Hub {
             registry,
             channels,
             warden: Mutex::new(None),
+            dashboard: Mutex::new(None),
             supervisors: Mutex::default(),
             started: now,
             is_draining: AtomicBool::new(false),
@@ -223,6 +227,16 @@ impl Hub {
                 }
             }
             Failing::Relay => self.0.progress.fail(),
+            Failing::Warden => {
+                if let Some(warden) = self.0.warden.lock().as_ref() {
+                    warden.cast(warden::Message::Fail);
+                }
+            }
+            Failing::Dashboard => {
+                if let Some(dashboard) = self.0.dashboard.lock().as_ref() {
+                    drop(dashboard.cast(dashboard::Message::Fail));
+                }
+            }
             Failing::Session(session) => {
                 if let Some(actor) = self.0.sessions.find(session) {
                     actor.cast(session::Message::Fail);

@@ -136,6 +136,14 @@ impl Client {
         Ok((client, connected["data"].clone()))
     }
 
+    /// Waits for the end and answers its reason.
+    async fn ended(&mut self) -> Closure {
+        let collected = poll_fn(|cx| self.outbound.poll_collect(1 << 20, cx));
+        let last = timeout(Duration::from_secs(5), collected).await.expect("an end in time");
+        assert!(matches!(last, Collected::Last(_)), "{last:?}");
+        self.outbound.closing().unwrap()
+    }
+
     pub(crate) async fn next(&mut self) -> Value {
         while self.unread.is_empty() {
             let collected = poll_fn(|cx| self.outbound.poll_collect(1 << 20, cx));
@@ -176,7 +184,14 @@ async fn a_panic_in_any_actor_leaves_every_socket_connected() {
     let mut ana = Client::of(&hub, 1, Role::Doctor).await;
     let mut luis = Client::of(&hub, 2, Role::Patient).await;
 
-    for failing in [Failing::Channels, Failing::Relay, Failing::Session("s_1".into())] {
+    let failures = [
+        Failing::Channels,
+        Failing::Relay,
+        Failing::Warden,
+        Failing::Dashboard,
+        Failing::Session("s_1".into()),
+    ];
+    for failing in failures {
         hub.inject_failure(&failing);
         assert_eq!(hub.publish(message(Topic::All, 1)).await, 2, "{failing:?}");
         for client in [&mut ana, &mut luis] {
@@ -188,6 +203,58 @@ async fn a_panic_in_any_actor_leaves_every_socket_connected() {
     hub.revoke(&"s_1".into(), Revocation::Admin);
     assert_eq!(ana.next().await["data"]["reason"], "admin");
     assert_eq!(luis.outbound.closing(), None);
+}
+
+/// Of an account whose token ends, or ended, at that distance from now.
+async fn expiring(hub: &Hub, user: i64, milliseconds: i64) -> Client {
+    let record = record(user, &[Role::Patient], 1);
+    hub.authenticator().sessions().remember(Arc::new(record), Timestamp::now());
+    let expires_at = Some(Timestamp(Timestamp::now().0 + milliseconds));
+    let principal = Principal { expires_at, ..principal(user, Role::Patient) };
+    Client::arrive(hub, principal).await.unwrap().0
+}
+
+#[tokio::test]
+async fn a_token_about_to_end_is_announced_and_half_a_minute_after_its_end_it_is_over() {
+    let hub = hub().await;
+    let mut late = expiring(&hub, 1, -30_000).await;
+    let mut soon = expiring(&hub, 2, 50_000).await;
+    let mut fine = Client::of(&hub, 3, Role::Patient).await;
+
+    let told = soon.next().await;
+    assert_eq!(told["event"], "auth:expiring");
+    assert!((40..=50).contains(&told["data"]["inSeconds"].as_i64().unwrap()), "{told}");
+    assert_eq!(late.next().await["event"], "auth:expiring");
+    let end = late.next().await;
+    assert_eq!((&end["event"], &end["data"]["event"]), (&"error".into(), &"auth:refresh".into()));
+    assert_eq!(end["data"]["error"]["message"], "token_expired");
+    assert_eq!(late.ended().await, Closure::TokenExpired);
+    hub.publish(message(Topic::All, 1)).await;
+    for client in [&mut soon, &mut fine] {
+        assert_eq!(client.next().await["data"]["number"], 1);
+    }
+}
+
+#[tokio::test]
+async fn a_warden_that_failed_still_knows_whose_token_ends() {
+    let hub = hub().await;
+    let mut client = expiring(&hub, 1, 61_500).await;
+
+    hub.inject_failure(&Failing::Warden);
+
+    assert_eq!(client.next().await["event"], "auth:expiring");
+}
+
+#[tokio::test]
+async fn a_dashboard_that_failed_goes_on_showing_figures() {
+    let hub = hub().await;
+    let mut admin = Client::of(&hub, 1, Role::Admin).await;
+    let on = [to_raw_value(&serde_json::json!({ "on": true })).unwrap()];
+    hub.command(&admin.socket, "admin:live", &on, false).await;
+
+    hub.inject_failure(&Failing::Dashboard);
+
+    assert_eq!(admin.next().await["event"], "admin:stats");
 }
 
 /// Queued before any shard gets its turn, so they are delivered as one run.

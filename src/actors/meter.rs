@@ -43,28 +43,38 @@ pub(super) fn p95(mut durations: Vec<Duration>) -> Duration {
     rank.checked_sub(1).and_then(|index| durations.get(index)).copied().unwrap_or_default()
 }
 
-/// Turns a rising count into a rate.
+/// Turns a rising count into a rate: that of the latest period, however often and by whomever read.
 #[derive(Debug)]
 pub(super) struct Rate {
-    last: Mutex<(u64, Instant)>,
+    latest: Mutex<Period>,
+}
+
+#[derive(Debug)]
+struct Period {
+    count: u64,
+    ended: Instant,
+    per_second: f64,
 }
 
 impl Rate {
     pub(super) fn new(now: Instant) -> Self {
-        Self { last: Mutex::new((0, now)) }
+        Self { latest: Mutex::new(Period { count: 0, ended: now, per_second: 0.0 }) }
     }
 
-    /// Per second since the last call.
-    pub(super) fn per_second(&self, count: u64, now: Instant) -> f64 {
-        let mut last = self.last.lock();
-        let (before, then) = std::mem::replace(&mut *last, (count, now));
-        let seconds = now.duration_since(then).as_secs_f64();
+    /// Ends a period at this count.
+    pub(super) fn note(&self, count: u64, now: Instant) {
+        let mut latest = self.latest.lock();
+        let seconds = now.duration_since(latest.ended).as_secs_f64();
         if seconds <= 0.0 {
-            return 0.0;
+            return;
         }
         #[expect(clippy::cast_precision_loss, reason = "a rate needs no exact integer")]
-        let risen = count.saturating_sub(before) as f64;
-        risen / seconds
+        let risen = count.saturating_sub(latest.count) as f64;
+        *latest = Period { count, ended: now, per_second: risen / seconds };
+    }
+
+    pub(super) fn per_second(&self) -> f64 {
+        self.latest.lock().per_second
     }
 }
 
@@ -94,11 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_counted_from_the_last_look() {
+    fn a_rate_is_that_of_the_latest_period_for_everyone_who_looks() {
         let start = Instant::now();
         let rate = Rate::new(start);
+        let is = |expected: f64| (rate.per_second() - expected).abs() < 1e-9;
 
-        assert!((rate.per_second(20, start + Duration::from_secs(2)) - 10.0).abs() < 1e-9);
-        assert!((rate.per_second(25, start + Duration::from_secs(3)) - 5.0).abs() < 1e-9);
+        rate.note(20, start + Duration::from_secs(2));
+        assert!(is(10.0) && is(10.0));
+        rate.note(25, start + Duration::from_secs(3));
+        assert!(is(5.0));
     }
 }

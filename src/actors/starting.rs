@@ -64,7 +64,13 @@ impl Hub {
         }));
         children.push(child("dashboard", move |supervisor| {
             let hub = hub.clone();
-            async move { spawn_linked(Dashboard, hub, supervisor).await }
+            async move {
+                let start = hub.clone();
+                let (actor, _) = Actor::spawn_linked(None, Dashboard, start, supervisor).await?;
+                let cell = actor.get_cell();
+                *hub.inner().dashboard.lock() = Some(actor);
+                Ok(cell)
+            }
         }));
         children
     }

@@ -15,7 +15,9 @@ use super::mailbox::Waiting;
 use super::registry::Registry;
 use super::socket::Socket;
 use crate::domain::closure::Closure;
-use crate::domain::events::session::AuthExpiring;
+use crate::domain::events::ClientEvent as _;
+use crate::domain::events::session::{AuthExpiring, AuthRefresh, Refusal};
+use crate::domain::events::values::{AckCode, AckError};
 use crate::domain::id::SocketId;
 use crate::domain::time::Timestamp;
 
@@ -32,6 +34,8 @@ pub(super) enum Message {
     /// A socket was let in, or renewed its credentials.
     Watch(Weak<Socket>),
     Tick,
+    /// Panics, so that tests can watch the recovery.
+    Fail,
 }
 
 /// Sockets by the time something is due for them.
@@ -87,6 +91,7 @@ impl Actor for Warden {
                 }
             }
             Message::Tick => state.tick(&given.registry, Timestamp::now()),
+            Message::Fail => panic!("failure injected into the warden"),
         }
         Ok(())
     }
@@ -114,7 +119,10 @@ impl State {
                     let at = due.expires_at.plus(GRACE);
                     self.due.push(Reverse(Due { at, step: Step::Close, ..due }));
                 }
-                Step::Close => socket.dismiss(Closure::TokenExpired),
+                Step::Close => {
+                    tell_expired(&socket, now);
+                    socket.dismiss(Closure::TokenExpired);
+                }
             }
         }
     }
@@ -123,4 +131,11 @@ impl State {
 fn warn(socket: &Socket, expires_at: Timestamp, now: Timestamp) {
     let in_seconds = i64::try_from(expires_at.since(now).as_secs()).unwrap_or(i64::MAX);
     socket.tell(&AuthExpiring { expires_at, in_seconds, timestamp: now });
+}
+
+/// Names the reason: a stock client is shown the same words for every end that a server wants.
+fn tell_expired(socket: &Socket, now: Timestamp) {
+    let (code, message) = (AckCode::Unauthenticated, Closure::TokenExpired.name().to_owned());
+    let error = AckError { code, message, field: None };
+    socket.tell(&Refusal { event: AuthRefresh::NAME.to_owned(), error, timestamp: now });
 }

@@ -145,7 +145,8 @@ impl ServerEvent for ServerDraining {
     }
 }
 
-/// A client event without a callback was refused.
+/// A client event without a callback was refused, or `auth:refresh` did not come in time: then the
+/// message is `token_expired` and the connection ends.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Refusal {
     pub event: String,

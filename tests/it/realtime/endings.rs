@@ -8,8 +8,9 @@ use latido::domain::identity::Role;
 use latido::domain::topic::Topic;
 use serde_json::{Value, json};
 
+use crate::support::plain::Plain;
 use crate::support::socket_io::End;
-use crate::support::{self, accounts};
+use crate::support::{self, EVENTS, accounts};
 
 /// The contract's bound on everything that must stop at once.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -72,6 +73,28 @@ async fn an_account_deactivated_by_another_node_is_closed_on_all_its_sockets() {
         assert_eq!(socket.next("session:revoked").await["reason"], "deactivated");
         socket.ended().await;
     }
+}
+
+#[tokio::test]
+async fn a_token_that_ended_is_named_before_the_end() {
+    let latido = support::start().await;
+    let patient = latido.account(Role::Patient).await;
+    // It lives an hour; the leeway lets it in for half a minute more.
+    let issued = latido::domain::time::Timestamp::now().minus(Duration::from_secs(3600 + 27));
+    let token = accounts::token(patient.id, patient.role, &patient.session, issued);
+    let bearer = format!("Bearer {token}");
+    let mut socket = latido.join(EVENTS, &json!({ "token": token })).await.unwrap();
+    let mut plain = Plain::open(latido.address, &[("authorization", &bearer)]).await;
+
+    let last = [socket.next("error").await, plain.next("error").await];
+
+    for told in last {
+        assert_eq!(told["event"], "auth:refresh");
+        assert_eq!(told["error"]["code"], "unauthenticated");
+        assert_eq!(told["error"]["message"], "token_expired");
+    }
+    assert_eq!(socket.ended().await, End::Disconnected);
+    assert_eq!(plain.0.closed().await, Some(4401));
 }
 
 #[tokio::test]
