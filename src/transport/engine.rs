@@ -140,7 +140,7 @@ impl<A: Application> Engine<A> {
             },
         };
         if session.is_none() && !self.application.is_open() {
-            return refusal::draining(request.uri().path());
+            return refusal::unavailable(request.uri().path());
         }
         match (query.transport.as_deref(), session) {
             (Some("websocket"), session) if is_asked_for(request.headers()) => {

@@ -12,6 +12,7 @@ use crate::actors::{Dialect, Hub, Namespace, Socket};
 use crate::auth::failures::{Surface, count_refusal};
 use crate::auth::{Authenticator, Credentials};
 use crate::domain::closure::Closure;
+use crate::domain::events::values::EntityRef;
 use crate::domain::identity::Principal;
 use crate::domain::identity::Role;
 use crate::error::{Error, Kind, Unauthenticated};
@@ -34,7 +35,8 @@ pub struct Place {
 pub(super) struct Auth {
     pub(super) token: Option<String>,
     pub(super) since: Option<String>,
-    dev_user: Option<String>,
+    /// An id or an e-mail.
+    dev_user: Option<EntityRef>,
     dev_role: Option<String>,
 }
 
@@ -42,7 +44,7 @@ impl Auth {
     /// Everything it says about the caller, beside what the opening request said.
     pub(super) fn credentials(self, greeting: &Greeting) -> Credentials {
         Credentials {
-            dev_user: self.dev_user,
+            dev_user: self.dev_user.map(|name| name.to_string()),
             dev_role: self.dev_role,
             ..greeting.credentials(self.token)
         }

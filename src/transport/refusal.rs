@@ -32,8 +32,20 @@ pub fn unauthenticated(path: &str) -> Response<Body> {
     response
 }
 
-/// The node is shutting down; another one, or this one later, will answer.
-pub fn draining(path: &str) -> Response<Body> {
+/// The account of the credentials is switched off.
+pub fn inactive(path: &str) -> Response<Body> {
+    let body = problem("account-inactive", "Account inactive", 403, path);
+    json(StatusCode::FORBIDDEN, PROBLEM, body.to_string())
+}
+
+/// Whoever offered the credentials opens no sockets.
+pub fn forbidden(path: &str) -> Response<Body> {
+    let body = problem("forbidden", "Forbidden", 403, path);
+    json(StatusCode::FORBIDDEN, PROBLEM, body.to_string())
+}
+
+/// The node is shutting down or cannot read; another one, or this one later, will answer.
+pub fn unavailable(path: &str) -> Response<Body> {
     let body = problem("unavailable", "Unavailable", 503, path);
     let mut response = json(StatusCode::SERVICE_UNAVAILABLE, PROBLEM, body.to_string());
     response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));

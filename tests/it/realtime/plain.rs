@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::plain::Plain;
 use crate::support::websocket::{Heard, WebSocket};
-use crate::support::{self, Latido};
+use crate::support::{self, EVENTS, Latido, accounts};
 
 async fn open(latido: &Latido) -> Plain {
     Plain::open(latido.address, &[]).await
@@ -73,6 +73,52 @@ async fn a_bad_token_in_the_upgrade_is_a_problem() {
     assert_eq!(answer.json()["type"], "urn:latido:problem:unauthenticated");
     assert_eq!(answer.header("content-type"), "application/problem+json");
     assert_eq!(answer.header("www-authenticate"), "Bearer");
+}
+
+#[tokio::test]
+async fn a_deactivated_account_is_not_taken_for_a_bad_token() {
+    let latido = support::start().await;
+    let patient = latido.account(Role::Patient).await;
+    let deactivate = format!("update users set is_active = false where id = {}", patient.id);
+    accounts::run(latido.database.url(), &deactivate).await;
+
+    let answer = latido.call("GET", "/events").upgrade().bearer(&patient.token).send().await;
+
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.json()["type"], "urn:latido:problem:account-inactive");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_read_is_not_taken_for_a_bad_token() {
+    let latido = support::start().await;
+    let patient = latido.account(Role::Patient).await;
+    accounts::run(latido.database.url(), "alter table sessions rename to unreadable").await;
+
+    let answer = latido.call("GET", "/events").upgrade().bearer(&patient.token).send().await;
+
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.json()["type"], "urn:latido:problem:unavailable");
+}
+
+#[tokio::test]
+async fn the_development_bypass_lets_in_who_names_nobody_and_who_names_an_account() {
+    let latido = support::start_with(&[("AUTH_DEV_BYPASS", "true")]).await;
+    let patient = latido.account(Role::Patient).await;
+
+    let mut silent = open(&latido).await;
+    let greeted = silent.next("connected").await;
+    assert_eq!((&greeted["userId"], &greeted["role"]), (&json!(0), &json!("Administrador")));
+
+    for name in [json!(patient.id), json!(patient.id.to_string())] {
+        let mut named = open(&latido).await;
+        named.next("connected").await;
+        named.send(&json!({ "event": "auth", "data": { "devUser": name } })).await;
+        assert_eq!(named.next("connected").await["userId"], patient.id);
+        let mut other = latido.join(EVENTS, &json!({ "devUser": name })).await.unwrap();
+        assert_eq!(other.next("connected").await["userId"], patient.id);
+    }
+    let stand_ins = latido.hub().sockets(10).into_iter().filter(|it| it.user_id.0 == 0).count();
+    assert_eq!(stand_ins, 1, "who named an account gave the other place up");
 }
 
 #[tokio::test]
