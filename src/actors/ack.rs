@@ -1,9 +1,12 @@
 //! What a caller of an event is answered: the contract's acks (§6.2).
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::domain::events::values::AckError;
 use crate::domain::subscription;
-use crate::error::{Error, Kind};
+use crate::error::{Error, FieldError, Kind};
+
+pub use crate::domain::events::values::AckCode as Code;
 
 /// A refused event, as its ack or as the server's `error` event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,34 +14,6 @@ pub struct Refusal {
     pub code: Code,
     pub message: String,
     pub field: Option<String>,
-}
-
-/// The closed set of codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
-    Unauthenticated,
-    Forbidden,
-    Invalid,
-    NotFound,
-    Conflict,
-    RateLimited,
-    NotConfigured,
-    Internal,
-}
-
-impl Code {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unauthenticated => "unauthenticated",
-            Self::Forbidden => "forbidden",
-            Self::Invalid => "invalid",
-            Self::NotFound => "not_found",
-            Self::Conflict => "conflict",
-            Self::RateLimited => "rate_limited",
-            Self::NotConfigured => "not_configured",
-            Self::Internal => "internal",
-        }
-    }
 }
 
 impl Refusal {
@@ -51,22 +26,23 @@ impl Refusal {
     }
 
     /// The `error` object.
-    pub fn object(&self) -> Value {
-        let mut object = json!({ "code": self.code.name(), "message": self.message });
-        if let Some(field) = &self.field {
-            object["field"] = json!(field);
-        }
-        object
+    pub fn into_object(self) -> AckError {
+        AckError { code: self.code, message: self.message, field: self.field }
     }
 
     /// The whole ack.
-    pub fn ack(&self) -> String {
-        json!({ "ok": false, "error": self.object() }).to_string()
+    pub fn into_ack(self) -> String {
+        json!({ "ok": false, "error": self.into_object() }).to_string()
     }
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
+        if let Kind::Validation(refused) = error.kind()
+            && let Some(first) = refused.first()
+        {
+            return first.clone().into();
+        }
         let code = match error.kind() {
             Kind::Unauthenticated(_) | Kind::InvalidCredentials => Code::Unauthenticated,
             Kind::Forbidden(_) | Kind::AccountInactive { .. } | Kind::OriginNotAllowed => {
@@ -89,13 +65,19 @@ impl From<Error> for Refusal {
             Kind::Unavailable { .. } | Kind::Internal(_) => Code::Internal,
         };
         let field = match error.kind() {
-            Kind::Validation(fields) => {
-                fields.first().map(|field| field.pointer.trim_start_matches('/').to_owned())
-            }
             Kind::Conflict { field } => Some((*field).to_owned()),
             _ => None,
         };
         Self { code, message: error.to_string(), field }
+    }
+}
+
+impl From<FieldError> for Refusal {
+    fn from(refused: FieldError) -> Self {
+        let field = refused.pointer.trim_start_matches('/');
+        let subject = if field.is_empty() { "the payload" } else { field };
+        let message = format!("{subject} {}", refused.detail);
+        Self { field: (!field.is_empty()).then(|| field.to_owned()), ..Self::invalid(message) }
     }
 }
 
@@ -111,6 +93,8 @@ impl From<subscription::Refused> for Refusal {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -118,7 +102,7 @@ mod tests {
         let refusal = Refusal::from(Error::from(Kind::Conflict { field: "code" }));
 
         assert_eq!(
-            serde_json::from_str::<Value>(&refusal.ack()).unwrap(),
+            serde_json::from_str::<Value>(&refusal.into_ack()).unwrap(),
             json!({
                 "ok": false,
                 "error": { "code": "conflict", "message": "code is already taken", "field": "code" }

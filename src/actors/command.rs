@@ -22,13 +22,18 @@ use super::throttle::Verdict;
 use super::{Reply, relay};
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
-use crate::domain::events::session::Pong;
-use crate::domain::events::{self, ServerEvent as _};
+use crate::domain::events::admin::AdminLive;
+use crate::domain::events::session::{self as session_events, Pong, Sync};
+use crate::domain::events::subscription::{Subscribed, Unsubscribed};
+use crate::domain::events::values::EntityRef;
+use crate::domain::events::{self, ClientEvent, ServerEvent as _};
 use crate::domain::id::EventId;
 use crate::domain::identity::Principal;
+use crate::domain::shape::{self, Rules};
 use crate::domain::subscription;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
+use crate::error::{Error, Kind};
 use crate::persistence::outbox;
 use crate::telemetry::names;
 
@@ -73,24 +78,11 @@ impl Done {
 #[serde(rename_all = "camelCase")]
 struct Subscription {
     entity: String,
-    entity_id: Option<Value>,
+    entity_id: Option<EntityRef>,
 }
 
-#[derive(Deserialize)]
-struct Since {
-    since: String,
-    #[serde(default = "default_limit")]
-    limit: i64,
-}
-
-#[derive(Deserialize)]
-struct Live {
-    on: bool,
-}
-
-fn default_limit() -> i64 {
-    500
-}
+/// Events in one answer to `sync` that asks for no number.
+const PAGE: u32 = 500;
 
 impl Hub {
     /// Does what a client's event asks for. `args` are the event's arguments as JSON.
@@ -114,13 +106,11 @@ impl Hub {
         };
         match done {
             Ok(answer) => answer.into_answer(wants_ack),
-            Err(refusal) if wants_ack => Answer { frame: None, ack: Some(refusal.ack()) },
+            Err(refusal) if wants_ack => Answer { frame: None, ack: Some(refusal.into_ack()) },
             Err(refusal) => {
-                let payload = json!({ "event": event, "error": refusal.object(), "timestamp": Timestamp::now() });
-                Answer {
-                    frame: Some(socket.frame_of(Class::Volatile, "error", &payload.to_string())),
-                    ack: None,
-                }
+                let (event, error) = (event.to_owned(), refusal.into_object());
+                let told = session_events::Refusal { event, error, timestamp: Timestamp::now() };
+                Answer { frame: Some(socket.frame_for(Class::Volatile, &told)), ack: None }
             }
         }
     }
@@ -154,20 +144,20 @@ impl Hub {
             match event {
                 "subscribe" => return self.subscribe(socket, read(arg)?).await,
                 "unsubscribe" => return self.unsubscribe(socket, read(arg)?).await,
-                "sync" => return Box::pin(self.sync(socket, read(arg)?)).await,
-                "admin:live" => return self.live(socket, &read(arg)?).await,
+                "sync" => return Box::pin(self.sync(socket, ask(arg)?)).await,
+                "admin:live" => return self.live(socket, &ask(arg)?).await,
                 _ => {}
             }
         }
         match event {
-            "auth:refresh" => Ok(ok(&Box::pin(self.refresh(socket, read(arg)?)).await?)),
+            "auth:refresh" => Ok(ok(&Box::pin(self.refresh(socket, ask(arg)?)).await?)),
             _ => Err(Refusal::invalid("there is no such event")),
         }
     }
 
     async fn subscribe(&self, socket: &Socket, asked: Subscription) -> Result<Done, Refusal> {
         let topic = self.follow(socket, |by| asked.topic(by)).await?;
-        Ok(asked.answer(socket, "subscribed", &topic.to_string()))
+        Ok(asked.subscribed(socket, topic.to_string()))
     }
 
     async fn unsubscribe(&self, socket: &Socket, asked: Subscription) -> Result<Done, Refusal> {
@@ -175,10 +165,10 @@ impl Hub {
         let (id, room) = (socket.id().clone(), topic.to_string());
         self.ask(socket, |reply| session::Message::Unsubscribe { socket: id, topic, reply })
             .await?;
-        Ok(asked.answer(socket, "unsubscribed", &room))
+        Ok(asked.unsubscribed(socket, room))
     }
 
-    async fn live(&self, socket: &Socket, asked: &Live) -> Result<Done, Refusal> {
+    async fn live(&self, socket: &Socket, asked: &AdminLive) -> Result<Done, Refusal> {
         let dashboard = |by: &Principal| {
             let refused =
                 || Refusal::new(Code::Forbidden, "the live dashboard is for administrators");
@@ -223,32 +213,35 @@ impl Hub {
         }
     }
 
-    /// Replays durable events the caller may see now.
-    async fn sync(&self, socket: &Socket, asked: Since) -> Result<Done, Refusal> {
+    /// Replays durable events the caller may see now: those of every room the socket is in, so one
+    /// that follows rows subscribes first.
+    async fn sync(&self, socket: &Socket, asked: Sync) -> Result<Done, Refusal> {
         let since = asked.since.parse().map(EventId).map_err(|_| Refusal {
             field: Some("since".into()),
-            ..Refusal::invalid("not an event id")
+            ..Refusal::invalid("since is not an event id")
         })?;
-        if !(1..=500).contains(&asked.limit) {
-            let field = Some("limit".into());
-            return Err(Refusal { field, ..Refusal::invalid("limit is 1 to 500") });
+        let limit = asked.limit.unwrap_or(PAGE);
+        // Asked first: what is numbered later than this may be missing from the rows.
+        let newest = outbox::last_seq(self.store()).await?;
+        let (audience, most) = (socket.audience(), i64::from(limit) + 1);
+        let mut rows = outbox::visible(self.store(), since, Some(&audience), most).await?;
+        // Asked last: what was removed meanwhile may be missing too.
+        if since > newest || outbox::is_forgotten(self.store(), since).await? {
+            return Err(Refusal::new(Code::NotFound, "the log does not reach there; load anew"));
         }
-        if outbox::is_forgotten(self.store(), since).await? {
-            return Err(Refusal::new(Code::NotFound, "events that old are gone; load anew"));
-        }
-        let rows = outbox::since(self.store(), since, asked.limit).await?;
-        let more = i64::try_from(rows.len()).is_ok_and(|count| count == asked.limit);
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
         let last = rows.last().map_or(since, |row| row.seq);
-        let visible: Vec<Value> = rows
-            .into_iter()
-            .filter_map(|row| Some((row.seq, relay::event(&row)?)))
-            .filter(|(_, event)| event.topics.iter().any(|topic| socket.hears(topic)))
+        let last = if more { last } else { last.max(newest) };
+        let events: Vec<Value> = rows
+            .iter()
+            .filter_map(|row| Some((row.seq, relay::event(row)?)))
             .map(|(id, event)| {
                 json!({ "eventId": id.to_string(), "event": event.name, "payload": event.payload })
             })
             .collect();
         Ok(ok(&json!({
-            "ok": true, "events": visible, "lastEventId": last.to_string(), "more": more
+            "ok": true, "events": events, "lastEventId": last.to_string(), "more": more
         })))
     }
 
@@ -267,9 +260,9 @@ impl Hub {
 impl Subscription {
     fn topic(&self, caller: &Principal) -> Result<Topic, Refusal> {
         let id = match &self.entity_id {
-            None | Some(Value::Null) => None,
-            Some(Value::String(id)) if !id.is_empty() && id.len() <= 64 => Some(id.clone()),
-            Some(Value::Number(id)) if id.is_u64() => Some(id.to_string()),
+            None => None,
+            Some(EntityRef::Text(id)) if !id.is_empty() && id.len() <= 64 => Some(id.to_string()),
+            Some(EntityRef::Number(id)) if *id >= 0 => Some(id.to_string()),
             Some(_) => {
                 let field = Some("entityId".into());
                 return Err(Refusal { field, ..Refusal::invalid("not an id") });
@@ -278,16 +271,21 @@ impl Subscription {
         Ok(subscription::topic(caller, &self.entity, id.as_deref())?)
     }
 
-    fn answer(&self, socket: &Socket, event: &str, room: &str) -> Done {
-        let mut payload = json!({ "entity": self.entity, "room": room });
-        if let Some(id) = &self.entity_id {
-            payload["entityId"] = id.clone();
-        }
-        Done::Either {
-            frame: socket.frame_of(Class::Volatile, event, &payload.to_string()),
-            ack: json!({ "ok": true, "room": room }).to_string(),
-        }
+    fn subscribed(self, socket: &Socket, room: String) -> Done {
+        let ack = joined(&room);
+        let told = Subscribed { entity: self.entity, entity_id: self.entity_id, room };
+        Done::Either { frame: socket.frame_for(Class::Volatile, &told), ack }
     }
+
+    fn unsubscribed(self, socket: &Socket, room: String) -> Done {
+        let ack = joined(&room);
+        let told = Unsubscribed { entity: self.entity, entity_id: self.entity_id, room };
+        Done::Either { frame: socket.frame_for(Class::Volatile, &told), ack }
+    }
+}
+
+fn joined(room: &str) -> String {
+    json!({ "ok": true, "room": room }).to_string()
 }
 
 fn ping(socket: &Socket) -> Done {
@@ -300,7 +298,16 @@ fn ok(ack: &Value) -> Done {
     Done::Ack(ack.to_string())
 }
 
+/// Reads what a client sends with an event of the registry, and checks its rules.
+fn ask<E: ClientEvent>(arg: Option<&RawValue>) -> Result<E, Refusal> {
+    let asked: E = read(arg)?;
+    let mut rules = Rules::default();
+    asked.rules(&mut rules);
+    rules.finish().map_err(|refused| Error::from(Kind::Validation(refused)))?;
+    Ok(asked)
+}
+
 fn read<T: DeserializeOwned>(arg: Option<&RawValue>) -> Result<T, Refusal> {
     let Some(arg) = arg else { return Err(Refusal::invalid("an object is required")) };
-    serde_json::from_str(arg.get()).map_err(|error| Refusal::invalid(error.to_string()))
+    Ok(shape::read(arg.get())?)
 }

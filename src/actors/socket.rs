@@ -148,14 +148,15 @@ impl Socket {
         self.standing.lock().topics.to_vec()
     }
 
-    pub(super) fn hears(&self, topic: &Topic) -> bool {
-        self.standing.lock().hears(topic)
-    }
-
     /// The names of its rooms, as clients know them; "all" is not one of them.
     pub fn rooms(&self) -> Vec<String> {
         let standing = self.standing.lock();
         standing.topics.iter().filter(|topic| **topic != Topic::All).map(Topic::to_string).collect()
+    }
+
+    /// Everything it hears, as the outbox names it.
+    pub(super) fn audience(&self) -> Vec<String> {
+        self.standing.lock().topics.iter().map(Topic::to_string).collect()
     }
 
     /// One event as a frame for this socket alone. `payload` is JSON.

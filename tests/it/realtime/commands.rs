@@ -130,6 +130,11 @@ async fn a_malformed_payload_is_invalid() {
     ] {
         let answer = socket.ask(event, &data).await;
         assert_error(&answer, "invalid");
+        // What is wrong, not how it is read here.
+        let message = answer["error"]["message"].as_str().unwrap();
+        for inside in ["struct", "expected", "line", "`"] {
+            assert!(!message.contains(inside), "{event} {data}: {message}");
+        }
     }
 }
 
@@ -166,6 +171,49 @@ async fn sync_pages_through_what_was_missed() {
     let ids: Vec<u64> =
         live.iter().map(|event| event["eventId"].as_str().unwrap().parse().unwrap()).collect();
     assert!(ids.windows(2).all(|pair| pair[1] == pair[0] + 1), "{ids:?}");
+}
+
+#[tokio::test]
+async fn sync_reaches_into_rooms_the_socket_followed_since() {
+    let latido = support::start().await;
+    let patient = latido.account(Role::Patient).await;
+    let mut socket = latido.connect(&patient).await;
+    let exam = [Topic::Entity("exam".into(), None)];
+    let update = json!({ "entity": "exam", "entityId": 3, "action": "updated" });
+    latido.publish("entity:update", &exam, &update).await;
+    latido.mark("end").await;
+    let last = socket.next("system:message").await["eventId"].clone();
+
+    let names = |answer: &Value| -> Vec<String> {
+        let events = answer["events"].as_array().unwrap();
+        events.iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = socket.ask("sync", &json!({ "since": "0", "limit": null })).await;
+    assert_eq!(names(&before), ["system:message"]);
+    socket.ask("subscribe", &json!({ "entity": "exam" })).await;
+    let after = socket.ask("sync", &json!({ "since": "0" })).await;
+
+    assert_eq!(names(&after), ["entity:update", "system:message"]);
+    assert_eq!((&after["lastEventId"], &after["more"]), (&last, &json!(false)));
+}
+
+#[tokio::test]
+async fn sync_goes_on_after_events_of_others() {
+    let latido = support::start().await;
+    let (patient, admin) = (latido.account(Role::Patient).await, latido.account(Role::Admin).await);
+    let (mut socket, mut witness) = (latido.connect(&patient).await, latido.connect(&admin).await);
+    let payload =
+        json!({ "eventType": "x.y", "entityType": "x", "entityId": 1, "action": "y", "userId": 1 });
+    latido.publish("admin:event", &[Topic::Role(Role::Admin)], &payload).await;
+    let last = witness.next("admin:event").await["eventId"].clone();
+
+    let answer = socket.ask("sync", &json!({ "since": "0", "limit": 1 })).await;
+
+    // Else the client would ask from an event that the log forgets.
+    assert_eq!(answer["lastEventId"], last);
+    assert_eq!((&answer["events"], &answer["more"]), (&json!([]), &json!(false)));
+    let ahead = socket.ask("sync", &json!({ "since": "999999" })).await;
+    assert_error(&ahead, "not_found");
 }
 
 #[tokio::test]
