@@ -7,3 +7,4 @@ mod handshake;
 mod limits;
 mod plain;
 mod polling;
+mod renewal;

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,6 +21,8 @@ pub(crate) const ADMIN: (&str, &str) = ("admin@example.com", "a long enough pass
 pub(crate) struct Process {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// The readers of its output.
+    output: Vec<JoinHandle<String>>,
 }
 
 /// What a command left behind.
@@ -82,25 +85,19 @@ impl Process {
         let port = free_port();
         let text = port.to_string();
         let settings = [settings(database, &text).as_slice(), more].concat();
-        let child = command(&["serve"], &settings)
+        let mut child = command(&["serve"], &settings)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut process = Self { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) };
-        process.discard_output();
+        // A full pipe would stop the node.
+        let output =
+            vec![collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap())];
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut process = Self { child, address, output };
         within("the node to serve", process.ready()).await;
         process
-    }
-
-    /// A full pipe would stop the node.
-    fn discard_output(&mut self) {
-        fn discard(mut from: impl Read + Send + 'static) {
-            std::thread::spawn(move || std::io::copy(&mut from, &mut std::io::sink()));
-        }
-        discard(self.child.stdout.take().unwrap());
-        discard(self.child.stderr.take().unwrap());
     }
 
     async fn ready(&mut self) {
@@ -128,6 +125,13 @@ impl Process {
         kill_process(pid, signal).unwrap();
     }
 
+    /// Waits for the end of the process and answers everything it ever said.
+    pub(crate) async fn last_words(mut self) -> String {
+        let output = std::mem::take(&mut self.output);
+        self.ended().await;
+        output.into_iter().map(|reader| reader.join().unwrap()).collect()
+    }
+
     /// Waits for the end of the process.
     pub(crate) async fn ended(mut self) -> ExitStatus {
         within("the node to end", async {
@@ -140,6 +144,14 @@ impl Process {
         })
         .await
     }
+}
+
+fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut said = Vec::new();
+        from.read_to_end(&mut said).unwrap();
+        String::from_utf8_lossy(&said).into_owned()
+    })
 }
 
 impl Drop for Process {
