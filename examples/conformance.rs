@@ -30,6 +30,7 @@ use latido_protocol::websocket::Incoming;
 const PING_INTERVAL: Duration = Duration::from_millis(300);
 const PING_TIMEOUT: Duration = Duration::from_millis(200);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const MESSAGE_DEADLINE: Duration = Duration::from_secs(10);
 const MAX_PAYLOAD: usize = 1_000_000;
 /// Autobahn echoes messages of 16 MiB.
 const MAX_ECHO: usize = 32 * 1024 * 1024;
@@ -39,7 +40,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = std::env::var("PORT").map_or(Ok(3000), |port| port.parse::<u16>())?;
     let listener = listener::bind(([127, 0, 0, 1], port).into())?;
     announce(&format!("listening on http://{}", listener.local_addr()?));
-    listener::serve(listener, None, router(), std::future::pending()).await;
+    let settings = listener::Settings { tls: None, head_deadline: MESSAGE_DEADLINE };
+    listener::serve(listener, settings, router(), std::future::pending()).await;
     Ok(())
 }
 
@@ -48,15 +50,18 @@ fn router() -> Router {
         ping_interval: PING_INTERVAL,
         ping_timeout: PING_TIMEOUT,
         max_payload: MAX_PAYLOAD,
+        message_deadline: MESSAGE_DEADLINE,
         compression: false,
         origins: Origins::default(),
     };
     let beat = |admission| {
         let (interval, timeout) = (PING_INTERVAL, PING_TIMEOUT);
-        Heartbeat::start(heartbeat::Settings { interval, timeout, admission })
+        let message = MESSAGE_DEADLINE;
+        Heartbeat::start(heartbeat::Settings { interval, timeout, admission, message })
     };
     let engine = Engine::new(Echoes, settings.clone(), beat(None));
-    let socket_io = Engine::new(SocketIo::new(Rooms), settings, beat(Some(CONNECT_TIMEOUT)));
+    let socket_io =
+        Engine::new(SocketIo::new(Rooms, MAX_PAYLOAD), settings, beat(Some(CONNECT_TIMEOUT)));
     Router::new()
         .route("/engine.io/", any(move |request| Arc::clone(&engine).serve(request)))
         .route("/socket.io/", any(move |request| Arc::clone(&socket_io).serve(request)))

@@ -10,11 +10,12 @@ mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 pub use failure::Failure;
@@ -31,8 +32,12 @@ use crate::http::identity::liveness;
 use crate::http::limits::Limits;
 use crate::persistence::Store;
 use crate::persistence::identity::accounts::{self, NewUser};
+use crate::telemetry::Tracer;
 use crate::telemetry::logs::LogLevel;
 use crate::transport::listener;
+
+/// How long a request's head may take to arrive.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A node that serves.
 pub struct Running {
@@ -41,6 +46,7 @@ pub struct Running {
     pub hub: Hub,
     pub store: Store,
     deliveries: Deliveries,
+    tracer: Tracer,
     live: Live,
     grace: Duration,
     stopping: watch::Sender<bool>,
@@ -126,7 +132,8 @@ pub async fn start_on(
     listeners: Vec<TcpListener>,
     level: LogLevel,
 ) -> Result<Running, Failure> {
-    let tls = assembly::tls(&config)?;
+    let listening =
+        listener::Settings { tls: assembly::tls(&config)?, head_deadline: HEAD_DEADLINE };
     let parts = assembly::Parts::of(&config, level).await?;
     let router = routes::router(&config, &parts);
     let (stopping, _) = watch::channel(false);
@@ -136,7 +143,7 @@ pub async fn start_on(
         addresses.extend(listener.local_addr());
         let mut stopping = stopping.subscribe();
         let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
-        servers.spawn(listener::serve(listener, tls.clone(), router.clone(), stop));
+        servers.spawn(listener::serve(listener, listening.clone(), router.clone(), stop));
     }
     info!(addresses = ?addresses, "serving");
     let mut background = JoinSet::new();
@@ -159,6 +166,7 @@ pub async fn start_on(
         hub: parts.hub,
         store: parts.store,
         deliveries: parts.deliveries,
+        tracer: parts.tracer,
         live,
         grace,
         stopping,
@@ -187,17 +195,19 @@ impl Running {
     }
 
     /// Stops as an operator expects: nobody new, requests in flight finish, sockets are sent away in
-    /// paced slices, messages on their way are sent, then everything ends.
+    /// paced slices, messages on their way are sent, then everything ends. What was traced is sent in
+    /// the rest of the grace period.
     pub async fn stop(mut self) {
-        let began = Instant::now();
+        let deadline = Instant::now() + self.grace;
         self.hub.drain(self.grace).await;
         self.stopping.send_replace(true);
         let finished = async { while self.servers.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.grace, finished).await.is_err() {
+        if timeout_at(deadline, finished).await.is_err() {
             info!("requests were still running at the end of the grace period");
         }
-        self.deliveries.drain(self.grace.saturating_sub(began.elapsed())).await;
+        self.deliveries.drain(deadline.saturating_duration_since(Instant::now())).await;
         self.hub.stop();
+        self.tracer.close(deadline.saturating_duration_since(Instant::now())).await;
         self.store.close().await;
         info!("stopped");
     }

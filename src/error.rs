@@ -37,6 +37,9 @@ pub enum Kind {
     NotFound(&'static str),
     #[error("{field} is already taken")]
     Conflict { field: &'static str },
+    /// The change itself is well, but not what would be left after it.
+    #[error("{0}")]
+    Untenable(&'static str),
     #[error("{from} cannot become {to}")]
     InvalidTransition { from: String, to: String, allowed: Vec<&'static str> },
     #[error("a request with this idempotency key is still running")]
@@ -117,22 +120,6 @@ impl Error {
     pub fn field(pointer: impl Into<String>, code: FieldCode, detail: impl Into<String>) -> Self {
         Kind::Validation(vec![FieldError { pointer: pointer.into(), code, detail: detail.into() }])
             .into()
-    }
-}
-
-impl Error {
-    /// Why credentials were refused, as metrics count it; none when that is not what failed or there
-    /// were no credentials at all.
-    pub fn auth_failure(&self) -> Option<&'static str> {
-        match self.kind() {
-            Kind::Unauthenticated(Unauthenticated::Malformed) => Some("malformed"),
-            Kind::Unauthenticated(Unauthenticated::Signature) => Some("signature"),
-            Kind::Unauthenticated(Unauthenticated::Expired) => Some("expired"),
-            Kind::Unauthenticated(Unauthenticated::Revoked) => Some("revoked"),
-            Kind::AccountInactive { .. } => Some("inactive"),
-            Kind::OriginNotAllowed => Some("origin"),
-            _ => None,
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The little HTTP/1.1 spoken here: blocking calls for sign-in, and keep-alive lines for publishing.
+//! The little HTTP/1.1 spoken here: blocking calls, and keep-alive lines for publishing.
 //!
 //! Bodies are delimited by `Content-Length` alone; a chunked answer is an error.
 
@@ -60,21 +60,39 @@ pub(crate) fn json_request(path: &str, headers: &str, body: &str) -> Vec<u8> {
 
 /// Sends one request on a connection of its own and waits for the answer: its status and body.
 pub(crate) fn call(address: SocketAddr, request: &[u8]) -> io::Result<(u16, String)> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    stream.write_all(request)?;
-    let mut bytes = Vec::new();
-    loop {
-        if let Some(head) = Head::parse(&bytes)?
-            && bytes.len() >= head.end
-        {
-            let body = String::from_utf8_lossy(&bytes[head.body_start..head.end]).into_owned();
-            return Ok((head.status(), body));
-        }
-        let mut chunk = [0; 4096];
-        match stream.read(&mut chunk)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => bytes.extend_from_slice(&chunk[..read]),
+    Connection::open(address)?.exchange(request)
+}
+
+/// A keep-alive connection on which one request waits for its answer.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    answer: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        Ok(Self { stream, answer: Vec::new() })
+    }
+
+    /// Sends a request and waits for the answer: its status and body.
+    pub(crate) fn exchange(&mut self, request: &[u8]) -> io::Result<(u16, String)> {
+        self.stream.write_all(request)?;
+        self.answer.clear();
+        loop {
+            if let Some(head) = Head::parse(&self.answer)?
+                && self.answer.len() >= head.end
+            {
+                let body = String::from_utf8_lossy(&self.answer[head.body_start..head.end]);
+                return Ok((head.status(), body.into_owned()));
+            }
+            let mut chunk = [0; 4096];
+            match self.stream.read(&mut chunk)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => self.answer.extend_from_slice(&chunk[..read]),
+            }
         }
     }
 }

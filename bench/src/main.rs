@@ -6,6 +6,7 @@ mod client;
 mod cpu;
 mod epoll;
 mod http;
+mod identity;
 mod ledger;
 mod machine;
 mod pairs;
@@ -46,6 +47,8 @@ struct Cli {
 enum Command {
     /// Measures servers beside the raw loop and writes the results.
     Run(Run),
+    /// Measures sign-ins, looks at tokens, and sockets in a flood of sign-ins.
+    Identity(Identity),
     /// Serves as the raw loop; `run` starts it.
     RawServer {
         #[arg(long, value_enum, default_value = "joined")]
@@ -53,6 +56,38 @@ enum Command {
         #[arg(long)]
         port: u16,
     },
+}
+
+#[derive(Args)]
+struct Identity {
+    /// How often each figure is measured beside its floor.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of one measurement.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Connections that ask, each with one request outstanding.
+    #[arg(long, default_value_t = 4)]
+    connections: usize,
+    /// Connections that flood the server with sign-ins.
+    #[arg(long, default_value_t = 32)]
+    flood: usize,
+    #[command(flatten)]
+    places: Places,
+}
+
+/// Where programs lie and results go.
+#[derive(Args)]
+struct Places {
+    /// The product's release binary; beside this one unless given.
+    #[arg(long)]
+    latido: Option<PathBuf>,
+    /// Where `peers/install` put the other servers.
+    #[arg(long, default_value = "bench/peers")]
+    peers: PathBuf,
+    /// Folder for the results.
+    #[arg(long, default_value = "bench/results")]
+    out: PathBuf,
 }
 
 #[derive(Args)]
@@ -89,20 +124,14 @@ struct Run {
     /// Sign-ins on the way at once.
     #[arg(long, default_value_t = 64)]
     connecting: usize,
-    /// The product's release binary; beside this one unless given.
-    #[arg(long)]
-    latido: Option<PathBuf>,
-    /// Where `peers/install` put the other servers.
-    #[arg(long, default_value = "bench/peers")]
-    peers: PathBuf,
-    /// Folder for the results.
-    #[arg(long, default_value = "bench/results")]
-    out: PathBuf,
+    #[command(flatten)]
+    places: Places,
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(run) => measure(&run),
+        Command::Identity(identity) => measure_identity(&identity).map(|()| true),
         Command::RawServer { mode, port } => raw_server::run(mode, port).map(|()| true),
     };
     match outcome {
@@ -122,12 +151,7 @@ fn main() -> ExitCode {
 fn measure(run: &Run) -> io::Result<bool> {
     raise_descriptor_limit()?;
     let scenarios = chosen(&run.scenario)?;
-    let latido = match &run.latido {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("latido"),
-    };
-    // Servers run in a folder of their own, so their paths may not depend on this one.
-    let mut stand = Stand::new(std::path::absolute(latido)?, std::path::absolute(&run.peers)?)?;
+    let mut stand = run.places.stand()?;
     let mut skipped = Vec::new();
     let mut servers = Vec::new();
     for &kind in &run.servers {
@@ -158,7 +182,7 @@ fn measure(run: &Run) -> io::Result<bool> {
     let machine = Machine::look()?;
     let commit = machine::commit();
     let command = command_line();
-    let date = Timestamp::now().round(jiff::Unit::Second).map_err(io::Error::other)?.to_string();
+    let date = now()?;
 
     let mut is_whole = true;
     for scenario in scenarios {
@@ -179,10 +203,51 @@ fn measure(run: &Run) -> io::Result<bool> {
             pairs,
             skipped: &skipped,
         };
-        let markdown = report.save(&run.out)?;
+        let markdown = report.save(&run.places.out)?;
         writeln!(io::stdout(), "{markdown}")?;
     }
     Ok(is_whole)
+}
+
+/// Sessions that tokens are looked at and sockets are opened with.
+const IDENTITY_SESSIONS: usize = 20;
+
+fn measure_identity(asked: &Identity) -> io::Result<()> {
+    let mut stand = asked.places.stand()?;
+    stand.program(Kind::Latido).map_err(io::Error::other)?;
+    stand.sign_in(IDENTITY_SESSIONS)?;
+    let settings = identity::Settings {
+        time: Duration::from_secs_f64(asked.seconds),
+        connections: asked.connections,
+        flood: asked.flood,
+    };
+    let (machine, commit, command, date) =
+        (Machine::look()?, machine::commit(), command_line(), now()?);
+    let report = identity::Report {
+        figures: identity::run(&stand, asked.rounds, &settings)?,
+        date: &date,
+        commit: &commit,
+        command: &command,
+        machine: &machine,
+        settings: &settings,
+    };
+    writeln!(io::stdout(), "{}", identity::save(&report, &asked.places.out)?)
+}
+
+impl Places {
+    /// Servers run in a folder of their own, so their paths may not depend on this one.
+    fn stand(&self) -> io::Result<Stand> {
+        let latido = match &self.latido {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()?.with_file_name("latido"),
+        };
+        Stand::new(std::path::absolute(latido)?, std::path::absolute(&self.peers)?)
+    }
+}
+
+/// The time of the run, to the second.
+fn now() -> io::Result<String> {
+    Ok(Timestamp::now().round(jiff::Unit::Second).map_err(io::Error::other)?.to_string())
 }
 
 /// The scenarios that were named, in the order of naming.

@@ -36,17 +36,8 @@ pub(crate) struct Report<'a> {
 impl Report<'_> {
     /// Writes both files into `folder` and returns the Markdown.
     pub(crate) fn save(&self, folder: &Path) -> io::Result<String> {
-        fs::create_dir_all(folder)?;
-        let day = self.date.split('T').next().unwrap_or(self.date);
-        let stem = format!("{day}-{}-{}", self.commit, self.scenario.name());
-        let file = |extension: &str| -> PathBuf { folder.join(format!("{stem}.{extension}")) };
-        let mut json = serde_json::to_string_pretty(self)?;
-        json.push('\n');
-        fs::write(file("json"), json)?;
-        let markdown = self.markdown();
-        fs::write(file("md"), &markdown)?;
-        eprintln!("wrote {} and .json", file("md").display());
-        Ok(markdown)
+        let stem = stem(self.date, self.commit, self.scenario.name());
+        write_pair(folder, &stem, self, &self.markdown())
     }
 
     fn markdown(&self) -> String {
@@ -62,24 +53,14 @@ impl Report<'_> {
             let ratio = median(pairs.iter().map(|pair| pair.ratio()));
             text.push_str(&row(server, &samples, ratio.filter(|_| self.scenario.has_ratio())));
         }
-        let machine = self.machine;
         let rounds = self.pairs.len() / self.servers().len().max(1);
-        text.push('\n');
-        for line in [
-            format!(
-                "Medians of {rounds} pairs; the ratio is the median of the ratios inside the pairs."
-            ),
-            format!(
-                "Machine: {}, {} cores, {} MiB, Linux {}, load {} at the start.",
-                machine.cpu, machine.cores, machine.memory_mib, machine.kernel, machine.load
-            ),
-            format!("Commit {}, {}. Command: `{}`.", self.commit, self.date, self.command),
-        ] {
-            text.push_str(&line);
-            text.push('\n');
-        }
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "\nMedians of {rounds} pairs; the ratio is the median of the ratios inside the pairs."
+        );
+        text.push_str(&origin(self.machine, self.commit, self.date, self.command));
         if self.sessions > 0 {
-            // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
                 "Latido's sockets belonged to {} signed-in sessions.",
@@ -102,6 +83,37 @@ impl Report<'_> {
         }
         servers
     }
+}
+
+/// The name that the files of a result share.
+pub(crate) fn stem(date: &str, commit: &str, what: &str) -> String {
+    let day = date.split('T').next().unwrap_or(date);
+    format!("{day}-{commit}-{what}")
+}
+
+/// Writes a result as JSON and as Markdown, and returns the Markdown.
+pub(crate) fn write_pair(
+    folder: &Path,
+    stem: &str,
+    result: &impl Serialize,
+    markdown: &str,
+) -> io::Result<String> {
+    fs::create_dir_all(folder)?;
+    let file = |extension: &str| -> PathBuf { folder.join(format!("{stem}.{extension}")) };
+    let mut json = serde_json::to_string_pretty(result)?;
+    json.push('\n');
+    fs::write(file("json"), json)?;
+    fs::write(file("md"), markdown)?;
+    eprintln!("wrote {} and .json", file("md").display());
+    Ok(markdown.to_owned())
+}
+
+/// Where a result was made, and by which command.
+pub(crate) fn origin(machine: &Machine, commit: &str, date: &str, command: &str) -> String {
+    let Machine { cpu, cores, memory_mib, kernel, load } = machine;
+    format!(
+        "Machine: {cpu}, {cores} cores, {memory_mib} MiB, Linux {kernel}, load {load} at the start.\nCommit {commit}, {date}. Command: `{command}`.\n"
+    )
 }
 
 fn row(server: Kind, samples: &[&Sample], ratio: Option<f64>) -> String {

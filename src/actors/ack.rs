@@ -74,6 +74,7 @@ impl From<Error> for Refusal {
             }
             Kind::NotFound(_) | Kind::Gone(_) => Code::NotFound,
             Kind::Conflict { .. }
+            | Kind::Untenable(_)
             | Kind::InvalidTransition { .. }
             | Kind::PreconditionFailed
             | Kind::IdempotencyInProgress

@@ -5,34 +5,25 @@
 //! first, then gives each socket one write of everything pending. Joins and leaves pass through the
 //! same queue, so a join sees exactly the events published after it.
 //!
-//! The queue lives outside the actor: what waits behind a panic is not lost. A restarted shard
-//! rebuilds its members from the live sockets.
+//! The queue lives outside the actor, in its [`Inbox`]: what waits behind a panic is not lost. A
+//! restarted shard rebuilds its members from the live sockets and goes on with the run it fell
+//! over. Of a run's members a panic hurts the one it was over: that one is closed.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, histogram};
-use parking_lot::Mutex;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use smallvec::SmallVec;
-use tokio::sync::oneshot;
 
 use super::Outcome;
-use super::fanout::{Dialect, Publication};
-use super::frame::{Batch, Frame};
-use super::members::{Member, Members};
-use super::meter::Meter;
+use super::inbox::{Inbox, LONGEST_RUN, Work};
+use super::members::Members;
 use super::registry::Registry;
-use crate::domain::id::{EventId, SocketId};
-use crate::domain::topic::Topic;
+use super::run::Run;
+use super::socket::Socket;
 use crate::telemetry::names;
 
-/// Sockets written to before other tasks get a turn.
-const SLICE: usize = 256;
-/// Publications given to a socket in one write.
-const LONGEST_RUN: usize = 64;
 /// Members from which on it pays to wait for more publications.
 const LARGE: usize = 64;
 /// Members from which on a fan-out takes so long that a pause before it does not show.
@@ -44,43 +35,6 @@ const LONGEST_GATHERING: usize = 16;
 /// The actor of one shard. Restarted at once after a panic, without limit.
 pub(super) struct ChannelShard;
 
-/// The queue of one shard, and the way to wake its actor.
-#[derive(Debug)]
-pub(super) struct Inbox {
-    queue: Mutex<VecDeque<Work>>,
-    is_awake: AtomicBool,
-    actor: Mutex<Option<ActorRef<Message>>>,
-    /// How long publications took to reach every queue.
-    pub fanout: Meter,
-}
-
-/// Something for a shard to do, in order.
-#[derive(Debug)]
-pub(super) enum Work {
-    /// Consecutive publications, given to each socket in one write.
-    Publish(Vec<Arc<Publication>>),
-    /// Seats a socket; the answer is the last durable event it did not see.
-    Seat {
-        socket: SocketId,
-        member: Member,
-        topics: Vec<Topic>,
-        seated: oneshot::Sender<EventId>,
-    },
-    Join {
-        socket: SocketId,
-        topic: Topic,
-    },
-    Leave {
-        socket: SocketId,
-        topic: Topic,
-    },
-    Unseat {
-        socket: SocketId,
-    },
-    /// Panics, so that tests can watch the recovery.
-    Fail,
-}
-
 /// What wakes the actor.
 pub(super) enum Message {
     Drain,
@@ -90,66 +44,12 @@ pub(super) struct Arguments {
     pub index: usize,
     pub inbox: Arc<Inbox>,
     pub registry: Arc<Registry>,
-    pub last_event: EventId,
 }
 
 /// What a shard remembers. Rebuilt from the registry after a panic.
 pub(super) struct State {
     inbox: Arc<Inbox>,
     members: Members,
-    last_event: EventId,
-}
-
-impl Inbox {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            queue: Mutex::new(VecDeque::new()),
-            is_awake: AtomicBool::new(false),
-            actor: Mutex::new(None),
-            fanout: Meter::default(),
-        })
-    }
-
-    /// Queues work and wakes the actor unless it is about to look anyway.
-    pub(super) fn push(&self, work: Work) {
-        self.queue.lock().push_back(work);
-        self.wake();
-    }
-
-    /// Queues a publication, joining it to those that wait last.
-    pub(super) fn publish(&self, publication: Arc<Publication>) {
-        let mut queue = self.queue.lock();
-        if let Some(Work::Publish(run)) = queue.back_mut()
-            && run.len() < LONGEST_RUN
-        {
-            run.push(publication);
-        } else {
-            queue.push_back(Work::Publish(vec![publication]));
-        }
-        drop(queue);
-        self.wake();
-    }
-
-    /// The first topic of the publications that come next, and how many they are.
-    fn first_run(&self) -> Option<(Topic, usize)> {
-        match self.queue.lock().front()? {
-            Work::Publish(run) => Some((run.first()?.event.topics.first()?.clone(), run.len())),
-            _ => None,
-        }
-    }
-
-    fn next(&self) -> Option<Work> {
-        self.queue.lock().pop_front()
-    }
-
-    fn wake(&self) {
-        if !self.is_awake.swap(true, Ordering::AcqRel)
-            && let Some(actor) = self.actor.lock().as_ref()
-        {
-            // An actor that is gone is being restarted, and looks when it starts.
-            drop(actor.cast(Message::Drain));
-        }
-    }
 }
 
 impl Actor for ChannelShard {
@@ -160,16 +60,11 @@ impl Actor for ChannelShard {
     async fn pre_start(&self, me: ActorRef<Message>, start: Arguments) -> Outcome<State> {
         let mut members = Members::default();
         for socket in start.registry.of_shard(start.index) {
-            members.seat(socket.id().clone(), socket.member());
-            for topic in socket.topics() {
-                members.join(socket.id(), topic);
-            }
+            seat(&mut members, &socket);
         }
-        let state = State { inbox: start.inbox, members, last_event: start.last_event };
-        *state.inbox.actor.lock() = Some(me.clone());
-        state.inbox.is_awake.store(true, Ordering::Release);
+        start.inbox.is_served_by(me.clone());
         me.cast(Message::Drain)?;
-        Ok(state)
+        Ok(State { inbox: start.inbox, members })
     }
 
     async fn handle(
@@ -178,7 +73,7 @@ impl Actor for ChannelShard {
         Message::Drain: Message,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.inbox.is_awake.store(false, Ordering::Release);
+        state.inbox.is_looked_at();
         loop {
             state.gather().await;
             let Some(work) = state.inbox.next() else { return Ok(()) };
@@ -215,97 +110,65 @@ impl State {
 
     async fn work(&mut self, work: Work) {
         match work {
-            Work::Publish(run) => self.fan_out(run).await,
-            Work::Seat { socket, member, topics, seated } => {
-                self.members.seat(socket.clone(), member);
-                for topic in topics {
-                    self.members.join(&socket, topic);
-                }
+            Work::Publish(publications) => self.fan_out(Run::of(publications)).await,
+            Work::Resume(run) => self.fan_out(*run).await,
+            Work::Seat { socket, seated } => {
+                seat(&mut self.members, &socket);
+                socket.note_seated();
                 // The connection may have closed while it waited.
-                let _ = seated.send(self.last_event);
+                let _ = seated.send(self.inbox.last_event());
             }
             Work::Join { socket, topic } => self.members.join(&socket, topic),
             Work::Leave { socket, topic } => self.members.leave(&socket, &topic),
             Work::Unseat { socket } => self.members.unseat(&socket),
+            Work::Dismiss { socket, reason } => socket.revoke(reason),
             Work::Fail => panic!("failure injected into a channel shard"),
         }
     }
 
     /// Gives every reached socket one write of all that is for it in this run of publications.
-    async fn fan_out(&mut self, run: Vec<Arc<Publication>>) {
-        let Some(first) = run.first() else { return };
-        let mut delivered = vec![0; run.len()];
-        if run.iter().all(|it| it.event.topics == first.event.topics) {
-            let seats = self.members.reached(&first.event.topics);
-            let batches = Batches::of(&run);
-            for slice in seats.chunks(SLICE) {
-                let reached = slice
-                    .iter()
-                    .filter_map(|&seat| self.members.member(seat))
-                    .filter(|member| member.outbound.offer_batch(batches.get(member.dialect)))
-                    .count();
-                for count in &mut delivered {
-                    *count += reached;
-                }
-                tokio::task::yield_now().await;
-            }
+    async fn fan_out(&mut self, run: Run) {
+        let mut run = self.step(run, Run::find);
+        while !run.is_served() {
+            run = self.step(run, Run::serve);
+            tokio::task::yield_now().await;
+        }
+        self.settle(&run);
+    }
+
+    /// One step of a run. When it panics, what is left of the run goes back to the queue, and the
+    /// panic on to the supervisor.
+    fn step(&mut self, mut run: Run, step: fn(&mut Run, &mut Members)) -> Run {
+        let outcome = catch_unwind(AssertUnwindSafe(|| step(&mut run, &mut self.members)));
+        let Err(panic) = outcome else { return run };
+        run.recover(&self.members);
+        if run.is_served() {
+            self.settle(&run);
         } else {
-            for (seat, picked) in self.pick(&run) {
-                let Some(member) = self.members.member(seat) else { continue };
-                let frames: Vec<Frame> =
-                    picked.iter().map(|&index| run[index].frame(member.dialect).clone()).collect();
-                if member.outbound.offer_batch(&Batch::new(frames)) {
-                    picked.iter().for_each(|&index| delivered[index] += 1);
-                }
-            }
+            self.inbox.put_back(run);
         }
-        for (publication, delivered) in run.iter().zip(delivered) {
-            self.last_event = publication.id.unwrap_or(self.last_event);
-            self.settle(publication, delivered);
-        }
+        resume_unwind(panic);
     }
 
-    /// Which publications of the run each seat is to get, in their order.
-    fn pick(&mut self, run: &[Arc<Publication>]) -> HashMap<u32, SmallVec<[usize; 8]>> {
-        let mut picked: HashMap<u32, SmallVec<[usize; 8]>> = HashMap::new();
-        for (index, publication) in run.iter().enumerate() {
-            for seat in self.members.reached(&publication.event.topics) {
-                picked.entry(seat).or_default().push(index);
+    fn settle(&self, run: &Run) {
+        for (publication, delivered) in run.tallies() {
+            if let Some(id) = publication.id {
+                self.inbox.note_delivered(id);
             }
-        }
-        picked
-    }
-
-    fn settle(&self, publication: &Publication, delivered: usize) {
-        let event = publication.event.name;
-        counter!(names::WS_MESSAGES_OUT, "namespace" => "/events", "event" => event)
-            .increment(delivered as u64);
-        if let Some(took) = publication.report(delivered) {
-            histogram!(names::FANOUT_SECONDS, "event" => event).record(took.as_secs_f64());
-            self.inbox.fanout.record(took);
+            let event = publication.event.name;
+            counter!(names::WS_MESSAGES_OUT, "namespace" => "/events", "event" => event)
+                .increment(delivered as u64);
+            if let Some(took) = publication.report(delivered) {
+                histogram!(names::FANOUT_SECONDS, "event" => event).record(took.as_secs_f64());
+                self.inbox.fanout.record(took);
+            }
         }
     }
 }
 
-/// A run of publications to the same topics, joined once per dialect.
-struct Batches<'a> {
-    run: &'a [Arc<Publication>],
-    socket_io: OnceLock<Batch>,
-    plain: OnceLock<Batch>,
-}
-
-impl<'a> Batches<'a> {
-    fn of(run: &'a [Arc<Publication>]) -> Self {
-        Self { run, socket_io: OnceLock::new(), plain: OnceLock::new() }
-    }
-
-    fn get(&self, dialect: Dialect) -> &Batch {
-        let cell = match dialect {
-            Dialect::SocketIo => &self.socket_io,
-            Dialect::Plain => &self.plain,
-        };
-        cell.get_or_init(|| {
-            Batch::new(self.run.iter().map(|it| it.frame(dialect).clone()).collect())
-        })
+fn seat(members: &mut Members, socket: &Socket) {
+    members.seat(socket.id().clone(), socket.member());
+    for topic in socket.topics() {
+        members.join(socket.id(), topic);
     }
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::channel::{Inbox, Work};
 use super::fanout::Publication;
+use super::inbox::{Inbox, Work};
 use super::meter;
 use super::registry::Registry;
 use super::socket::Socket;
 use crate::domain::event::Event;
 use crate::domain::id::EventId;
+use crate::domain::identity::Revocation;
 use crate::domain::topic::Topic;
 
 /// The way to the shards; cheap to clone.
@@ -32,8 +33,9 @@ impl Channels {
         shards: usize,
         registry: Arc<Registry>,
         compress_from: Option<usize>,
+        last_event: EventId,
     ) -> Self {
-        let inboxes = (0..shards).map(|_| Inbox::new()).collect();
+        let inboxes = (0..shards).map(|_| Inbox::new(last_event)).collect();
         Self { inboxes, registry, compress_from, published: Arc::default(), order: Arc::default() }
     }
 
@@ -56,15 +58,15 @@ impl Channels {
     }
 
     /// Seats a socket with its topics. The answer is the last durable event it will not be sent.
-    pub(super) fn seat(&self, socket: &Socket) -> oneshot::Receiver<EventId> {
-        let (seated, answer) = oneshot::channel();
-        self.inbox(socket).push(Work::Seat {
-            socket: socket.id().clone(),
-            member: socket.member(),
-            topics: socket.topics(),
-            seated,
-        });
-        answer
+    pub(super) async fn seat(&self, socket: &Arc<Socket>) -> EventId {
+        loop {
+            let (seated, answer) = oneshot::channel();
+            self.inbox(socket).push(Work::Seat { socket: Arc::clone(socket), seated });
+            // A shard that failed over it is asked again once it is restarted.
+            if let Ok(last) = answer.await {
+                return last;
+            }
+        }
     }
 
     pub(super) fn join(&self, socket: &Socket, topic: Topic) {
@@ -73,6 +75,11 @@ impl Channels {
 
     pub(super) fn leave(&self, socket: &Socket, topic: Topic) {
         self.inbox(socket).push(Work::Leave { socket: socket.id().clone(), topic });
+    }
+
+    /// Tells a socket that its session ended, then closes it: after all that was published before.
+    pub(super) fn dismiss(&self, socket: &Arc<Socket>, reason: Revocation) {
+        self.inbox(socket).push(Work::Dismiss { socket: Arc::clone(socket), reason });
     }
 
     pub(super) fn unseat(&self, socket: &Socket) {
@@ -87,6 +94,10 @@ impl Channels {
     /// Publishing to the last local queue: the 95th percentile of the recent ones.
     pub(super) fn p95(&self) -> Duration {
         meter::p95(self.inboxes.iter().flat_map(|inbox| inbox.fanout.recent()).collect())
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     fn inbox(&self, socket: &Socket) -> &Inbox {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use metrics::counter;
-use ractor::rpc::CallResult;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -18,11 +17,15 @@ use super::frame::Frame;
 use super::hub::Hub;
 use super::session;
 use super::socket::{Namespace, Socket};
+use super::standing::NotFollowed;
 use super::throttle::Verdict;
 use super::{Reply, relay};
 use crate::domain::closure::Closure;
-use crate::domain::events;
+use crate::domain::event::Class;
+use crate::domain::events::session::Pong;
+use crate::domain::events::{self, ServerEvent as _};
 use crate::domain::id::EventId;
+use crate::domain::identity::Principal;
 use crate::domain::subscription;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
@@ -114,7 +117,10 @@ impl Hub {
             Err(refusal) if wants_ack => Answer { frame: None, ack: Some(refusal.ack()) },
             Err(refusal) => {
                 let payload = json!({ "event": event, "error": refusal.object(), "timestamp": Timestamp::now() });
-                Answer { frame: Some(socket.frame("error", &payload.to_string())), ack: None }
+                Answer {
+                    frame: Some(socket.frame_of(Class::Volatile, "error", &payload.to_string())),
+                    ack: None,
+                }
             }
         }
     }
@@ -160,16 +166,12 @@ impl Hub {
     }
 
     async fn subscribe(&self, socket: &Socket, asked: Subscription) -> Result<Done, Refusal> {
-        let topic = asked.topic(socket)?;
-        let (id, room) = (socket.id().clone(), topic.to_string());
-        self.ask(socket, |reply| session::Message::Subscribe { socket: id, topic, reply })
-            .await?
-            .map_err(|session::Full| Refusal::new(Code::RateLimited, "too many subscriptions"))?;
-        Ok(asked.answer(socket, "subscribed", &room))
+        let topic = self.follow(socket, |by| asked.topic(by)).await?;
+        Ok(asked.answer(socket, "subscribed", &topic.to_string()))
     }
 
     async fn unsubscribe(&self, socket: &Socket, asked: Subscription) -> Result<Done, Refusal> {
-        let topic = asked.topic(socket)?;
+        let topic = asked.topic(&socket.principal())?;
         let (id, room) = (socket.id().clone(), topic.to_string());
         self.ask(socket, |reply| session::Message::Unsubscribe { socket: id, topic, reply })
             .await?;
@@ -177,20 +179,48 @@ impl Hub {
     }
 
     async fn live(&self, socket: &Socket, asked: &Live) -> Result<Done, Refusal> {
-        if !socket.principal().is_admin() {
-            return Err(Refusal::new(Code::Forbidden, "the live dashboard is for administrators"));
-        }
-        let (id, topic) = (socket.id().clone(), Topic::AdminLive);
+        let dashboard = |by: &Principal| {
+            let refused =
+                || Refusal::new(Code::Forbidden, "the live dashboard is for administrators");
+            by.is_admin().then_some(Topic::AdminLive).ok_or_else(refused)
+        };
         if asked.on {
-            // One topic more never overflows: the limit counts subscriptions only.
-            let _: Result<(), session::Full> = self
-                .ask(socket, |reply| session::Message::Subscribe { socket: id, topic, reply })
-                .await?;
+            self.follow(socket, dashboard).await?;
         } else {
+            let (id, topic) = (socket.id().clone(), dashboard(&socket.principal())?);
             self.ask(socket, |reply| session::Message::Unsubscribe { socket: id, topic, reply })
                 .await?;
         }
         Ok(ok(&json!({ "ok": true })))
+    }
+
+    /// Has the socket follow the topic its principal has a right to; asks for the right again when
+    /// the principal changed in between.
+    async fn follow(
+        &self,
+        socket: &Socket,
+        right: impl Fn(&Principal) -> Result<Topic, Refusal>,
+    ) -> Result<Topic, Refusal> {
+        loop {
+            let by = socket.principal();
+            let topic = right(&by)?;
+            let (id, asked) = (socket.id().clone(), topic.clone());
+            let followed = self
+                .ask(socket, |reply| session::Message::Subscribe {
+                    socket: id,
+                    topic: asked,
+                    by,
+                    reply,
+                })
+                .await?;
+            match followed {
+                Ok(()) => return Ok(topic),
+                Err(NotFollowed::Outdated) => {}
+                Err(NotFollowed::Full) => {
+                    return Err(Refusal::new(Code::RateLimited, "too many subscriptions"));
+                }
+            }
+        }
     }
 
     /// Replays durable events the caller may see now.
@@ -203,7 +233,7 @@ impl Hub {
             let field = Some("limit".into());
             return Err(Refusal { field, ..Refusal::invalid("limit is 1 to 500") });
         }
-        if outbox::oldest_seq(self.store()).await?.is_some_and(|oldest| since.0 + 1 < oldest.0) {
+        if outbox::is_forgotten(self.store(), since).await? {
             return Err(Refusal::new(Code::NotFound, "events that old are gone; load anew"));
         }
         let rows = outbox::since(self.store(), since, asked.limit).await?;
@@ -223,22 +253,19 @@ impl Hub {
     }
 
     /// Asks the socket's session actor. One that just crashed is asked again once restarted.
-    pub(super) async fn ask<T: Send + 'static>(
+    async fn ask<T: Send + 'static>(
         &self,
         socket: &Socket,
         message: impl FnOnce(Reply<T>) -> session::Message,
     ) -> Result<T, Refusal> {
         let internal = || Refusal::new(Code::Internal, "the session is restarting; try again");
         let actor = self.sessions().find(&socket.session()).ok_or_else(internal)?;
-        match actor.call(message, None).await {
-            Ok(CallResult::Success(answer)) => Ok(answer),
-            _ => Err(internal()),
-        }
+        actor.call(message).await.ok_or_else(internal)
     }
 }
 
 impl Subscription {
-    fn topic(&self, socket: &Socket) -> Result<Topic, Refusal> {
+    fn topic(&self, caller: &Principal) -> Result<Topic, Refusal> {
         let id = match &self.entity_id {
             None | Some(Value::Null) => None,
             Some(Value::String(id)) if !id.is_empty() && id.len() <= 64 => Some(id.clone()),
@@ -248,7 +275,7 @@ impl Subscription {
                 return Err(Refusal { field, ..Refusal::invalid("not an id") });
             }
         };
-        Ok(subscription::topic(&socket.principal(), &self.entity, id.as_deref())?)
+        Ok(subscription::topic(caller, &self.entity, id.as_deref())?)
     }
 
     fn answer(&self, socket: &Socket, event: &str, room: &str) -> Done {
@@ -257,16 +284,16 @@ impl Subscription {
             payload["entityId"] = id.clone();
         }
         Done::Either {
-            frame: socket.frame(event, &payload.to_string()),
+            frame: socket.frame_of(Class::Volatile, event, &payload.to_string()),
             ack: json!({ "ok": true, "room": room }).to_string(),
         }
     }
 }
 
 fn ping(socket: &Socket) -> Done {
-    let (now, user) = (Timestamp::now(), socket.principal().user);
-    let pong = format!("{{\"timestamp\":\"{now}\",\"userId\":{user}}}");
-    Done::Event { frame: socket.frame("pong", &pong), ack: pong }
+    let pong = Pong { timestamp: Timestamp::now(), user_id: socket.principal().user }.event();
+    let pong = pong.payload.get();
+    Done::Event { frame: socket.frame_of(Class::Volatile, "pong", pong), ack: pong.to_owned() }
 }
 
 fn ok(ack: &Value) -> Done {

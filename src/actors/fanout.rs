@@ -21,6 +21,28 @@ pub enum Dialect {
     Plain,
 }
 
+/// One value for each dialect, made when it is first asked for.
+#[derive(Debug)]
+pub(super) struct PerDialect<T> {
+    socket_io: OnceLock<T>,
+    plain: OnceLock<T>,
+}
+
+impl<T> Default for PerDialect<T> {
+    fn default() -> Self {
+        Self { socket_io: OnceLock::new(), plain: OnceLock::new() }
+    }
+}
+
+impl<T> PerDialect<T> {
+    pub(super) fn get_or_init(&self, dialect: Dialect, make: impl FnOnce() -> T) -> &T {
+        match dialect {
+            Dialect::SocketIo => self.socket_io.get_or_init(make),
+            Dialect::Plain => self.plain.get_or_init(make),
+        }
+    }
+}
+
 /// An event on its way to the members of its topics.
 #[derive(Debug)]
 pub(super) struct Publication {
@@ -29,8 +51,7 @@ pub(super) struct Publication {
     pub id: Option<EventId>,
     compress_from: Option<usize>,
     published: Instant,
-    socket_io: OnceLock<Frame>,
-    plain: OnceLock<Frame>,
+    frames: PerDialect<Frame>,
     tally: Tally,
 }
 
@@ -56,8 +77,7 @@ impl Publication {
             id,
             compress_from,
             published: Instant::now(),
-            socket_io: OnceLock::new(),
-            plain: OnceLock::new(),
+            frames: PerDialect::default(),
             tally: Tally {
                 outstanding: AtomicUsize::new(shards),
                 delivered: AtomicUsize::new(0),
@@ -69,11 +89,7 @@ impl Publication {
 
     /// The frame for sockets of a dialect.
     pub(super) fn frame(&self, dialect: Dialect) -> &Frame {
-        let cell = match dialect {
-            Dialect::SocketIo => &self.socket_io,
-            Dialect::Plain => &self.plain,
-        };
-        cell.get_or_init(|| {
+        self.frames.get_or_init(dialect, || {
             let text = encode(dialect, "/events", self.event.name, self.event.payload.get());
             Frame::broadcast(&text, self.event.class, self.key(), self.compress_from)
         })

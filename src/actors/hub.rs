@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
-use ractor::{ActorCell, ActorRef};
+use ractor::ActorCell;
 use tracing::info;
 
-use super::channel::Work;
 use super::channels::Channels;
+use super::inbox::Work;
+use super::mailbox::Mailbox;
 use super::meter::Rate;
 use super::registry::Registry;
 use super::relay::Progress;
@@ -22,10 +23,12 @@ use super::warden;
 use crate::auth::Authenticator;
 use crate::domain::closure::Closure;
 use crate::domain::event::Event;
+use crate::domain::events::session::ServerDraining;
 use crate::domain::id::{NodeId, SessionId, SocketId};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::persistence::{Store, outbox};
+use crate::telemetry::Tracer;
 
 pub use super::arrival::{Arrival, TurnedAway};
 pub use super::dashboard::Stats;
@@ -46,7 +49,7 @@ pub(super) struct Inner {
     pub(super) channels: Channels,
     pub(super) sessions: Arc<SessionTable>,
     pub(super) progress: Arc<Progress>,
-    pub(super) warden: Mutex<Option<ActorRef<warden::Message>>>,
+    pub(super) warden: Mutex<Option<Mailbox<warden::Message>>>,
     pub(super) supervisors: Mutex<Vec<ActorCell>>,
     pub(super) started: Instant,
     pub(super) is_draining: AtomicBool,
@@ -70,12 +73,15 @@ pub struct Settings {
     pub compress_from: Option<usize>,
     /// How long a session lives without being renewed.
     pub refresh_ttl: Duration,
+    pub tracer: Tracer,
 }
 
 /// An actor that tests make fail.
 #[derive(Debug, Clone)]
 pub enum Failing {
     Channels,
+    /// The shard that delivers to this socket next, while it does.
+    Delivery(SocketId),
     Relay,
     Session(SessionId),
 }
@@ -88,11 +94,12 @@ impl Hub {
         authenticator: Authenticator,
     ) -> Result<Self> {
         let registry = Registry::new(settings.shards);
+        let last = outbox::last_seq(&store).await?;
         let channels =
-            Channels::new(settings.shards, Arc::clone(&registry), settings.compress_from);
+            Channels::new(settings.shards, Arc::clone(&registry), settings.compress_from, last);
         let (now, allowances) = (Instant::now(), settings.allowances);
         let hub = Self(Arc::new(Inner {
-            progress: Progress::after(outbox::last_seq(&store).await?),
+            progress: Progress::after(last),
             sessions: SessionTable::new(channels.clone(), Arc::clone(&registry)),
             settings,
             store,
@@ -159,7 +166,7 @@ impl Hub {
         self.0.authenticator.revoke(session);
         if let Some(actor) = self.0.sessions.find(session) {
             // An actor that just stopped has no socket left to tell.
-            drop(actor.cast(session::Message::Revoke(reason)));
+            actor.cast(session::Message::Revoke(reason));
         }
     }
 
@@ -180,11 +187,10 @@ impl Hub {
         let sockets = self.0.registry.all();
         info!(sockets = sockets.len(), "draining");
         for socket in &sockets {
-            let payload = serde_json::json!({
-                "reconnectAfterMs": rand::random_range(0..=5000),
-                "timestamp": Timestamp::now(),
+            socket.tell(&ServerDraining {
+                reconnect_after_ms: rand::random_range(0..=5000),
+                timestamp: Timestamp::now(),
             });
-            socket.emit("server:draining", &payload.to_string());
         }
         let pause = within / u32::try_from(DRAIN_SLICES).unwrap_or(1) / 2;
         for slice in sockets.chunks(sockets.len().div_ceil(DRAIN_SLICES).max(1)) {
@@ -211,10 +217,15 @@ impl Hub {
             Failing::Channels => {
                 self.0.channels.inboxes().iter().for_each(|inbox| inbox.push(Work::Fail));
             }
+            Failing::Delivery(socket) => {
+                if let Some(socket) = self.0.registry.get(socket) {
+                    socket.outbound().fail();
+                }
+            }
             Failing::Relay => self.0.progress.fail(),
             Failing::Session(session) => {
                 if let Some(actor) = self.0.sessions.find(session) {
-                    drop(actor.cast(session::Message::Fail));
+                    actor.cast(session::Message::Fail);
                 }
             }
         }
@@ -248,7 +259,7 @@ impl Hub {
     pub(super) fn watch(&self, socket: &Arc<Socket>) {
         if let Some(warden) = self.0.warden.lock().as_ref() {
             // A warden that is being restarted finds the socket in the registry.
-            drop(warden.cast(warden::Message::Watch(Arc::downgrade(socket))));
+            warden.cast(warden::Message::Watch(Arc::downgrade(socket)));
         }
     }
 }
@@ -259,4 +270,4 @@ const LONGEST_DRAIN_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 #[path = "hub_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use latido_protocol::payload;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
@@ -16,6 +17,7 @@ use crate::actors::outbound::{Collected, Outbound};
 use crate::actors::socket::Namespace;
 use crate::auth::{Account, Lookup, Record, RefreshKey, SessionLookup, Tokens, token};
 use crate::domain::event::Class;
+use crate::domain::id::{EventId, UserId};
 use crate::domain::identity::{Principal, Role};
 use crate::domain::topic::Topic;
 use crate::persistence::store::tests::stores;
@@ -32,7 +34,7 @@ impl SessionLookup for NoRows {
     }
 }
 
-async fn hub() -> Hub {
+pub(crate) async fn hub() -> Hub {
     let store = stores().await.remove(0);
     let tokens = Tokens::new(&token::Settings {
         secret: vec![7; 32],
@@ -56,34 +58,70 @@ async fn hub() -> Hub {
         allowances: None,
         compress_from: None,
         refresh_ttl: Duration::from_hours(1),
+        tracer: Tracer::default(),
     };
     Hub::start(settings, store, authenticator).await.unwrap()
 }
 
+/// The session `s_<user>` of an account at a version.
+pub(crate) fn record(user: i64, roles: &[Role], version: i64) -> Record {
+    let account = Account {
+        user: UserId(user),
+        primary_role: roles[0],
+        roles: roles.to_vec(),
+        reference_id: None,
+        active: true,
+        version,
+    };
+    let (session, cookie_hash) = (SessionId::from(format!("s_{user}")), String::new());
+    Record { session, cookie_hash, expires_at: Timestamp(i64::MAX), account }
+}
+
+/// The same account at its first version, as its token proves it.
+pub(crate) fn principal(user: i64, role: Role) -> Principal {
+    Principal {
+        user: UserId(user),
+        primary_role: role,
+        roles: vec![role],
+        reference_id: None,
+        version: 1,
+        session: Some(SessionId::from(format!("s_{user}"))),
+        expires_at: None,
+    }
+}
+
 /// Someone connected, and everything they were sent.
-struct Client {
-    socket: Arc<Socket>,
-    outbound: Arc<Outbound>,
+pub(crate) struct Client {
+    pub(crate) socket: Arc<Socket>,
+    pub(crate) outbound: Arc<Outbound>,
     unread: VecDeque<Value>,
 }
 
 impl Client {
-    async fn of(hub: &Hub, user: i64, role: Role) -> Self {
+    pub(crate) async fn of(hub: &Hub, user: i64, role: Role) -> Self {
         Self::try_of(hub, user, role).await.unwrap()
     }
 
     async fn try_of(hub: &Hub, user: i64, role: Role) -> Result<Self, TurnedAway> {
+        Ok(Self::greeted(hub, user, role).await?.0)
+    }
+
+    /// And what the greeting said.
+    async fn greeted(hub: &Hub, user: i64, role: Role) -> Result<(Self, Value), TurnedAway> {
+        let record = record(user, &[role], 1);
+        hub.authenticator().sessions().remember(Arc::new(record), Timestamp::now());
+        Self::arrive(hub, principal(user, role)).await
+    }
+
+    /// Who proved to be `principal` a while ago arrives.
+    pub(crate) async fn arrive(
+        hub: &Hub,
+        principal: Principal,
+    ) -> Result<(Self, Value), TurnedAway> {
         let outbound = Outbound::polling();
         let arrival = Arrival {
             id: crate::auth::new_id("x_").into(),
-            principal: Principal {
-                user: crate::domain::id::UserId(user),
-                primary_role: role,
-                roles: vec![role],
-                reference_id: None,
-                session: Some(SessionId::from(format!("s_{user}"))),
-                expires_at: None,
-            },
+            principal,
             namespace: Namespace::Events,
             dialect: Dialect::Plain,
             outbound: Arc::clone(&outbound),
@@ -92,11 +130,12 @@ impl Client {
         };
         let socket = hub.connect(arrival).await?;
         let mut client = Self { socket, outbound, unread: VecDeque::new() };
-        assert_eq!(client.next().await["event"], "connected");
-        Ok(client)
+        let connected = client.next().await;
+        assert_eq!(connected["event"], "connected");
+        Ok((client, connected["data"].clone()))
     }
 
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         while self.unread.is_empty() {
             let collected = poll_fn(|cx| self.outbound.poll_collect(1 << 20, cx));
             let (Collected::Payload(batch) | Collected::Last(batch)) =
@@ -111,7 +150,7 @@ impl Client {
     }
 }
 
-fn message(topic: Topic, number: u32) -> Event {
+pub(crate) fn message(topic: Topic, number: u32) -> Event {
     let payload = to_raw_value(&serde_json::json!({ "number": number })).unwrap();
     Event { name: "system:message", class: Class::Volatile, topics: vec![topic], payload }
 }
@@ -150,6 +189,89 @@ async fn a_panic_in_any_actor_leaves_every_socket_connected() {
     assert_eq!(luis.outbound.closing(), None);
 }
 
+/// Queued before any shard gets its turn, so they are delivered as one run.
+async fn publish_at_once(hub: &Hub, events: Vec<Event>) -> Vec<usize> {
+    join_all(events.into_iter().map(|event| hub.publish(event))).await
+}
+
+/// Numbered events: to the same topic, or to two that every client is in.
+fn runs() -> [Vec<Event>; 2] {
+    let run = |topics: [Topic; 2]| {
+        (0..6).map(|number| message(topics[number as usize % 2].clone(), number)).collect()
+    };
+    [run([Topic::All, Topic::All]), run([Topic::All, Topic::Role(Role::Patient)])]
+}
+
+#[tokio::test]
+async fn a_panic_in_the_middle_of_a_run_is_felt_by_one_member_only() {
+    for run in runs() {
+        let hub = hub().await;
+        let mut clients = Vec::new();
+        for user in 0..12 {
+            clients.push(Client::of(&hub, user, Role::Patient).await);
+        }
+        hub.inject_failure(&Failing::Delivery(clients[5].socket.id().clone()));
+
+        let delivered = publish_at_once(&hub, run).await;
+        publish_at_once(&hub, vec![message(Topic::All, 99)]).await;
+
+        assert_eq!(delivered, [11; 6]);
+        let unlucky = clients.remove(5);
+        assert_eq!(unlucky.outbound.closing(), Some(Closure::ServerError));
+        for client in &mut clients {
+            for number in [0, 1, 2, 3, 4, 5, 99] {
+                assert_eq!(client.next().await["data"]["number"], number);
+            }
+            assert_eq!(client.outbound.closing(), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_fails_again_tells_everyone_it_did_not_reach() {
+    for run in runs() {
+        let hub = hub().await;
+        let mut clients = Vec::new();
+        for user in 0..20 {
+            clients.push(Client::of(&hub, user, Role::Patient).await);
+        }
+        // Two shards: one of them fails twice at least.
+        for unlucky in [3, 7, 11] {
+            hub.inject_failure(&Failing::Delivery(clients[unlucky].socket.id().clone()));
+        }
+
+        publish_at_once(&hub, run).await;
+        publish_at_once(&hub, vec![message(Topic::All, 99)]).await;
+
+        let told: Vec<_> = clients.iter().map(|client| client.outbound.closing()).collect();
+        assert!(told.iter().all(|told| matches!(told, None | Some(Closure::ServerError))));
+        assert!([3, 7, 11].iter().all(|&unlucky| told[unlucky].is_some()), "{told:?}");
+        assert!(told.iter().any(Option::is_none), "nobody was reached: {told:?}");
+        for (client, told) in clients.iter_mut().zip(told) {
+            let expected: &[u32] = if told.is_none() { &[0, 1, 2, 3, 4, 5, 99] } else { &[] };
+            for number in expected {
+                assert_eq!(client.next().await["data"]["number"], *number);
+            }
+        }
+    }
+}
+
+/// Between arriving and being seated, a shard may restart: the newcomer is in the registry then.
+#[tokio::test]
+async fn who_arrives_during_a_restart_is_told_the_last_event_it_does_not_hear() {
+    let hub = hub().await;
+    hub.inject_failure(&Failing::Channels);
+    for id in [7, 8] {
+        drop(hub.inner().channels.publish(message(Topic::All, 0), Some(EventId(id))));
+    }
+
+    let (mut client, connected) = Client::greeted(&hub, 1, Role::Patient).await.unwrap();
+
+    assert_eq!(connected["lastEventId"], "8");
+    hub.publish(message(Topic::All, 1)).await;
+    assert_eq!(client.next().await["data"]["number"], 1);
+}
+
 #[tokio::test]
 async fn a_revoked_session_is_told_why_and_closed() {
     let hub = hub().await;
@@ -169,7 +291,8 @@ async fn a_user_has_a_limited_number_of_places_and_gets_them_back() {
     let first = Client::of(&hub, 1, Role::Patient).await;
     let _second = Client::of(&hub, 1, Role::Patient).await;
 
-    assert_eq!(Client::try_of(&hub, 1, Role::Patient).await.err(), Some(TurnedAway::Capacity));
+    let refused = Client::try_of(&hub, 1, Role::Patient).await.err();
+    assert!(matches!(refused, Some(TurnedAway::Capacity)));
     hub.disconnected(&first.socket, Closure::TransportClose);
 
     assert!(Client::try_of(&hub, 1, Role::Patient).await.is_ok());
@@ -186,14 +309,4 @@ async fn a_draining_hub_sends_everyone_away_and_lets_nobody_in() {
     assert_eq!(client.next().await["event"], "server:draining");
     assert_eq!(client.outbound.closing(), Some(Closure::Draining));
     assert!(Client::try_of(&hub, 2, Role::Patient).await.is_err());
-}
-
-#[tokio::test]
-async fn a_session_that_ended_on_the_way_in_is_turned_away() {
-    let hub = hub().await;
-    hub.revoke(&"s_1".into(), Revocation::Logout);
-
-    assert_eq!(Client::try_of(&hub, 1, Role::Patient).await.err(), Some(TurnedAway::Revoked));
-
-    assert_eq!(hub.connections(), 0);
 }

@@ -14,7 +14,8 @@ use super::outbound::Outbound;
 use crate::domain::id::SocketId;
 use crate::domain::topic::Topic;
 
-type Seat = u32;
+/// A place in a shard, until its socket leaves or the shard is restarted.
+pub(super) type Seat = u32;
 
 /// A socket as the fanout sees it.
 #[derive(Debug, Clone)]
@@ -96,6 +97,10 @@ impl Members {
 
     pub(super) fn member(&self, seat: Seat) -> Option<&Member> {
         self.seats.get(seat as usize)?.as_ref().map(|taken| &taken.member)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Member> {
+        self.seats.iter().flatten().map(|taken| &taken.member)
     }
 
     /// How many are in a topic.

@@ -6,6 +6,7 @@
 
 pub mod ack;
 mod arrival;
+mod authority;
 mod backlog;
 mod channel;
 mod channels;
@@ -14,15 +15,20 @@ mod dashboard;
 mod fanout;
 pub mod frame;
 pub mod hub;
+mod inbox;
+mod mailbox;
 mod members;
 mod meter;
 pub mod outbound;
 mod registry;
 mod relay;
 mod renewal;
+mod replay;
+mod run;
 mod session;
 mod sessions;
 pub mod socket;
+mod standing;
 mod starting;
 mod supervisor;
 pub mod throttle;

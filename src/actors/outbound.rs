@@ -36,6 +36,8 @@ struct State {
     backlog: Backlog,
     /// While true, offers wait: the greeting is still being composed.
     held: bool,
+    /// Set by tests: the next offer panics.
+    fails: bool,
     closing: Option<Closure>,
 }
 
@@ -82,7 +84,8 @@ impl Outbound {
     }
 
     fn new(sink: Sink) -> Arc<Self> {
-        let state = State { sink, backlog: Backlog::default(), held: false, closing: None };
+        let state =
+            State { sink, backlog: Backlog::default(), held: false, fails: false, closing: None };
         Arc::new(Self {
             state: Mutex::new(state),
             driver: AtomicWaker::new(),
@@ -250,7 +253,10 @@ impl Outbound {
             }
             state.backlog.pop();
         }
-        if let Some(closure) = state.closing.filter(|_| state.backlog.is_empty()) {
+        // The end comes in a payload of its own: a stock client that reads it forgets what else it read.
+        if let Some(closure) =
+            state.closing.filter(|_| state.backlog.is_empty() && batch.is_empty())
+        {
             state.sink = Sink::Closed;
             // Engine.IO `close`; a client that closed by itself only needs its request answered.
             batch.push_text(if closure == Closure::TransportClose { "6" } else { "1" });
@@ -299,7 +305,19 @@ impl Outbound {
         self.admitted.load(Ordering::Relaxed)
     }
 
+    /// Makes the next offer panic, so that tests can watch the recovery.
+    pub(super) fn fail(&self) {
+        let mut state = self.state.lock();
+        // What is held takes the slow way, so the usual one has nothing to ask.
+        state.held = true;
+        state.fails = true;
+    }
+
     fn keep(&self, state: &mut State, batch: &Batch, taken: usize) -> bool {
+        if std::mem::take(&mut state.fails) {
+            state.held = false;
+            panic!("failure injected into a delivery");
+        }
         let deflate = match &mut state.sink {
             Sink::Closed => return false,
             Sink::Polling { .. } => false,

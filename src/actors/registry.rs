@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use dashmap::DashMap;
@@ -17,7 +17,6 @@ use super::hub::Census;
 use super::socket::{Namespace, Socket};
 use super::throttle::{Allowance, Throttle, Verdict};
 use crate::domain::id::{SessionId, SocketId, UserId};
-use crate::domain::topic::Topic;
 use crate::telemetry::names;
 
 /// The live sockets.
@@ -33,7 +32,8 @@ pub(super) struct Registry {
 #[derive(Debug)]
 pub struct User {
     id: UserId,
-    sockets: AtomicUsize,
+    places: AtomicUsize,
+    sockets: Mutex<Vec<Weak<Socket>>>,
     throttle: Mutex<Option<Throttle>>,
 }
 
@@ -59,15 +59,19 @@ impl Registry {
         match self.users.entry(user) {
             Entry::Occupied(entry) => {
                 let user = entry.get();
-                if user.sockets.load(Ordering::Relaxed) >= limit {
+                if user.places.load(Ordering::Relaxed) >= limit {
                     return None;
                 }
-                user.sockets.fetch_add(1, Ordering::Relaxed);
+                user.places.fetch_add(1, Ordering::Relaxed);
                 Some(Arc::clone(user))
             }
             Entry::Vacant(entry) => {
-                let user =
-                    User { id: user, sockets: AtomicUsize::new(1), throttle: Mutex::default() };
+                let user = User {
+                    id: user,
+                    places: AtomicUsize::new(1),
+                    sockets: Mutex::default(),
+                    throttle: Mutex::default(),
+                };
                 Some(Arc::clone(&entry.insert(Arc::new(user))))
             }
         }
@@ -75,7 +79,17 @@ impl Registry {
 
     pub(super) fn insert(&self, socket: Arc<Socket>) {
         connections(&socket).increment(1);
+        socket.user().sockets.lock().push(Arc::downgrade(&socket));
         self.sockets.insert(socket.id().clone(), socket);
+    }
+
+    /// Counts a live socket under the transport it has now.
+    pub(super) fn recount(&self, socket: &Socket) {
+        if self.sockets.contains_key(socket.id()) {
+            connections(socket).decrement(1);
+            socket.count_anew();
+            connections(socket).increment(1);
+        }
     }
 
     /// Forgets a socket and gives its user's place back. False when it was gone already.
@@ -84,16 +98,14 @@ impl Registry {
             return false;
         }
         connections(socket).decrement(1);
-        if socket.hears(&Topic::AdminLive) {
-            self.count_watcher(false);
-        }
+        socket.user().sockets.lock().retain(|it| !std::ptr::eq(it.as_ptr(), socket));
         self.release(socket.user());
         true
     }
 
     /// Gives a place of the user back.
     pub(super) fn release(&self, user: &User) {
-        self.users.remove_if(&user.id, |_, user| user.sockets.fetch_sub(1, Ordering::Relaxed) == 1);
+        self.users.remove_if(&user.id, |_, user| user.places.fetch_sub(1, Ordering::Relaxed) == 1);
     }
 
     pub(super) fn get(&self, id: &SocketId) -> Option<Arc<Socket>> {
@@ -109,15 +121,21 @@ impl Registry {
         self.sockets.iter().map(|socket| Arc::clone(&socket)).collect()
     }
 
+    pub(super) fn of_user(&self, user: UserId) -> Vec<Arc<Socket>> {
+        let Some(user) = self.users.get(&user) else { return Vec::new() };
+        user.sockets.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+
     pub(super) fn of_session(&self, session: &SessionId) -> Vec<Arc<Socket>> {
         self.all().into_iter().filter(|socket| socket.session() == *session).collect()
     }
 
-    /// The `/events` sockets whose membership the shard keeps.
+    /// The sockets that the shard seated. Those whose arrival still waits in its queue are not
+    /// among them, so they do not hear what was published before.
     pub(super) fn of_shard(&self, shard: usize) -> Vec<Arc<Socket>> {
         self.all()
             .into_iter()
-            .filter(|socket| socket.namespace() == Namespace::Events)
+            .filter(|socket| socket.is_seated())
             .filter(|socket| self.shard_of(socket.id()) == shard)
             .collect()
     }

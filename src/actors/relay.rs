@@ -6,25 +6,31 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics::histogram;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
 use parking_lot::Mutex;
+use ractor::rpc::CallResult;
 use ractor::{Actor, ActorRef};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use super::Outcome;
+use super::authority::{self, Authority};
 use super::channels::Channels;
 use super::hub::Dispatched;
+use super::{Outcome, Reply};
+use crate::auth::Account;
 use crate::domain::event::Event;
 use crate::domain::events;
 use crate::domain::id::EventId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::{Store, outbox};
-use crate::telemetry::names;
+use crate::telemetry::tracer::{Report, Step};
+use crate::telemetry::{Tracer, names};
 
 /// Rows numbered in one transaction.
 const BATCH: i64 = 256;
@@ -58,8 +64,10 @@ type Receipt = (EventId, oneshot::Receiver<usize>);
 pub(super) enum Message {
     /// There may be rows in the outbox.
     Look,
-    /// Rows were numbered and loaded.
-    Loaded(Result<Loaded>),
+    /// Answers once everything committed before was published.
+    CatchUp(Reply<()>),
+    /// Rows were numbered and loaded, in a step that publishing them completes.
+    Loaded(Step, Result<Loaded>),
     /// Panics, so that tests can watch the recovery.
     Fail,
 }
@@ -68,21 +76,29 @@ pub(super) enum Message {
 pub(super) struct Loaded {
     events: Vec<outbox::Dispatched>,
     rows: HashMap<EventId, i64>,
-    since: Instant,
+    /// Accounts that may other things from an event on.
+    accounts: HashMap<EventId, Account>,
 }
 
 pub(super) struct Arguments {
     pub store: Store,
     pub channels: Channels,
+    pub authority: Authority,
     pub progress: Arc<Progress>,
+    pub tracer: Tracer,
 }
 
 pub(super) struct State {
     store: Store,
     channels: Channels,
+    authority: Authority,
     progress: Arc<Progress>,
+    tracer: Tracer,
     is_loading: bool,
     look_again: bool,
+    /// Who waits for the next look to end, and for the one under way.
+    catching_up: Vec<Reply<()>>,
+    due: Vec<Reply<()>>,
 }
 
 impl Progress {
@@ -115,6 +131,12 @@ impl Progress {
 
     pub(super) fn published(&self) -> EventId {
         EventId(self.published.load(Ordering::Acquire))
+    }
+
+    /// Waits until everything committed before was published.
+    pub(super) async fn caught_up(&self, within: Duration) -> bool {
+        let Some(relay) = self.actor.lock().clone() else { return false };
+        matches!(relay.call(Message::CatchUp, Some(within)).await, Ok(CallResult::Success(())))
     }
 
     /// Waits for the dispatch of an outbox row.
@@ -168,21 +190,30 @@ impl Actor for Relay {
         Ok(State {
             store: start.store,
             channels: start.channels,
+            authority: start.authority,
             progress: start.progress,
+            tracer: start.tracer,
             is_loading: false,
             look_again: false,
+            catching_up: Vec::new(),
+            due: Vec::new(),
         })
     }
 
     async fn handle(&self, me: ActorRef<Message>, message: Message, state: &mut State) -> Outcome {
         match message {
             Message::Look => state.look(me),
-            Message::Loaded(loaded) => {
+            Message::CatchUp(reply) => {
+                state.catching_up.push(reply);
+                state.look(me);
+            }
+            Message::Loaded(step, loaded) => {
                 state.is_loading = false;
                 let may_be_more = match loaded {
-                    Ok(loaded) => state.publish(loaded),
+                    Ok(loaded) => state.publish(&step, loaded),
                     Err(error) => {
                         warn!(%error, "outbox not readable");
+                        state.tracer.end(&step, || dispatch(0, true));
                         false
                     }
                 };
@@ -203,17 +234,21 @@ impl State {
             self.look_again = true;
             return;
         }
+        self.due.append(&mut self.catching_up);
         let (store, after) = (self.store.clone(), self.progress.published());
+        let step = self.tracer.begin(None);
         tokio::spawn(async move {
             let loaded = load(&store, after).await;
             // A relay that stopped meanwhile is restarted and loads again.
-            drop(me.cast(Message::Loaded(loaded)));
+            drop(me.cast(Message::Loaded(step, loaded)));
         });
     }
 
     /// Publishes what was loaded. True when there may be more.
-    fn publish(&self, loaded: Loaded) -> bool {
-        let is_full = i64::try_from(loaded.events.len()).is_ok_and(|count| count >= BATCH);
+    fn publish(&mut self, step: &Step, loaded: Loaded) -> bool {
+        let count = i64::try_from(loaded.events.len()).unwrap_or(BATCH);
+        let is_full = count >= BATCH;
+        let waited = histogram!(names::OUTBOX_DISPATCH_SECONDS);
         for row in loaded.events {
             let id = row.seq;
             if id <= self.progress.published() {
@@ -221,20 +256,39 @@ impl State {
             }
             if let Some(event) = event(&row) {
                 let delivered = self.channels.publish(event, Some(id));
+                if let Some(account) = loaded.accounts.get(&id) {
+                    self.authority.changed(account);
+                }
                 if let Some(row) = loaded.rows.get(&id) {
                     self.progress.receipts.lock().file(*row, (id, delivered));
                 }
             }
             self.progress.published.store(id.0, Ordering::Release);
+            waited.record(Timestamp::now().since(row.created_at));
         }
-        histogram!(names::OUTBOX_DISPATCH_SECONDS).record(loaded.since.elapsed().as_secs_f64());
+        if !is_full {
+            // Who gave up waiting is owed no answer.
+            self.due.drain(..).for_each(|reply| drop(reply.send(())));
+        }
+        if count > 0 {
+            self.tracer.end(step, || dispatch(count, false));
+        }
         is_full
+    }
+}
+
+/// One dispatch as its trace tells it.
+fn dispatch(events: i64, is_failure: bool) -> Report {
+    Report {
+        name: "outbox dispatch".into(),
+        kind: SpanKind::Internal,
+        attributes: vec![KeyValue::new("messaging.batch.message_count", events)],
+        is_failure,
     }
 }
 
 /// Numbers what waits, then reads everything not yet published.
 async fn load(store: &Store, after: EventId) -> Result<Loaded> {
-    let since = Instant::now();
     let pending: Vec<i64> =
         outbox::next_batch(store, BATCH).await?.into_iter().map(|row| row.row_id).collect();
     let mut rows = HashMap::new();
@@ -243,7 +297,13 @@ async fn load(store: &Store, after: EventId) -> Result<Loaded> {
         rows.extend(numbered.into_iter().map(|(row, id)| (id, row)));
     }
     let events = outbox::since(store, after, BATCH).await?;
-    Ok(Loaded { events, rows, since })
+    let mut accounts = HashMap::new();
+    for row in &events {
+        if let Some(account) = authority::told_by(store, row).await? {
+            accounts.insert(row.seq, account);
+        }
+    }
+    Ok(Loaded { events, rows, accounts })
 }
 
 /// A stored event as it is published: with its id, and the class of its kind.

@@ -7,14 +7,13 @@
 
 use std::sync::Arc;
 
-use metrics::counter;
 use serde_json::{Value, json};
 
 use super::ack::{Code, Refusal};
 use super::hub::Hub;
-use super::session::Message;
 use super::socket::Socket;
-use crate::auth::{Credentials, digest};
+use crate::auth::failures::{Surface, count_refusal};
+use crate::auth::{Account, Credentials, digest};
 use crate::domain::closure::Closure;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::accounts::UserUpdate;
@@ -31,7 +30,6 @@ use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::identity::accounts::{self, User};
 use crate::persistence::identity::sessions;
 use crate::persistence::outbox;
-use crate::telemetry::names;
 
 /// Who brings a refresh token.
 #[derive(Debug, Clone, Copy)]
@@ -73,10 +71,7 @@ impl Hub {
     /// a token that works: the one it sent.
     pub async fn renew(&self, spent: &str, by: Bearer<'_>, trail: AuditEntry) -> Result<Renewed> {
         let renewed = self.spend(spent, by, trail).await;
-        if let Some(reason) = renewed.as_ref().err().and_then(Error::auth_failure) {
-            counter!(names::AUTH_FAILURES, "surface" => "refresh", "reason" => reason).increment(1);
-        }
-        renewed
+        renewed.inspect_err(|error| count_refusal(Surface::Refresh, error))
     }
 
     async fn spend(&self, spent: &str, by: Bearer<'_>, trail: AuditEntry) -> Result<Renewed> {
@@ -162,19 +157,23 @@ impl Hub {
             (None, Some(spent)) => {
                 let by = Bearer::Socket { user, session: &socket.session() };
                 let renewed = Box::pin(self.renew(&spent, by, AuditEntry::default())).await?;
-                let (account, now) = (renewed.user.account(), Timestamp::now());
+                let (account, now) = (Account::from(&renewed.user), Timestamp::now());
                 let token = self.authenticator().issue(&account, &renewed.session, now)?;
                 (token, Some(renewed.refresh))
             }
             _ => return Err(Refusal::invalid("either token or refreshToken is required")),
         };
         let credentials = Credentials { token: Some(token.clone()), ..Credentials::default() };
-        let principal = self.authenticator().admit(credentials).await?;
+        let principal = self
+            .authenticator()
+            .admit(credentials)
+            .await
+            .inspect_err(|error| count_refusal(Surface::WebSocket, error))?;
         if principal.user != user {
             return Err(Refusal::new(Code::Forbidden, "the token belongs to another user"));
         }
         let expires_at = principal.expires_at;
-        self.go_on(socket, principal).await?;
+        self.go_on(socket, &principal)?;
         let mut ack = json!({ "ok": true, "expiresAt": expires_at });
         if let Some(refresh) = refresh {
             ack["accessToken"] = json!(token);
@@ -184,14 +183,15 @@ impl Hub {
     }
 
     /// Lets a socket live on under new proof, with the rooms of its roles and its session.
-    async fn go_on(&self, socket: &Arc<Socket>, principal: Principal) -> Result<(), Refusal> {
-        self.sessions().follow(socket, Arc::new(principal));
+    fn go_on(&self, socket: &Arc<Socket>, proof: &Principal) -> Result<(), Refusal> {
+        let before = socket.session();
+        self.inner().channels.renew(socket, proof);
+        self.sessions().moved(socket, before);
         if self.authenticator().sessions().is_revoked(&socket.session()) {
+            // When its sockets were looked for, this was none of them yet.
             socket.dismiss(Closure::SessionRevoked);
             return Err(revoked().into());
         }
-        let id = socket.id().clone();
-        self.ask(socket, |reply| Message::Renew { socket: id, reply }).await?;
         self.watch(socket);
         Ok(())
     }

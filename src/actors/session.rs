@@ -1,25 +1,21 @@
 //! The actor of one signed-in session on this node: it speaks for the session's sockets.
 //!
-//! It stands on the control path only (arrival, departure, subscriptions, revocation, renewed
-//! credentials), never between a broadcast and a socket. Nothing in it waits.
+//! It stands on the control path only (arrival, departure, subscriptions, revocation), never between
+//! a broadcast and a socket. Nothing in it waits.
 
 use std::sync::Arc;
 
 use ractor::{Actor, ActorRef};
 
-use super::arrival::own_topics;
 use super::channels::Channels;
 use super::hub::Revocation;
-use super::registry::Registry;
-use super::socket::{Namespace, Socket};
+use super::mailbox::Waiting;
+use super::socket::Socket;
+use super::standing::NotFollowed;
 use super::{Outcome, Reply};
-use crate::domain::closure::Closure;
-use crate::domain::id::{SessionId, SocketId};
-use crate::domain::time::Timestamp;
+use crate::domain::id::SocketId;
+use crate::domain::identity::Principal;
 use crate::domain::topic::Topic;
-
-/// Topics one socket may follow by `subscribe`.
-pub(super) const MAX_SUBSCRIPTIONS: usize = 200;
 
 /// The session's actor. Restarted by [`super::supervisor::Sessions`] with its live sockets.
 pub(super) struct Session;
@@ -28,20 +24,16 @@ pub(super) struct Session;
 pub(super) enum Message {
     Attach(Arc<Socket>),
     Detach(SocketId),
-    /// A socket asks to hear a topic; rights were checked before.
+    /// A socket asks to hear a topic that `by`, its principal, has the right to.
     Subscribe {
         socket: SocketId,
         topic: Topic,
-        reply: Reply<Result<(), Full>>,
+        by: Arc<Principal>,
+        reply: Reply<Result<(), NotFollowed>>,
     },
     Unsubscribe {
         socket: SocketId,
         topic: Topic,
-        reply: Reply<()>,
-    },
-    /// A socket proved itself anew: its rooms follow its roles and its session.
-    Renew {
-        socket: SocketId,
         reply: Reply<()>,
     },
     /// The session ended: say so to its sockets and close them.
@@ -50,22 +42,16 @@ pub(super) enum Message {
     Fail,
 }
 
-/// The socket follows as many topics as it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Full;
-
 pub(super) struct Arguments {
-    pub id: SessionId,
     pub channels: Channels,
-    pub registry: Arc<Registry>,
+    pub waiting: Waiting,
 }
 
 /// What a session remembers. Its sockets are found again in the registry after a panic.
 pub(super) struct State {
-    id: SessionId,
     channels: Channels,
-    registry: Arc<Registry>,
     sockets: Vec<Arc<Socket>>,
+    waiting: Waiting,
 }
 
 impl Actor for Session {
@@ -74,28 +60,20 @@ impl Actor for Session {
     type Arguments = Arguments;
 
     async fn pre_start(&self, _: ActorRef<Message>, start: Arguments) -> Outcome<State> {
-        Ok(State {
-            id: start.id,
-            channels: start.channels,
-            registry: start.registry,
-            sockets: Vec::new(),
-        })
+        Ok(State { channels: start.channels, sockets: Vec::new(), waiting: start.waiting })
     }
 
     async fn handle(&self, _: ActorRef<Message>, message: Message, state: &mut State) -> Outcome {
+        state.waiting.taken();
         match message {
             Message::Attach(socket) => state.attach(socket),
             Message::Detach(socket) => state.sockets.retain(|it| *it.id() != socket),
             // Whoever asked may have gone while it waited; then nobody is owed an answer.
-            Message::Subscribe { socket, topic, reply } => {
-                drop(reply.send(state.subscribe(&socket, topic)));
+            Message::Subscribe { socket, topic, by, reply } => {
+                drop(reply.send(state.subscribe(&socket, topic, &by)));
             }
             Message::Unsubscribe { socket, topic, reply } => {
                 state.unsubscribe(&socket, &topic);
-                drop(reply.send(()));
-            }
-            Message::Renew { socket, reply } => {
-                state.renew(&socket);
                 drop(reply.send(()));
             }
             Message::Revoke(reason) => state.revoke(reason),
@@ -112,67 +90,28 @@ impl State {
         }
     }
 
-    fn subscribe(&self, socket: &SocketId, topic: Topic) -> Result<(), Full> {
-        let Some(socket) = self.find(socket) else { return Ok(()) };
-        if socket.hears(&topic) {
-            return Ok(());
-        }
-        if socket.topics().iter().filter(|it| is_subscription(it)).count() >= MAX_SUBSCRIPTIONS {
-            return Err(Full);
-        }
-        if topic == Topic::AdminLive {
-            self.registry.count_watcher(true);
-        }
-        socket.add_topic(topic.clone());
-        self.channels.join(socket, topic);
-        Ok(())
+    fn subscribe(
+        &self,
+        socket: &SocketId,
+        topic: Topic,
+        by: &Arc<Principal>,
+    ) -> Result<(), NotFollowed> {
+        self.find(socket).map_or(Ok(()), |socket| self.channels.follow(socket, topic, by))
     }
 
     fn unsubscribe(&self, socket: &SocketId, topic: &Topic) {
-        let Some(socket) = self.find(socket).filter(|it| it.hears(topic)) else { return };
-        if *topic == Topic::AdminLive {
-            self.registry.count_watcher(false);
-        }
-        socket.remove_topic(topic);
-        self.channels.leave(socket, topic.clone());
-    }
-
-    fn renew(&self, socket: &SocketId) {
-        let Some(found) = self.find(socket).filter(|it| it.namespace() == Namespace::Events) else {
-            return;
-        };
-        let own = own_topics(&found.principal());
-        let is_proven = |topic: &Topic| matches!(topic, Topic::Role(_) | Topic::Session(_));
-        for topic in found.topics().iter().filter(|it| is_proven(it) && !own.contains(it)) {
-            self.unsubscribe(socket, topic);
-        }
-        for topic in own.into_iter().filter(|it| !found.hears(it)) {
-            found.add_topic(topic.clone());
-            self.channels.join(found, topic);
+        if let Some(socket) = self.find(socket) {
+            self.channels.unfollow(socket, topic);
         }
     }
 
     fn revoke(&self, reason: Revocation) {
-        let payload = serde_json::json!({
-            "sessionId": self.id,
-            "reason": reason,
-            "timestamp": Timestamp::now(),
-        })
-        .to_string();
         for socket in &self.sockets {
-            socket.emit("session:revoked", &payload);
-            socket.dismiss(match reason {
-                Revocation::Deactivated => Closure::Forbidden,
-                _ => Closure::SessionRevoked,
-            });
+            self.channels.dismiss(socket, reason);
         }
     }
 
     fn find(&self, socket: &SocketId) -> Option<&Arc<Socket>> {
         self.sockets.iter().find(|it| it.id() == socket)
     }
-}
-
-fn is_subscription(topic: &Topic) -> bool {
-    matches!(topic, Topic::Entity(..) | Topic::Named(_))
 }

@@ -4,14 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime};
+use metrics::Histogram;
+use ractor::{ActorCell, ActorId, ActorRuntime};
 
 use super::channels::Channels;
+use super::mailbox::{self, Mailbox, Waiting};
 use super::registry::Registry;
 use super::session::{Arguments, Message, Session};
 use super::socket::Socket;
 use crate::domain::id::SessionId;
-use crate::domain::identity::Principal;
 
 /// Which actor speaks for which session.
 #[derive(Debug)]
@@ -20,18 +21,20 @@ pub(super) struct SessionTable {
     supervisor: OnceLock<ActorCell>,
     channels: Channels,
     registry: Arc<Registry>,
+    depth: Histogram,
 }
 
 #[derive(Debug)]
 struct Entered {
-    actor: ActorRef<Message>,
+    actor: Mailbox<Message>,
     sockets: usize,
 }
 
 impl SessionTable {
     pub(super) fn new(channels: Channels, registry: Arc<Registry>) -> Arc<Self> {
         let (sessions, supervisor) = (DashMap::new(), OnceLock::new());
-        Arc::new(Self { sessions, supervisor, channels, registry })
+        let depth = mailbox::depth("session");
+        Arc::new(Self { sessions, supervisor, channels, registry, depth })
     }
 
     /// Names the supervisor of the session actors; once, at start.
@@ -50,20 +53,18 @@ impl SessionTable {
             Entry::Vacant(entry) => {
                 let supervisor =
                     self.supervisor.get().expect("the supervisor is named before sockets come");
-                let actor = self.spawn(entry.key().clone(), supervisor);
+                let actor = self.spawn(supervisor);
                 entry.insert(Entered { actor: actor.clone(), sockets: 1 });
                 actor
             }
         };
         // An actor that just crashed is restarted with every registered socket, this one included.
-        drop(actor.cast(Message::Attach(Arc::clone(socket))));
+        actor.cast(Message::Attach(Arc::clone(socket)));
     }
 
-    /// Puts a socket under new proof. When that is of another session, its actor takes over, so
-    /// that whoever ends that session ends the socket.
-    pub(super) fn follow(&self, socket: &Arc<Socket>, principal: Arc<Principal>) {
-        let before = socket.session();
-        socket.set_principal(principal);
+    /// Has the actor of another session take over a socket that came under its proof, so that who
+    /// ends that session ends the socket.
+    pub(super) fn moved(&self, socket: &Arc<Socket>, before: SessionId) {
         if socket.session() != before {
             self.part(socket, before);
             self.enter(socket);
@@ -79,13 +80,13 @@ impl SessionTable {
         let Entry::Occupied(mut entry) = self.sessions.entry(session) else { return };
         entry.get_mut().sockets -= 1;
         if entry.get().sockets == 0 {
-            entry.remove().actor.stop(None);
+            entry.remove().actor.stop();
         } else {
-            drop(entry.get().actor.cast(Message::Detach(socket.id().clone())));
+            entry.get().actor.cast(Message::Detach(socket.id().clone()));
         }
     }
 
-    pub(super) fn find(&self, session: &SessionId) -> Option<ActorRef<Message>> {
+    pub(super) fn find(&self, session: &SessionId) -> Option<Mailbox<Message>> {
         self.sessions.get(session).map(|entered| entered.actor.clone())
     }
 
@@ -94,24 +95,24 @@ impl SessionTable {
         let session = self
             .sessions
             .iter()
-            .find(|entered| entered.actor.get_id() == ended)
+            .find(|entered| entered.actor.actor_id() == ended)
             .map(|entered| entered.key().clone());
         let Some(session) = session else { return };
-        let actor = self.spawn(session.clone(), supervisor);
+        let actor = self.spawn(supervisor);
         for socket in self.registry.of_session(&session) {
-            drop(actor.cast(Message::Attach(socket)));
+            actor.cast(Message::Attach(socket));
         }
         if let Some(mut entered) = self.sessions.get_mut(&session) {
             entered.actor = actor;
         }
     }
 
-    fn spawn(&self, id: SessionId, supervisor: &ActorCell) -> ActorRef<Message> {
-        let start =
-            Arguments { id, channels: self.channels.clone(), registry: Arc::clone(&self.registry) };
+    fn spawn(&self, supervisor: &ActorCell) -> Mailbox<Message> {
+        let waiting = Waiting::none(self.depth.clone());
+        let start = Arguments { channels: self.channels.clone(), waiting: waiting.clone() };
         let (actor, _) =
             ActorRuntime::spawn_linked_instant(None, Session, start, supervisor.clone())
                 .expect("only a named actor can be refused");
-        actor
+        Mailbox::new(actor, waiting)
     }
 }

@@ -1,12 +1,11 @@
 //! One socket: a place in one namespace for one signed-in caller.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use latido_protocol::socket::Packet;
-use parking_lot::{Mutex, RwLock};
-use smallvec::SmallVec;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::fanout::{Dialect, encode};
 use super::frame::Frame;
@@ -14,11 +13,14 @@ use super::hub::SocketInfo;
 use super::members::Member;
 use super::outbound::Outbound;
 use super::registry::User;
+use super::standing::Standing;
 use super::throttle::{Allowance, Throttle, Verdict};
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
+use crate::domain::events::ServerEvent;
+use crate::domain::events::session::SessionRevoked;
 use crate::domain::id::{NodeId, SessionId, SocketId};
-use crate::domain::identity::Principal;
+use crate::domain::identity::{Principal, Revocation};
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 
@@ -39,14 +41,15 @@ pub struct Socket {
     namespace: Namespace,
     dialect: Dialect,
     outbound: Arc<Outbound>,
-    principal: RwLock<Arc<Principal>>,
-    topics: Mutex<SmallVec<[Topic; 4]>>,
+    standing: Mutex<Standing>,
     user: Arc<User>,
+    /// Whether its shard of the channels seated it; until then it hears nothing.
+    is_seated: AtomicBool,
     throttle: Mutex<Throttle>,
     connected_at: Timestamp,
     received: AtomicU64,
-    /// Transport and role at arrival: the labels it is counted under until it leaves.
-    counted_as: (&'static str, &'static str),
+    /// Transport and role at arrival: the labels it is counted under until it leaves or moves.
+    counted_as: Mutex<(&'static str, &'static str)>,
 }
 
 /// What a new socket starts with.
@@ -87,12 +90,12 @@ impl Socket {
             namespace: start.namespace,
             dialect: start.dialect,
             outbound: start.outbound,
-            principal: RwLock::new(start.principal),
-            topics: Mutex::default(),
+            standing: Mutex::new(Standing::new(start.principal)),
             user: start.user,
+            is_seated: AtomicBool::new(false),
             connected_at: start.at,
             received: AtomicU64::new(0),
-            counted_as,
+            counted_as: Mutex::new(counted_as),
         }
     }
 
@@ -103,8 +106,8 @@ impl Socket {
     /// The session whose actor speaks for this socket. Where the proof names none, the socket is a
     /// session of its own.
     pub fn session(&self) -> SessionId {
-        let principal = self.principal.read();
-        principal.session.clone().unwrap_or_else(|| self.id.as_str().into())
+        let session = self.standing.lock().principal.session.clone();
+        session.unwrap_or_else(|| self.id.as_str().into())
     }
 
     pub fn namespace(&self) -> Namespace {
@@ -112,19 +115,28 @@ impl Socket {
     }
 
     pub fn principal(&self) -> Arc<Principal> {
-        Arc::clone(&self.principal.read())
+        Arc::clone(&self.standing.lock().principal)
     }
 
     pub fn outbound(&self) -> &Arc<Outbound> {
         &self.outbound
     }
 
-    pub(super) fn set_principal(&self, principal: Arc<Principal>) {
-        *self.principal.write() = principal;
+    /// What it may and hears, kept from changing while the guard lives.
+    pub(super) fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock()
     }
 
     pub(super) fn member(&self) -> Member {
         Member { outbound: Arc::clone(&self.outbound), dialect: self.dialect }
+    }
+
+    pub(super) fn note_seated(&self) {
+        self.is_seated.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_seated(&self) -> bool {
+        self.is_seated.load(Ordering::Acquire)
     }
 
     pub(super) fn user(&self) -> &Arc<User> {
@@ -133,38 +145,32 @@ impl Socket {
 
     /// The topics it hears now.
     pub fn topics(&self) -> Vec<Topic> {
-        self.topics.lock().to_vec()
+        self.standing.lock().topics.to_vec()
     }
 
     pub(super) fn hears(&self, topic: &Topic) -> bool {
-        self.topics.lock().contains(topic)
-    }
-
-    pub(super) fn add_topic(&self, topic: Topic) {
-        let mut topics = self.topics.lock();
-        if !topics.contains(&topic) {
-            topics.push(topic);
-        }
-    }
-
-    pub(super) fn remove_topic(&self, topic: &Topic) {
-        self.topics.lock().retain(|it| it != topic);
+        self.standing.lock().hears(topic)
     }
 
     /// The names of its rooms, as clients know them; "all" is not one of them.
     pub fn rooms(&self) -> Vec<String> {
-        let topics = self.topics.lock();
-        topics.iter().filter(|topic| **topic != Topic::All).map(Topic::to_string).collect()
+        let standing = self.standing.lock();
+        standing.topics.iter().filter(|topic| **topic != Topic::All).map(Topic::to_string).collect()
     }
 
     /// One event as a frame for this socket alone. `payload` is JSON.
-    pub fn frame(&self, event: &str, payload: &str) -> Frame {
-        Frame::text(&encode(self.dialect, self.namespace.name(), event, payload), Class::Volatile)
+    pub(super) fn frame_of(&self, class: Class, event: &str, payload: &str) -> Frame {
+        Frame::text(&encode(self.dialect, self.namespace.name(), event, payload), class)
+    }
+
+    /// The same from the event's own type.
+    pub(super) fn frame_for<E: ServerEvent>(&self, class: Class, event: &E) -> Frame {
+        self.frame_of(class, E::NAME, event.event_to(Vec::new()).payload.get())
     }
 
     /// Sends one event to this socket alone.
-    pub fn emit(&self, event: &str, payload: &str) {
-        self.outbound.offer(self.frame(event, payload));
+    pub(super) fn tell<E: ServerEvent>(&self, event: &E) {
+        self.outbound.offer(self.frame_for(E::CLASS, event));
     }
 
     /// Counts an incoming event against the limits of the connection and of its user.
@@ -174,6 +180,16 @@ impl Socket {
             Verdict::Pass => self.user.throttle(of_user, now),
             verdict => verdict,
         }
+    }
+
+    /// Says why the session ended, and ends the connection.
+    pub(super) fn revoke(&self, reason: Revocation) {
+        let (session_id, timestamp) = (self.session(), Timestamp::now());
+        self.tell(&SessionRevoked { session_id, reason, timestamp });
+        self.dismiss(match reason {
+            Revocation::Deactivated => Closure::Forbidden,
+            _ => Closure::SessionRevoked,
+        });
     }
 
     /// Ends the whole connection. Where coming back at once would be pointless, a stock client is
@@ -191,7 +207,12 @@ impl Socket {
     }
 
     pub(super) fn counted_as(&self) -> (&'static str, &'static str) {
-        self.counted_as
+        *self.counted_as.lock()
+    }
+
+    /// Takes the transport of now for its label.
+    pub(super) fn count_anew(&self) {
+        self.counted_as.lock().0 = transport_name(self.dialect, &self.outbound);
     }
 
     fn received(&self) -> u64 {

@@ -7,6 +7,7 @@ use ractor::{Actor, ActorCell, SpawnErr};
 use super::channel::{self, ChannelShard};
 use super::dashboard::Dashboard;
 use super::hub::Hub;
+use super::mailbox::{self, Mailbox, Waiting};
 use super::relay::{self, Relay};
 use super::supervisor::{Child, Core, Sessions};
 use super::warden::{self, Warden};
@@ -33,7 +34,6 @@ impl Hub {
                         index,
                         inbox: Arc::clone(&hub.inner().channels.inboxes()[index]),
                         registry: Arc::clone(&hub.inner().registry),
-                        last_event: hub.inner().progress.published(),
                     };
                     async move { spawn_linked(ChannelShard, start, supervisor).await }
                 })
@@ -44,17 +44,21 @@ impl Hub {
             let start = relay::Arguments {
                 store: relay.inner().store.clone(),
                 channels: relay.inner().channels.clone(),
+                authority: relay.authority(),
                 progress: Arc::clone(&relay.inner().progress),
+                tracer: relay.settings().tracer.clone(),
             };
             async move { spawn_linked(Relay, start, supervisor).await }
         }));
         children.push(child("warden", move |supervisor| {
             let hub = warden.clone();
             async move {
-                let start = warden::Arguments { registry: Arc::clone(&hub.inner().registry) };
+                let waiting = Waiting::none(mailbox::depth("warden"));
+                let registry = Arc::clone(&hub.inner().registry);
+                let start = warden::Arguments { registry, waiting: waiting.clone() };
                 let (actor, _) = Actor::spawn_linked(None, Warden, start, supervisor).await?;
                 let cell = actor.get_cell();
-                *hub.inner().warden.lock() = Some(actor);
+                *hub.inner().warden.lock() = Some(Mailbox::new(actor, waiting));
                 Ok(cell)
             }
         }));

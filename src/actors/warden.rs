@@ -11,9 +11,11 @@ use std::time::Duration;
 use ractor::{Actor, ActorRef};
 
 use super::Outcome;
+use super::mailbox::Waiting;
 use super::registry::Registry;
 use super::socket::Socket;
 use crate::domain::closure::Closure;
+use crate::domain::events::session::AuthExpiring;
 use crate::domain::id::SocketId;
 use crate::domain::time::Timestamp;
 
@@ -54,11 +56,12 @@ enum Step {
 
 pub(super) struct Arguments {
     pub registry: Arc<Registry>,
+    pub waiting: Waiting,
 }
 
 impl Actor for Warden {
     type Msg = Message;
-    type State = (Arc<Registry>, State);
+    type State = (Arguments, State);
     type Arguments = Arguments;
 
     async fn pre_start(&self, me: ActorRef<Message>, start: Arguments) -> Outcome<Self::State> {
@@ -67,22 +70,23 @@ impl Actor for Warden {
         for socket in start.registry.all() {
             state.watch(&socket);
         }
-        Ok((start.registry, state))
+        Ok((start, state))
     }
 
     async fn handle(
         &self,
         _: ActorRef<Message>,
         message: Message,
-        (registry, state): &mut Self::State,
+        (given, state): &mut Self::State,
     ) -> Outcome {
         match message {
             Message::Watch(socket) => {
+                given.waiting.taken();
                 if let Some(socket) = socket.upgrade() {
                     state.watch(&socket);
                 }
             }
-            Message::Tick => state.tick(registry, Timestamp::now()),
+            Message::Tick => state.tick(&given.registry, Timestamp::now()),
         }
         Ok(())
     }
@@ -117,10 +121,6 @@ impl State {
 }
 
 fn warn(socket: &Socket, expires_at: Timestamp, now: Timestamp) {
-    let payload = serde_json::json!({
-        "expiresAt": expires_at,
-        "inSeconds": expires_at.since(now).as_secs(),
-        "timestamp": now,
-    });
-    socket.emit("auth:expiring", &payload.to_string());
+    let in_seconds = i64::try_from(expires_at.since(now).as_secs()).unwrap_or(i64::MAX);
+    socket.tell(&AuthExpiring { expires_at, in_seconds, timestamp: now });
 }

@@ -1,16 +1,21 @@
 //! What the HTTP layer is given: its parts and its settings.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::assembly::Parts;
 use crate::config::Config;
 use crate::config::values::UseLivekit;
+use crate::http::body::Bounds;
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
 use crate::http::platform::{self, Ask, Platform};
 use crate::http::{self, AllowsOrigin, App, CookieSettings};
+
+/// How long a request's body may take to arrive.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -> App {
     App {
@@ -21,6 +26,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
         deliveries: parts.deliveries.clone(),
         limits: Arc::clone(&parts.limits),
         cache: http::cache::Cache::new(config.server.cache_ttl),
+        tracer: parts.tracer.clone(),
         settings: Arc::new(settings(config, allows_origin)),
         platform: Arc::new(Platform::new(
             platform_settings(config, parts),
@@ -34,11 +40,10 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
 fn settings(config: &Config, allows_origin: AllowsOrigin) -> http::Settings {
     http::Settings {
         node: config.cluster.node_id.as_str().into(),
-        max_body_bytes: config.server.max_body_bytes,
+        body: Bounds { bytes: config.server.max_body_bytes, within: BODY_DEADLINE },
         allows_origin,
         trusted_proxies: config.server.trusted_proxies.clone(),
         cursor_key: cursor_key(config),
-        trace_ratio: config.observability.sample_ratio.0,
         tls: config.server.tls().is_some(),
         cookie: CookieSettings {
             domain: config.identity.session_cookie_domain.clone(),

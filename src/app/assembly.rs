@@ -20,8 +20,9 @@ use crate::error::Error;
 use crate::http::identity::liveness::Rows;
 use crate::http::limits::{self, Limits};
 use crate::persistence::{self, Store};
-use crate::telemetry::Metrics;
 use crate::telemetry::logs::LogLevel;
+use crate::telemetry::otlp::Exporter;
+use crate::telemetry::{Metrics, Tracer};
 
 /// Events one user may send a second over all sockets, for each event one socket may send.
 const USER_FACTOR: f64 = 4.0;
@@ -39,6 +40,7 @@ pub(super) struct Parts {
     pub origins: Origins,
     pub limits: Arc<Limits>,
     pub metrics: Metrics,
+    pub tracer: Tracer,
     pub log_level: LogLevel,
 }
 
@@ -49,7 +51,9 @@ impl Parts {
         let authenticator = authenticator(config, &store)?;
         let passwords = passwords(config)?;
         let deliveries = Deliveries::start(&deliveries(config))?;
-        let hub = Hub::start(hub_settings(config), store.clone(), authenticator.clone()).await?;
+        let tracer = tracer(config).await?;
+        let settings = hub_settings(config, tracer.clone());
+        let hub = Hub::start(settings, store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
         let limits = Arc::new(Limits::new(limits(config)));
         Ok(Self {
@@ -61,6 +65,7 @@ impl Parts {
             origins,
             limits,
             metrics,
+            tracer,
             log_level,
         })
     }
@@ -130,7 +135,17 @@ fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failur
     }))
 }
 
-fn hub_settings(config: &Config) -> hub::Settings {
+/// What is recorded of traces, and the collector it goes to when one is configured.
+async fn tracer(config: &Config) -> Result<Tracer, Failure> {
+    let how = &config.observability;
+    let exporter = match &how.otlp_endpoint {
+        Some(endpoint) => Some(Exporter::start(endpoint.as_str(), &config.cluster.node_id).await?),
+        None => None,
+    };
+    Ok(Tracer::new(how.sample_ratio.0, exporter))
+}
+
+fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {
     let realtime = &config.realtime;
     hub::Settings {
         node: config.cluster.node_id.as_str().into(),
@@ -140,6 +155,7 @@ fn hub_settings(config: &Config) -> hub::Settings {
         allowances: allowances(config),
         compress_from: realtime.compression.then_some(realtime.compress_min_bytes),
         refresh_ttl: config.identity.refresh_token_ttl,
+        tracer,
     }
 }
 
@@ -176,9 +192,19 @@ pub(super) fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, 
     let mut server = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|cause| Failure::File { key: "TLS_CERT_FILE", cause: cause.into() })?;
+        .map_err(|cause| Failure::File { key: at_fault(&cause), cause: cause.into() })?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(Arc::new(server)))
+}
+
+/// Which of the two files TLS cannot be served with; a key that is another's is the wrong key.
+fn at_fault(cause: &rustls::Error) -> &'static str {
+    match cause {
+        rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_) => {
+            "TLS_CERT_FILE"
+        }
+        _ => "TLS_KEY_FILE",
+    }
 }
 
 fn read(key: &'static str, path: Option<&PathBuf>) -> Result<Option<Vec<u8>>, Failure> {

@@ -26,6 +26,9 @@ use crate::transport::socket_io::SocketIo;
 const CONNECT_DEADLINE: Duration = Duration::from_secs(45);
 /// How long a plain client may take to send its token (contract §6.9).
 const AUTH_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a message may take from its first byte on, with the attachments that belong to it; the
+/// same for a polling body.
+const MESSAGE_DEADLINE: Duration = Duration::from_secs(10);
 /// Polling answers from this size on are compressed when the client accepts it.
 const COMPRESS_POLLING_FROM: u64 = 1024;
 
@@ -46,6 +49,7 @@ fn sockets(config: &Config, parts: &Parts) -> Router {
         ping_interval: config.realtime.ping_interval,
         ping_timeout: config.realtime.ping_timeout,
         max_payload: config.realtime.max_payload,
+        message_deadline: MESSAGE_DEADLINE,
         compression: config.realtime.compression,
         origins: parts.origins.clone(),
     };
@@ -54,11 +58,15 @@ fn sockets(config: &Config, parts: &Parts) -> Router {
             interval: settings.ping_interval,
             timeout: settings.ping_timeout,
             admission: Some(admission),
+            message: MESSAGE_DEADLINE,
         })
     };
     let namespaces = Realtime::new(parts.hub.clone(), parts.authenticator.clone());
-    let engine =
-        Engine::new(SocketIo::new(namespaces), settings.clone(), heartbeat(CONNECT_DEADLINE));
+    let engine = Engine::new(
+        SocketIo::new(namespaces, settings.max_payload),
+        settings.clone(),
+        heartbeat(CONNECT_DEADLINE),
+    );
     let serve = move |request: Request<Body>| Arc::clone(&engine).serve(request);
     let plain_heartbeat = heartbeat(AUTH_DEADLINE);
     let plain = |namespace| {

@@ -54,8 +54,6 @@ impl Upkeep {
     }
 
     async fn show(&self) {
-        let (open, idle) = self.store.connections();
-        gauge!(names::DB_POOL_IN_USE, "op" => "all").set(f64::from(open.saturating_sub(idle)));
         if let Ok(stats) = outbox::stats(&self.store, Timestamp::now()).await {
             #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact integer")]
             gauge!(names::OUTBOX_PENDING).set(stats.pending as f64);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use metrics::counter;
+
 use super::opaque::same;
 use super::sessions::{Account, Recalled, Record, SessionLookup, Sessions};
 use super::token::{Claims, Tokens};
@@ -10,6 +12,7 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::{Principal, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result, Unauthenticated};
+use crate::telemetry::names;
 
 /// Everything a caller may have presented. The first present one counts, in the order of the
 /// fields; a bad one is refused, not passed over.
@@ -38,6 +41,9 @@ pub struct Settings {
     pub dev_bypass: bool,
     pub lookup: Arc<dyn SessionLookup>,
 }
+
+/// Who acts without an account.
+const NOBODY: UserId = UserId(0);
 
 /// Turns credentials into a [`Principal`]. Cheap to clone.
 #[derive(Clone)]
@@ -93,14 +99,29 @@ impl Authenticator {
         Err(Kind::Unauthenticated(Unauthenticated::Missing).into())
     }
 
-    /// The claims of a token whose session lives.
+    /// A principal as its account stands now. Reads no database unless something changed.
+    ///
+    /// Fails as [`Authenticator::admit`] does when its session or account ended meanwhile.
+    pub async fn again(&self, principal: &Principal) -> Result<Principal> {
+        match &principal.session {
+            Some(session) => {
+                let record = self.live(session, Timestamp::now()).await?;
+                Ok(self::principal(&record.account, Some(session.clone()), principal.expires_at))
+            }
+            None if principal.user == NOBODY => Ok(principal.clone()),
+            None => self.without_session(&principal.user.to_string()).await,
+        }
+    }
+
+    /// The claims of a token whose session lives, with what the account may now rather than what it
+    /// might when the token was signed.
     pub async fn inspect(&self, token: &str) -> Result<Claims> {
         let claims = self.0.tokens.verify(token).map_err(Kind::Unauthenticated)?;
         let record = self.live(&claims.sid, Timestamp::now()).await?;
         if record.account.user != claims.user_id {
             return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
         }
-        Ok(claims)
+        Ok(claims.brought_up_to(&record.account))
     }
 
     /// A new access token for a live session.
@@ -126,6 +147,11 @@ impl Authenticator {
         self.0.sessions.revoke(session, Timestamp::now());
     }
 
+    /// Asks the database again about an account that came to this version.
+    pub fn outdate(&self, user: UserId, version: i64) {
+        self.0.sessions.outdate(user, version, Timestamp::now());
+    }
+
     /// Asks the database again at the next use of the session.
     pub fn forget(&self, session: &SessionId) {
         self.0.sessions.forget(session);
@@ -137,7 +163,8 @@ impl Authenticator {
         if record.account.user != claims.user_id {
             return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
         }
-        Ok(principal(&record, Some(Timestamp(claims.exp.saturating_mul(1000)))))
+        let expires_at = Timestamp(claims.exp.saturating_mul(1000));
+        Ok(principal(&record.account, Some(claims.sid), Some(expires_at)))
     }
 
     async fn cookie(&self, value: &str, now: Timestamp) -> Result<Principal> {
@@ -147,7 +174,7 @@ impl Authenticator {
         if !same(record.cookie_hash.as_bytes(), digest(secret).as_bytes()) {
             return Err(refused().into());
         }
-        Ok(principal(&record, None))
+        Ok(principal(&record.account, Some(record.session.clone()), None))
     }
 
     fn service(&self, key: &str) -> Result<Principal> {
@@ -165,33 +192,45 @@ impl Authenticator {
     }
 
     async fn developer(&self, credentials: &Credentials) -> Result<Principal> {
-        let refused = || Kind::Unauthenticated(Unauthenticated::Malformed);
         if let Some(name) = &credentials.dev_user {
-            let account = self.0.lookup.account(name).await?.ok_or_else(refused)?;
-            return Ok(Principal {
-                user: account.user,
-                primary_role: account.primary_role,
-                roles: account.roles,
-                reference_id: account.reference_id,
-                session: None,
-                expires_at: None,
-            });
+            return self.without_session(name).await;
         }
         let role = match &credentials.dev_role {
-            Some(name) => Role::parse(name).ok_or_else(refused)?,
+            Some(name) => {
+                Role::parse(name).ok_or(Kind::Unauthenticated(Unauthenticated::Malformed))?
+            }
             None => Role::Admin,
         };
         Ok(synthetic(role))
+    }
+
+    /// The account of this id or e-mail, as the development bypass acts for it.
+    async fn without_session(&self, name: &str) -> Result<Principal> {
+        let refused = || Kind::Unauthenticated(Unauthenticated::Malformed);
+        let account = self.0.lookup.account(name).await?.ok_or_else(refused)?;
+        if !account.active {
+            return Err(Kind::AccountInactive { retry_after: None }.into());
+        }
+        Ok(principal(&account, None, None))
     }
 
     /// A session that may be used now, from memory or from the database.
     async fn live(&self, id: &SessionId, now: Timestamp) -> Result<Arc<Record>> {
         let revoked = || Kind::Unauthenticated(Unauthenticated::Revoked);
         let record = match self.0.sessions.recall(id, now) {
-            Recalled::Live(record) => record,
+            Recalled::Live(record) => {
+                counter!(names::CACHE_HITS, "cache" => "sessions").increment(1);
+                record
+            }
             Recalled::Revoked => return Err(revoked().into()),
             Recalled::Unknown => {
-                let record = Arc::new(self.0.lookup.session(id).await?.ok_or_else(revoked)?);
+                counter!(names::CACHE_MISSES, "cache" => "sessions").increment(1);
+                let mut record = self.0.lookup.session(id).await?.ok_or_else(revoked)?;
+                if self.0.sessions.is_outdated(&record.account) {
+                    // The account changed while it was read; this time the change is there.
+                    record = self.0.lookup.session(id).await?.ok_or_else(revoked)?;
+                }
+                let record = Arc::new(record);
                 if !self.0.sessions.remember(Arc::clone(&record), now) {
                     return Err(revoked().into());
                 }
@@ -206,24 +245,29 @@ impl Authenticator {
     }
 }
 
-fn principal(record: &Record, expires_at: Option<Timestamp>) -> Principal {
-    let account = &record.account;
+fn principal(
+    account: &Account,
+    session: Option<SessionId>,
+    expires_at: Option<Timestamp>,
+) -> Principal {
     Principal {
         user: account.user,
         primary_role: account.primary_role,
         roles: account.roles.clone(),
         reference_id: account.reference_id,
-        session: Some(record.session.clone()),
+        version: account.version,
+        session,
         expires_at,
     }
 }
 
 fn synthetic(role: Role) -> Principal {
     Principal {
-        user: UserId(0),
+        user: NOBODY,
         primary_role: role,
         roles: vec![role],
         reference_id: None,
+        version: 0,
         session: None,
         expires_at: None,
     }

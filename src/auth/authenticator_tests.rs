@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::super::sessions::tests::record;
@@ -9,12 +9,17 @@ use super::*;
 #[derive(Default)]
 struct Rows {
     asked: AtomicUsize,
+    /// What becomes of the account once a first look-up has read it.
+    later_version: AtomicI64,
 }
 
 impl SessionLookup for Rows {
     fn session<'a>(&'a self, id: &'a SessionId) -> Lookup<'a, Record> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let found = (id.as_str() == "s_1").then(|| record("s_1", 1));
+        let is_first = self.asked.fetch_add(1, Ordering::Relaxed) == 0;
+        let mut found = (id.as_str() == "s_1").then(|| record("s_1", 1));
+        if let Some(record) = found.as_mut().filter(|_| !is_first) {
+            record.account.version = self.later_version.load(Ordering::Relaxed).max(1);
+        }
         Box::pin(async { Ok(found) })
     }
 
@@ -80,6 +85,34 @@ async fn a_revoked_session_is_refused_at_once() {
 
     assert_eq!(reason(auth.admit(bearer(&auth, "s_1")).await), Unauthenticated::Revoked);
     assert_eq!(reason(auth.admit(cookie("s_1.secret")).await), Unauthenticated::Revoked);
+}
+
+#[tokio::test]
+async fn a_changed_account_is_read_again_and_the_proof_stays() {
+    let rows = Arc::new(Rows::default());
+    let auth = authenticator(rows.clone(), false);
+    let before = auth.admit(bearer(&auth, "s_1")).await.unwrap();
+    rows.later_version.store(2, Ordering::Relaxed);
+
+    assert_eq!(auth.again(&before).await.unwrap().version, 1);
+    auth.outdate(UserId(1), 2);
+    let after = auth.again(&before).await.unwrap();
+
+    assert_eq!((after.version, after.expires_at), (2, before.expires_at));
+    assert_eq!(auth.again(&before).await.unwrap(), after);
+    assert_eq!(rows.asked.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_look_up_that_a_change_overtook_is_repeated() {
+    let rows = Arc::new(Rows::default());
+    let auth = authenticator(rows.clone(), false);
+    rows.later_version.store(2, Ordering::Relaxed);
+    auth.outdate(UserId(1), 2);
+
+    let principal = auth.admit(bearer(&auth, "s_1")).await.unwrap();
+
+    assert_eq!(principal.version, 2);
 }
 
 #[tokio::test]

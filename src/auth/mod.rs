@@ -5,6 +5,7 @@
 //! the layers above implement, so nothing here knows SQL.
 
 mod authenticator;
+pub mod failures;
 mod opaque;
 pub mod password;
 mod sessions;

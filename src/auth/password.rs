@@ -7,7 +7,7 @@ use std::time::Instant;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
-use metrics::histogram;
+use metrics::{counter, histogram};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -117,6 +117,7 @@ impl<'a> Waiting<'a> {
     fn enter(inner: &'a Inner) -> Result<Self> {
         let place = Self(inner);
         if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.concurrency * QUEUE {
+            counter!(names::RATE_LIMITED, "surface" => "http", "reason" => "hashing").increment(1);
             return Err(Kind::RateLimited { retry_after: 1 }.into());
         }
         Ok(place)

@@ -1,9 +1,10 @@
 //! Which sessions are live, remembered by this process.
 //!
 //! A session is asked of the database once and then known until it is revoked, expires or falls
-//! idle. Revocations of this node are noted at once; those of other nodes arrive by polling the
-//! `sessions` and `users` tables (contract §3.2: within 1 s). A revoked session leaves a tombstone,
-//! so a look-up that started before the revocation cannot bring it back.
+//! idle. Revocations and changed accounts of this node are noted at once; those of other nodes
+//! arrive with the events that tell of them, or by polling the `sessions` and `users` tables
+//! (contract §3.2: within 1 s). A revoked session leaves a tombstone and a changed account its
+//! version, so a look-up that started before cannot bring back what it found.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Account {
     pub roles: Vec<Role>,
     pub reference_id: Option<i64>,
     pub active: bool,
+    /// The version of the row this was read from.
+    pub version: i64,
 }
 
 /// A session that is neither revoked nor expired, and whose it is.
@@ -59,6 +62,13 @@ pub trait SessionLookup: Send + Sync {
 #[derive(Default)]
 pub struct Sessions {
     known: DashMap<SessionId, Known>,
+    changed: DashMap<UserId, Changed>,
+}
+
+/// An account that changed lately: what was read of it before this version is out of date.
+struct Changed {
+    version: i64,
+    at: Timestamp,
 }
 
 enum Known {
@@ -84,6 +94,7 @@ pub(super) enum Recalled {
 impl Sessions {
     pub(super) fn recall(&self, id: &SessionId, now: Timestamp) -> Recalled {
         match self.known.get(id).as_deref() {
+            Some(Known::Live(live)) if self.is_outdated(&live.record.account) => Recalled::Unknown,
             Some(Known::Live(live)) if live.record.expires_at > now => {
                 live.seen.fetch_max(now.0, Ordering::Relaxed);
                 Recalled::Live(Arc::clone(&live.record))
@@ -134,12 +145,16 @@ impl Sessions {
         self.known.remove_if(id, |_, known| matches!(known, Known::Live(_)));
     }
 
-    /// Asks the database again about every session of an account, whose roles or state changed.
-    pub fn forget_account(&self, user: UserId) {
-        self.known.retain(|_, known| match known {
-            Known::Live(live) => live.record.account.user != user,
-            Known::Revoked(_) => true,
-        });
+    /// Asks the database again about an account that was read before it came to this version.
+    pub fn outdate(&self, user: UserId, version: i64, now: Timestamp) {
+        let mut changed = self.changed.entry(user).or_insert(Changed { version, at: now });
+        changed.version = changed.version.max(version);
+        changed.at = now;
+    }
+
+    /// Whether the account is known to have changed since it was read.
+    pub(super) fn is_outdated(&self, account: &Account) -> bool {
+        self.changed.get(&account.user).is_some_and(|changed| changed.version > account.version)
     }
 
     /// Sessions used since their use was last written down, at most once a minute each.
@@ -161,6 +176,8 @@ impl Sessions {
 
     /// Drops what is idle or expired, and tombstones older than `token_life`.
     pub fn sweep(&self, now: Timestamp, token_life: Duration) {
+        // By then whatever was read before the change was asked for again, or is dropped below.
+        self.changed.retain(|_, changed| now.since(changed.at) < IDLE * 2);
         self.known.retain(|_, known| match known {
             Known::Live(live) => {
                 let seen = Timestamp(live.seen.load(Ordering::Relaxed));
@@ -195,6 +212,7 @@ pub(super) mod tests {
                 roles: vec![Role::Patient],
                 reference_id: None,
                 active: true,
+                version: 1,
             },
         }
     }
@@ -207,6 +225,24 @@ pub(super) mod tests {
         assert!(!sessions.remember(Arc::new(record("s_1", 1)), Timestamp(2)));
 
         assert!(matches!(sessions.recall(&"s_1".into(), Timestamp(3)), Recalled::Revoked));
+    }
+
+    #[test]
+    fn what_was_read_of_an_account_before_it_changed_is_asked_for_again() {
+        let sessions = Sessions::default();
+        let read = |version| {
+            let mut record = record("s_1", 1);
+            record.account.version = version;
+            sessions.remember(Arc::new(record), Timestamp(0));
+            sessions.recall(&"s_1".into(), Timestamp(1))
+        };
+        assert!(matches!(read(1), Recalled::Live(_)));
+
+        sessions.outdate(UserId(1), 3, Timestamp(2));
+        sessions.outdate(UserId(1), 2, Timestamp(2));
+
+        assert!(matches!(read(2), Recalled::Unknown));
+        assert!(matches!(read(3), Recalled::Live(_)));
     }
 
     #[test]

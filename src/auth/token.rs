@@ -76,6 +76,19 @@ struct Verifier {
     validation: Validation,
 }
 
+impl Claims {
+    /// The same proof, with what the account may do now.
+    pub(super) fn brought_up_to(self, account: &Account) -> Self {
+        Self {
+            user_type: account.primary_role,
+            roles: account.roles.clone(),
+            role: account.primary_role.label().into(),
+            reference_id: account.reference_id,
+            ..self
+        }
+    }
+}
+
 impl Tokens {
     /// Fails when a key cannot be read or a secret is shorter than 32 bytes.
     pub fn new(settings: &Settings) -> Result<Self> {

@@ -23,6 +23,7 @@ fn account() -> Account {
         roles: vec![Role::Doctor, Role::Professional],
         reference_id: Some(45),
         active: true,
+        version: 1,
     }
 }
 

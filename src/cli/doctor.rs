@@ -81,6 +81,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         secret_address("smtp", "SMTP_URL", config.notifications.smtp_url.as_ref(), 587).await,
     );
     findings.push(payments(config).await);
+    findings.push(collector(config).await);
     findings.extend(ports(config));
     findings
 }
@@ -192,6 +193,13 @@ async fn payments(config: &Config) -> Finding {
     }
 }
 
+async fn collector(config: &Config) -> Finding {
+    match &config.observability.otlp_endpoint {
+        Some(endpoint) => http_address("otlp", endpoint).await,
+        None => Finding::skip("otlp", "OTEL_EXPORTER_OTLP_ENDPOINT is not set"),
+    }
+}
+
 async fn http_address(name: &'static str, url: &HttpUrl) -> Finding {
     match url.host_and_port() {
         Some((host, port)) => reach(name, &host, port).await,
@@ -264,15 +272,18 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port().to_string();
         let redis = format!("redis://:secret@127.0.0.1:{port}/0");
+        let collector = format!("http://127.0.0.1:{port}");
         let config = config(&[
             ("BIND_ADDR", "127.0.0.1"),
             ("PORT", &port),
             ("DATABASE_URL", "sqlite::memory:"),
             ("REDIS_URL", &redis),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector),
         ]);
-        // Whoever holds the port lets Redis in, and hangs up when asked for a sign of life.
+        // Whoever holds the port lets Redis and the collector in, and hangs up when asked for a
+        // sign of life.
         let silent = std::thread::spawn(move || {
-            for _ in 0..2 {
+            for _ in 0..3 {
                 drop(taken.accept().unwrap());
             }
         });
@@ -282,6 +293,7 @@ mod tests {
         assert_eq!(verdicts(&findings, "database"), [Verdict::Ok]);
         assert_eq!(verdicts(&findings, "clock"), [Verdict::Ok]);
         assert_eq!(verdicts(&findings, "redis"), [Verdict::Ok]);
+        assert_eq!(verdicts(&findings, "otlp"), [Verdict::Ok]);
         assert_eq!(verdicts(&findings, "port"), [Verdict::Fail]);
         assert_eq!(verdicts(&findings, "livekit"), [Verdict::Skip]);
         assert!(findings.iter().all(|found| !found.to_string().contains("secret")));

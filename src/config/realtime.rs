@@ -11,7 +11,7 @@ section! {
         pub ping_interval: Duration = Key::new("WS_PING_INTERVAL_MS").unit(Unit::Milliseconds).range(1, 3_600_000).or("25000"),
         /// How long a heartbeat may stay unanswered.
         pub ping_timeout: Duration = Key::new("WS_PING_TIMEOUT_MS").unit(Unit::Milliseconds).range(1, 3_600_000).or("20000"),
-        /// The largest message in bytes; a larger one closes its socket.
+        /// The largest message in bytes, and the most all attachments of one packet have together; more closes the socket.
         pub max_payload: usize = Key::new("WS_MAX_PAYLOAD").range(1, 1 << 30).or("1000000"),
         /// Accepts the token as a query parameter, where proxies may log it.
         pub query_token: bool = Key::new("WS_QUERY_TOKEN").or("false"),

@@ -11,6 +11,8 @@ pub enum Closure {
     PingTimeout,
     /// Nobody was let in before the deadline.
     ConnectTimeout,
+    /// A message, or a packet's attachments, began and did not arrive whole in time.
+    MessageTimeout,
     /// Too slow for what it must not miss.
     SlowConsumer,
     Malformed,
@@ -27,6 +29,8 @@ pub enum Closure {
     Capacity,
     /// The node is shutting down.
     Draining,
+    /// The server failed while it delivered to it; what was lost can be asked for again.
+    ServerError,
 }
 
 impl Closure {
@@ -37,6 +41,7 @@ impl Closure {
             Self::TransportError => "transport_error",
             Self::PingTimeout => "ping_timeout",
             Self::ConnectTimeout => "connect_timeout",
+            Self::MessageTimeout => "message_timeout",
             Self::SlowConsumer => "slow_consumer",
             Self::Malformed => "malformed",
             Self::TooLarge => "too_large",
@@ -48,6 +53,7 @@ impl Closure {
             Self::RateLimited => "rate_limited",
             Self::Capacity => "capacity",
             Self::Draining => "draining",
+            Self::ServerError => "server_error",
         }
     }
 
@@ -59,12 +65,16 @@ impl Closure {
             Self::Malformed => 4400,
             Self::Unauthenticated | Self::TokenExpired => 4401,
             Self::Forbidden | Self::Kicked => 4403,
-            Self::PingTimeout | Self::ConnectTimeout | Self::SlowConsumer => 4408,
+            Self::PingTimeout
+            | Self::ConnectTimeout
+            | Self::MessageTimeout
+            | Self::SlowConsumer => 4408,
             Self::SessionRevoked => 4409,
             Self::TooLarge => 4413,
             Self::RateLimited => 4429,
             Self::Draining => 4503,
             Self::Capacity => 1013,
+            Self::ServerError => 1011,
         }
     }
 }

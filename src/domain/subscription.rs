@@ -1,4 +1,5 @@
-//! Which entities a caller may follow (contract §4.1, §6.5).
+//! Which entities a caller may follow, and which topics stay open when roles are lost
+//! (contract §4.1, §6.5).
 
 use crate::domain::identity::Principal;
 use crate::domain::topic::Topic;
@@ -49,6 +50,20 @@ pub fn topic(caller: &Principal, entity: &str, id: Option<&str>) -> Result<Topic
     Ok(Topic::Entity(entity.into(), id.map(Into::into)))
 }
 
+/// Whether a topic stays open to a caller who lost a role.
+///
+/// What only a relation or a membership opened cannot be told from here. It is closed, and opens
+/// again when it is asked for and found right.
+pub fn stays_open(caller: &Principal, heard: &Topic) -> bool {
+    match heard {
+        Topic::All | Topic::User(_) | Topic::Session(_) => true,
+        Topic::Role(role) => caller.has(*role),
+        Topic::Entity(entity, id) => topic(caller, entity, id.as_deref()).is_ok(),
+        Topic::AdminLive => caller.is_admin(),
+        Topic::Named(_) => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +76,7 @@ mod tests {
             primary_role: role,
             roles: vec![role],
             reference_id: None,
+            version: 1,
             session: None,
             expires_at: None,
         }
@@ -85,5 +101,19 @@ mod tests {
         assert!(topic(&admin, "appointment", Some("5")).is_ok());
         assert!(topic(&admin, "user", None).is_ok());
         assert_eq!(topic(&admin, "secrets", None), Err(Refused::Unknown));
+    }
+
+    #[test]
+    fn a_lost_role_closes_what_only_it_opened() {
+        let stays = |role, name: &str| stays_open(&caller(role), &name.parse().unwrap());
+
+        for name in ["all", "user:7", "session:s_1", "entity:exam", "entity:user:7"] {
+            assert!(stays(Role::Patient, name), "{name}");
+        }
+        for name in ["admin:live", "role:Administrador", "entity:user", "entity:job:3"] {
+            assert!(!stays(Role::Patient, name), "{name}");
+            assert!(stays(Role::Admin, name), "{name}");
+        }
+        assert!(!stays(Role::Admin, "conversation:7"));
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a request body within its limits: size, and ten seconds.
+//! Reading a request body within its bounds: size and time.
 
 use std::time::Duration;
 
@@ -9,22 +9,26 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::error::{Kind, Result};
 
-/// How long a whole body may take to arrive.
-pub const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The whole body, of at most `limit` bytes.
-pub async fn read(request: Request, limit: usize) -> Result<Bytes> {
-    let too_large = || Kind::PayloadTooLarge { limit };
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if announced.and_then(|value| value.parse::<u64>().ok()).is_some_and(|n| n > limit as u64) {
-        return Err(too_large().into());
-    }
-    collect(request.into_body(), limit).await
+/// How much of a body is taken, and how long it may take to arrive.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub bytes: usize,
+    pub within: Duration,
 }
 
-/// The rest of a body, of at most `limit` bytes.
-pub async fn collect(body: Body, limit: usize) -> Result<Bytes> {
-    let collected = tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect()).await;
+/// The whole body. One that is announced as too large is not waited for.
+pub async fn read(request: Request, bounds: Bounds) -> Result<Bytes> {
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let announced = announced.and_then(|value| value.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > bounds.bytes as u64) {
+        return Err(Kind::PayloadTooLarge { limit: bounds.bytes }.into());
+    }
+    collect(request.into_body(), bounds).await
+}
+
+/// The rest of a body.
+pub async fn collect(body: Body, Bounds { bytes: limit, within }: Bounds) -> Result<Bytes> {
+    let collected = tokio::time::timeout(within, Limited::new(body, limit).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::http::HeaderValue;
+use metrics::counter;
 use parking_lot::Mutex;
 
 use crate::error::Result;
+use crate::telemetry::names;
 
 /// Keys come from callers' queries, so there is an end to them.
 const CAPACITY: usize = 2048;
@@ -52,10 +54,14 @@ impl Cache {
         let era = {
             let kept = self.kept.lock();
             match kept.answers.get(key) {
-                Some((answer, until)) if *until > Instant::now() => return Ok(answer.clone()),
+                Some((answer, until)) if *until > Instant::now() => {
+                    counter!(names::CACHE_HITS, "cache" => "answers").increment(1);
+                    return Ok(answer.clone());
+                }
                 _ => kept.era,
             }
         };
+        counter!(names::CACHE_MISSES, "cache" => "answers").increment(1);
         let answer = make.await?;
         self.keep(key, &answer, era);
         Ok(answer)

@@ -10,13 +10,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
-use metrics::counter;
 
 use super::App;
 use crate::auth::Credentials;
+use crate::auth::failures::{Surface, count_refusal};
 use crate::domain::identity::{Principal, Role};
 use crate::error::{Error, Kind, Result, Unauthenticated};
-use crate::telemetry::names;
 
 /// Any caller with good credentials.
 pub struct Caller(pub Principal);
@@ -48,11 +47,11 @@ pub async fn identify(State(app): State<App>, mut request: Request, next: Next) 
         }
         outcome => outcome,
     };
-    if let Ok(principal) = &outcome {
-        tracing::Span::current().record("user_id", principal.user.0);
-    }
-    if let Some(reason) = outcome.as_ref().err().and_then(Error::auth_failure) {
-        counter!(names::AUTH_FAILURES, "surface" => "http", "reason" => reason).increment(1);
+    match &outcome {
+        Ok(principal) => {
+            tracing::Span::current().record("user_id", principal.user.0);
+        }
+        Err(error) => count_refusal(Surface::Http, error),
     }
     let absent = matches!(
         outcome.as_ref().map_err(Error::kind),

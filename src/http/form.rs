@@ -29,7 +29,7 @@ where
         let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
         let kind = kind.unwrap_or_default().to_ascii_lowercase();
         if kind.starts_with(b"application/x-www-form-urlencoded") {
-            let bytes = body::read(request, app.settings.max_body_bytes).await?;
+            let bytes = body::read(request, app.settings.body).await?;
             let pairs = serde_urlencoded::from_bytes(&bytes).map_err(|_| malformed())?;
             return read(pairs).map(Self);
         }
@@ -43,7 +43,7 @@ where
 
 async fn parts(request: Request, app: &App) -> Result<Vec<(String, String)>> {
     let (head, rest) = request.into_parts();
-    let bytes = body::collect(rest, app.settings.max_body_bytes).await?;
+    let bytes = body::collect(rest, app.settings.body).await?;
     let request = Request::from_parts(head, Body::from(bytes));
     let mut multipart = Multipart::from_request(request, app).await.map_err(|_| malformed())?;
     let mut pairs = Vec::new();

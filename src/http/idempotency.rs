@@ -15,10 +15,11 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
 use tracing::{Instrument as _, Span, warn};
 
+use super::App;
+use super::body::{self, Bounds};
 use super::caller::principal;
 use super::context::RequestId;
 use super::problem::{self, Asked};
-use super::{App, body};
 use crate::auth::digest;
 use crate::domain::identity::{Principal, Role};
 use crate::domain::time::Timestamp;
@@ -58,7 +59,7 @@ async fn keyed(
     key: String,
 ) -> Result<Response> {
     let (parts, body) = request.into_parts();
-    let bytes = body::collect(body, app.settings.max_body_bytes).await?;
+    let bytes = body::collect(body, app.settings.body).await?;
     let request_hash = request_hash(parts.uri.query().unwrap_or_default(), &bytes);
     let request = Request::from_parts(parts, Body::from(bytes));
 
@@ -97,7 +98,7 @@ async fn run(
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
-    let bytes = body::collect(body, MAX_ANSWER).await?;
+    let bytes = body::collect(body, Bounds { bytes: MAX_ANSWER, ..app.settings.body }).await?;
     let headers: Headers = KEPT_HEADERS
         .iter()
         .filter_map(|name| {

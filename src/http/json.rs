@@ -44,12 +44,7 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
-        let is_json = is_json(request.headers());
-        let bytes = body::read(request, App::from_ref(state).settings.max_body_bytes).await?;
-        if !is_json {
-            return Err(Kind::UnsupportedMediaType.into());
-        }
-        parse(&bytes).map(Self)
+        Body::of(request, &App::from_ref(state)).await?.read().map(Self)
     }
 }
 
@@ -63,15 +58,31 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>> {
-        let is_json = is_json(request.headers());
-        let bytes = body::read(request, App::from_ref(state).settings.max_body_bytes).await?;
-        if bytes.is_empty() {
+        let body = Body::of(request, &App::from_ref(state)).await?;
+        if body.bytes.is_empty() {
             return Ok(None);
         }
-        if !is_json {
+        body.read().map(|value| Some(Self(value)))
+    }
+}
+
+/// A body as it arrived. What is wrong with its size is said before what is wrong with its type.
+struct Body {
+    bytes: Bytes,
+    is_json: bool,
+}
+
+impl Body {
+    async fn of(request: Request, app: &App) -> Result<Self> {
+        let is_json = is_json(request.headers());
+        Ok(Self { bytes: body::read(request, app.settings.body).await?, is_json })
+    }
+
+    fn read<T: DeserializeOwned + Validate<Context: Default>>(&self) -> Result<T> {
+        if !self.is_json {
             return Err(Kind::UnsupportedMediaType.into());
         }
-        parse(&bytes).map(|body| Some(Self(body)))
+        parse(&self.bytes)
     }
 }
 

@@ -14,6 +14,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
+use metrics::counter;
 use parking_lot::RwLock;
 
 use super::App;
@@ -79,9 +80,8 @@ impl Limits {
     pub fn sign_in(&self, peer: Peer, name: &str) -> Result<()> {
         let limits = self.in_force();
         if limits.enabled {
-            counted("login", "address", limits.take(&limits.login_address, &peer.key()))?;
-            let name = digest(&name.to_lowercase());
-            counted("login", "name", limits.take(&limits.login_name, &name))?;
+            limits.take(&limits.login_address, &peer.key(), "login")?;
+            limits.take(&limits.login_name, &digest(&name.to_lowercase()), "login")?;
         }
         Ok(())
     }
@@ -91,8 +91,8 @@ impl Limits {
     pub fn letter(&self, peer: Peer, reader: &str) -> Result<()> {
         let limits = self.in_force();
         if limits.enabled {
-            counted("letter", "address", limits.take(&limits.letter_address, &peer.key()))?;
-            counted("letter", "name", limits.take(&limits.letter_reader, &digest(reader)))?;
+            limits.take(&limits.letter_address, &peer.key(), "letter")?;
+            limits.take(&limits.letter_reader, &digest(reader), "letter")?;
         }
         Ok(())
     }
@@ -129,8 +129,15 @@ impl InForce {
         }
     }
 
-    fn take<K: Hash + Eq + Clone>(&self, buckets: &Buckets<K>, key: &K) -> Result<StateSnapshot> {
+    /// Takes one from a bucket; `reason` is what a refusal is counted under.
+    fn take<K: Hash + Eq + Clone>(
+        &self,
+        buckets: &Buckets<K>,
+        key: &K,
+        reason: &'static str,
+    ) -> Result<StateSnapshot> {
         buckets.check_key(key).map_err(|refused| {
+            counter!(names::RATE_LIMITED, "surface" => "http", "reason" => reason).increment(1);
             let wait = refused.wait_time_from(self.clock.now());
             Kind::RateLimited { retry_after: whole_seconds(wait) }.into()
         })
@@ -146,11 +153,11 @@ pub async fn throttle(State(app): State<App>, request: Request, next: Next) -> R
     }
     let outcome = match principal(request.extensions()) {
         Some(service) if service.has(Role::Service) => return next.run(request).await,
-        Some(member) => limits.take(&limits.account, &member.user),
+        Some(member) => limits.take(&limits.account, &member.user, "requests"),
         None => {
             let trusted = &app.settings.trusted_proxies;
             let peer = Peer::of(request.headers(), request.extensions(), trusted);
-            limits.take(&limits.anonymous, &peer.key())
+            limits.take(&limits.anonymous, &peer.key(), "requests")
         }
     };
     match outcome {
@@ -159,11 +166,7 @@ pub async fn throttle(State(app): State<App>, request: Request, next: Next) -> R
             announce(response.headers_mut(), &snapshot);
             response
         }
-        Err(error) => {
-            metrics::counter!(names::RATE_LIMITED, "surface" => "http", "reason" => "requests")
-                .increment(1);
-            error.into_response()
-        }
+        Err(error) => error.into_response(),
     }
 }
 
@@ -189,15 +192,6 @@ fn letters(burst: u32) -> Quota {
     let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
     let quota = Quota::with_period(LETTERS_EVERY / burst.get());
     quota.map_or(Quota::per_minute(burst), |quota| quota.allow_burst(burst))
-}
-
-/// Counts a refusal where it is not counted as a request.
-fn counted<T>(surface: &'static str, reason: &'static str, taken: Result<T>) -> Result<T> {
-    if taken.is_err() {
-        metrics::counter!(names::RATE_LIMITED, "surface" => surface, "reason" => reason)
-            .increment(1);
-    }
-    taken
 }
 
 #[cfg(test)]
@@ -241,7 +235,7 @@ mod tests {
         let mut headers = HeaderMap::new();
 
         let limits = limits.in_force();
-        let snapshot = limits.take(&limits.account, &UserId(1)).unwrap();
+        let snapshot = limits.take(&limits.account, &UserId(1), "requests").unwrap();
         announce(&mut headers, &snapshot);
 
         assert_eq!(headers["ratelimit-limit"], "2");

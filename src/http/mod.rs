@@ -13,6 +13,7 @@ pub mod context;
 pub mod documents;
 pub mod form;
 pub mod frame;
+pub mod given;
 pub mod idempotency;
 pub mod identity;
 pub mod json;
@@ -40,6 +41,7 @@ use crate::auth::{Authenticator, Passwords};
 use crate::delivery::Deliveries;
 use crate::domain::id::NodeId;
 use crate::persistence::Store;
+use crate::telemetry::Tracer;
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone)]
@@ -51,6 +53,7 @@ pub struct App {
     pub deliveries: Deliveries,
     pub limits: Arc<limits::Limits>,
     pub cache: cache::Cache,
+    pub tracer: Tracer,
     pub settings: Arc<Settings>,
     pub platform: Arc<platform::Platform>,
 }
@@ -61,14 +64,13 @@ pub type AllowsOrigin = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 /// The settings of this layer, filled by `app.rs`.
 pub struct Settings {
     pub node: NodeId,
-    pub max_body_bytes: usize,
+    /// What is taken of a request's body, uploads excepted.
+    pub body: body::Bounds,
     pub allows_origin: AllowsOrigin,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Seals cursors; the same on every node.
     pub cursor_key: Vec<u8>,
-    /// How many of the traces begun here are recorded, 0 to 1.
-    pub trace_ratio: f64,
     /// Whether callers reach us by TLS.
     pub tls: bool,
     pub cookie: CookieSettings,

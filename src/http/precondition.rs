@@ -15,6 +15,13 @@ pub fn etag(version: i64) -> HeaderValue {
     HeaderValue::from_str(&format!("\"v{version}\"")).expect("digits and quotes are a header value")
 }
 
+/// The tag of a row that is shown with another one: `"v3.1"`, or as [`etag`] without the other.
+pub fn joint_etag(version: i64, other: Option<i64>) -> HeaderValue {
+    let Some(other) = other else { return etag(version) };
+    HeaderValue::from_str(&format!("\"v{version}.{other}\""))
+        .expect("digits and quotes are a header value")
+}
+
 /// The condition of a `PUT`, `PATCH` or `DELETE`; without one the last write wins.
 #[derive(Debug, Clone)]
 pub struct IfMatch(Option<String>);
@@ -27,8 +34,13 @@ impl IfMatch {
     /// Refuses a change to a row that is not at an expected version. Called with the row as the
     /// transaction of the change reads it.
     pub fn check(&self, version: i64) -> Result<()> {
+        self.check_tag(&etag(version))
+    }
+
+    /// The same for what carries this tag.
+    pub fn check_tag(&self, tag: &HeaderValue) -> Result<()> {
         match &self.0 {
-            Some(condition) if !lists(condition, &etag(version), false) => {
+            Some(condition) if !lists(condition, tag, false) => {
                 Err(Kind::PreconditionFailed.into())
             }
             _ => Ok(()),
@@ -44,7 +56,11 @@ impl IfNoneMatch {
 
     /// The row with its tag, or 304 when the caller has it.
     pub fn answer<T: Serialize>(&self, version: i64, row: T) -> Response {
-        let tag = etag(version);
+        self.answer_as(etag(version), row)
+    }
+
+    /// The same for what carries this tag.
+    pub fn answer_as<T: Serialize>(&self, tag: HeaderValue, row: T) -> Response {
         if self.has(&tag) {
             return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
         }

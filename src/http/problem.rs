@@ -131,6 +131,7 @@ impl Problem {
             Kind::Conflict { field } => {
                 Self::new("conflict", "Conflict", S::CONFLICT).with("field", json!(field))
             }
+            Kind::Untenable(_) => Self::new("conflict", "Conflict", S::CONFLICT),
             Kind::InvalidTransition { from, to, allowed } => {
                 Self::new("invalid-transition", "Invalid transition", S::CONFLICT)
                     .with("from", json!(from))

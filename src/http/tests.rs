@@ -1,12 +1,14 @@
 //! Requests through the whole router, on SQLite and, when there is one, PostgreSQL.
 
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::header::{ALLOW, SET_COOKIE};
 use axum::http::{HeaderMap, Request};
+use futures_util::stream;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -79,6 +81,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         allowances: None,
         compress_from: None,
         refresh_ttl: Duration::from_hours(1),
+        tracer: Tracer::default(),
     };
     let platform = platform::Settings {
         region: "local".into(),
@@ -105,6 +108,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
             LOG_LEVEL.clone(),
         )),
         cache: cache::Cache::new(Duration::ZERO),
+        tracer: Tracer::default(),
         store,
         auth,
         passwords: Passwords::new(2, 0).unwrap(),
@@ -116,11 +120,10 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         limits: Arc::new(limits::Limits::new(limits)),
         settings: Arc::new(Settings {
             node: "n1".into(),
-            max_body_bytes: 4096,
+            body: body::Bounds { bytes: 4096, within: Duration::from_millis(200) },
             allows_origin: Arc::new(|origin| origin == "https://ours.example"),
             trusted_proxies: Vec::new(),
             cursor_key: secret,
-            trace_ratio: 0.0,
             tls: false,
             cookie: CookieSettings { domain: None, secure: true },
             refresh_ttl: Duration::from_hours(1),
@@ -438,7 +441,7 @@ async fn a_proof_is_worth_nothing_once_its_password_was_changed() {
             request_id: String::new(),
         };
         let name = "ana@example.com";
-        let attempt = Attempt { app, context: &context, surface: "login", name, now };
+        let attempt = Attempt { app, context: &context, caller: None, name, now };
         let proven = attempt.prove(user, "a fine password").await.unwrap();
         let mut tx = app.store.begin().await.unwrap();
         assert!(proven.hold(&mut tx, now).await.is_ok());
@@ -447,5 +450,27 @@ async fn a_proof_is_worth_nothing_once_its_password_was_changed() {
 
         let refused = proven.hold(&mut tx, now).await.err().unwrap();
         assert!(matches!(refused.kind(), Kind::InvalidCredentials), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_in_time_is_given_up() {
+    for node in nodes().await {
+        let bearer = bearer(&node.register("ana@example.com").await.body);
+        let keyed = [("authorization", &*bearer), ("idempotency-key", "k1")];
+        for (path, headers, kind) in [
+            ("/auth/verify-token", &[][..], "application/json"),
+            ("/auth/login", &[], "application/x-www-form-urlencoded"),
+            ("/auth/login", &[], "multipart/form-data; boundary=x"),
+            ("/count", &keyed, "application/json"),
+        ] {
+            let headers = [&[("content-type", kind)], headers].concat();
+            let never = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+
+            let answer = node.send("POST", path, &headers, never).await;
+
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path} {kind}");
+            assert_eq!(answer.body["detail"], "the body took too long", "{path} {kind}");
+        }
     }
 }

@@ -12,6 +12,8 @@ pub mod condition;
 pub mod idempotency;
 pub mod identity;
 pub mod outbox;
+mod search;
 pub mod store;
+mod timing;
 
 pub use store::{Settings, Store, Tx};

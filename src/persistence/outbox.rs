@@ -7,7 +7,6 @@ use serde_json::value::RawValue;
 use sqlx::FromRow;
 use sqlx::types::Json;
 
-use super::store::Either;
 use super::{Store, Tx};
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, NodeId};
@@ -92,14 +91,9 @@ pub async fn dispatch(mut tx: Tx, rows: &[i64], now: Timestamp) -> Result<Vec<(i
         ) as numbered
         where outbox.id = numbered.id
         returning outbox.id, outbox.seq";
-    let mut dispatched: Vec<(i64, EventId)> = match tx.engine() {
-        Either::Sqlite(conn) => {
-            sqlx::query_as(SQLITE).bind(Json(rows)).bind(now).fetch_all(conn).await?
-        }
-        Either::Postgres(conn) => {
-            sqlx::query_as(POSTGRES).bind(Json(rows)).bind(now).fetch_all(conn).await?
-        }
-    };
+    let sql = tx.text(SQLITE, POSTGRES);
+    let mut dispatched: Vec<(i64, EventId)> =
+        on!(tx, |conn| sqlx::query_as(sql).bind(Json(rows)).bind(now).fetch_all(conn).await)?;
     tx.commit().await?;
     dispatched.sort_unstable_by_key(|(_, seq)| *seq);
     Ok(dispatched)
@@ -141,14 +135,13 @@ pub async fn visible(
             where room.name in (select jsonb_array_elements_text($2::jsonb))))
         order by seq limit $3";
     let audience = audience.map(Json);
-    Ok(match store.engine() {
-        Either::Sqlite(pool) => {
-            sqlx::query_as(SQLITE).bind(seq).bind(audience).bind(limit).fetch_all(pool).await?
-        }
-        Either::Postgres(pool) => {
-            sqlx::query_as(POSTGRES).bind(seq).bind(audience).bind(limit).fetch_all(pool).await?
-        }
-    })
+    let sql = store.text(SQLITE, POSTGRES);
+    Ok(on!(store, |conn| sqlx::query_as(sql)
+        .bind(seq)
+        .bind(audience)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// How many events [`visible`] would answer without a limit.
@@ -168,14 +161,8 @@ pub async fn count_visible(
             select 1 from jsonb_array_elements_text(outbox.audience) as room(name)
             where room.name in (select jsonb_array_elements_text($2::jsonb))))";
     let audience = audience.map(Json);
-    Ok(match store.engine() {
-        Either::Sqlite(pool) => {
-            sqlx::query_scalar(SQLITE).bind(seq).bind(audience).fetch_one(pool).await?
-        }
-        Either::Postgres(pool) => {
-            sqlx::query_scalar(POSTGRES).bind(seq).bind(audience).fetch_one(pool).await?
-        }
-    })
+    let sql = store.text(SQLITE, POSTGRES);
+    Ok(on!(store, |conn| sqlx::query_scalar(sql).bind(seq).bind(audience).fetch_one(conn).await)?)
 }
 
 /// The newest event id; 0 before the first.
@@ -184,10 +171,11 @@ pub async fn last_seq(store: &Store) -> Result<EventId> {
     Ok(on!(store, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?)
 }
 
-/// The oldest event id still kept; what came before can no longer be replayed.
-pub async fn oldest_seq(store: &Store) -> Result<Option<EventId>> {
+/// Whether events that followed `seq` may be gone, so that a replay from there has a hole.
+pub async fn is_forgotten(store: &Store, seq: EventId) -> Result<bool> {
     const SQL: &str = "select min(seq) from outbox";
-    Ok(on!(store, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?)
+    let oldest: Option<EventId> = on!(store, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?;
+    Ok(oldest.is_some_and(|oldest| seq.0 + 1 < oldest.0))
 }
 
 /// Forgets events dispatched before `before`; the newest one stays, so that ids go on counting.

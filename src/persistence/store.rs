@@ -11,9 +11,12 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{
+    PgConnection, PgPool, Pool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
+};
 
 pub(crate) use super::on::Either;
+use super::timing::{Timed, Timing};
 use crate::error::{Error, Kind, Result};
 
 /// How long a caller waits for a connection, and a SQLite writer for another process.
@@ -35,7 +38,10 @@ pub struct Settings {
 
 /// A handle to the database, cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Store(Engine);
+pub struct Store {
+    engine: Engine,
+    timing: Arc<Timing>,
+}
 
 #[derive(Debug, Clone)]
 enum Engine {
@@ -45,7 +51,10 @@ enum Engine {
 
 /// A transaction. Dropped without [`Tx::commit`] it leaves nothing behind.
 #[derive(Debug)]
-pub struct Tx(Either<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>);
+pub struct Tx {
+    engine: Either<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>,
+    timing: Arc<Timing>,
+}
 
 /// The file behind an in-memory database, so that its readers are connections of their own;
 /// gone with the last handle.
@@ -63,7 +72,7 @@ impl Store {
                 .acquire_timeout(PATIENCE)
                 .connect_with(options)
                 .await?;
-            return Ok(Self(Engine::Postgres(pool)));
+            return Ok(Self::over(Engine::Postgres(pool)));
         }
         Self::open_sqlite(settings).await
     }
@@ -98,12 +107,16 @@ impl Store {
             .acquire_timeout(PATIENCE)
             .connect_with(options.create_if_missing(false).read_only(true))
             .await?;
-        Ok(Self(Engine::Sqlite { writer, reader, _scratch: scratch }))
+        Ok(Self::over(Engine::Sqlite { writer, reader, _scratch: scratch }))
+    }
+
+    fn over(engine: Engine) -> Self {
+        Self { engine, timing: Arc::new(Timing::new()) }
     }
 
     /// Brings the tables to this version of the program; on PostgreSQL under an advisory lock.
     pub async fn migrate(&self) -> Result<()> {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite { writer, .. } => SQLITE.run(writer).await,
             Engine::Postgres(pool) => POSTGRES.run(pool).await,
         }
@@ -118,28 +131,32 @@ impl Store {
 
     /// Starts a transaction that may write.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(Tx(match &self.0 {
+        let _timed = Timed::by(&self.timing.begin);
+        let engine = match &self.engine {
             Engine::Sqlite { writer, .. } => {
                 Either::Sqlite(writer.begin_with("begin immediate").await?)
             }
             Engine::Postgres(pool) => Either::Postgres(pool.begin().await?),
-        }))
+        };
+        Ok(Tx { engine, timing: Arc::clone(&self.timing) })
     }
 
-    /// Connections in use and connections open, for the pool gauge.
-    pub fn connections(&self) -> (u32, u32) {
-        let pool = |size: u32, idle: usize| {
-            (size.saturating_sub(u32::try_from(idle).unwrap_or(u32::MAX)), size)
-        };
-        match &self.0 {
-            Engine::Sqlite { reader, .. } => pool(reader.size(), reader.num_idle()),
-            Engine::Postgres(all) => pool(all.size(), all.num_idle()),
+    /// Connections in use by what they do: SQLite's writer and its readers, or any of PostgreSQL's.
+    pub fn in_use(&self) -> Vec<(&'static str, u32)> {
+        fn of<DB: sqlx::Database>(pool: &Pool<DB>) -> u32 {
+            pool.size().saturating_sub(u32::try_from(pool.num_idle()).unwrap_or(u32::MAX))
+        }
+        match &self.engine {
+            Engine::Sqlite { writer, reader, .. } => {
+                vec![("read", of(reader)), ("write", of(writer))]
+            }
+            Engine::Postgres(pool) => vec![("any", of(pool))],
         }
     }
 
     /// Waits for what is running, then closes every connection.
     pub async fn close(&self) {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite { writer, reader, .. } => {
                 reader.close().await;
                 writer.close().await;
@@ -148,8 +165,20 @@ impl Store {
         }
     }
 
+    /// The SQL for this engine, where one text cannot serve both.
+    pub(crate) fn text(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match &self.engine {
+            Engine::Sqlite { .. } => sqlite,
+            Engine::Postgres(_) => postgres,
+        }
+    }
+
+    pub(crate) fn timed(&self) -> Timed {
+        Timed::by(&self.timing.read)
+    }
+
     pub(crate) fn engine(&self) -> Either<&SqlitePool, &PgPool> {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite { reader, .. } => Either::Sqlite(reader),
             Engine::Postgres(pool) => Either::Postgres(pool),
         }
@@ -159,15 +188,28 @@ impl Store {
 impl Tx {
     /// Makes everything since [`Store::begin`] permanent at once.
     pub async fn commit(self) -> Result<()> {
-        match self.0 {
+        let _timed = Timed::by(&self.timing.commit);
+        match self.engine {
             Either::Sqlite(tx) => tx.commit().await?,
             Either::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
     }
 
+    /// The SQL for this engine, where one text cannot serve both.
+    pub(crate) fn text(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match &self.engine {
+            Either::Sqlite(_) => sqlite,
+            Either::Postgres(_) => postgres,
+        }
+    }
+
+    pub(crate) fn timed(&self) -> Timed {
+        Timed::by(&self.timing.write)
+    }
+
     pub(crate) fn engine(&mut self) -> Either<&mut SqliteConnection, &mut PgConnection> {
-        match &mut self.0 {
+        match &mut self.engine {
             Either::Sqlite(tx) => Either::Sqlite(&mut *tx),
             Either::Postgres(tx) => Either::Postgres(&mut *tx),
         }

@@ -5,12 +5,12 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, reload};
 use utoipa::ToSchema;
@@ -65,30 +65,39 @@ impl fmt::Debug for LogLevel {
 }
 
 /// The log of this process, once it has begun.
-static RUNNING: OnceLock<LogLevel> = OnceLock::new();
+static RUNNING: Mutex<Option<LogLevel>> = Mutex::new(None);
 
 /// Makes standard output the log of this process. Later calls change nothing and answer the
 /// level that rules already.
 pub fn start(level: Level, format: Format, node: &str) -> io::Result<LogLevel> {
-    if let Some(running) = RUNNING.get() {
-        return Ok(running.clone());
+    // Held to the end: of two that begin at once, one waits and is answered the other's level.
+    let mut running = RUNNING.lock();
+    if let Some(level) = &*running {
+        return Ok(level.clone());
     }
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
+    let lines: Box<dyn Layer<Filtered> + Send + Sync> = match format {
         Format::Json => Box::new(JsonLines::new(node, io::stdout)),
         Format::Pretty => Box::new(tracing_subscriber::fmt::layer().compact()),
     };
     let (subscriber, level) = filtered(lines, level);
     subscriber.try_init().map_err(io::Error::other)?;
-    Ok(RUNNING.get_or_init(|| level).clone())
+    Ok(running.insert(level).clone())
 }
+
+/// What lines are written on: everything that the filter passes.
+///
+/// A filter of the lines alone would keep its decision for the event that comes next, and a library
+/// that only asks whether something would be logged leaves it to the wrong one
+/// (<https://github.com/tokio-rs/tracing/issues/2519>).
+type Filtered = Layered<reload::Layer<Targets, Registry>, Registry>;
 
 /// A subscriber that passes events of the level on to `lines`, and the handle to change it.
 fn filtered<L>(lines: L, level: Level) -> (impl tracing::Subscriber + Send + Sync, LogLevel)
 where
-    L: Layer<Registry> + Send + Sync,
+    L: Layer<Filtered> + Send + Sync,
 {
     let (layer, handle) = reload::Layer::new(filter(level));
-    let subscriber = tracing_subscriber::registry().with(lines.with_filter(layer));
+    let subscriber = tracing_subscriber::registry().with(layer).with(lines);
     (subscriber, LogLevel { current: Arc::new(Mutex::new(level)), filter: handle })
 }
 
@@ -124,6 +133,34 @@ mod tests {
 
         assert_eq!(page.messages(), ["after"]);
         assert_eq!(level.get(), Level::Error);
+    }
+
+    /// Database drivers ask after every query whether it would be logged.
+    #[test]
+    fn a_question_about_what_is_off_swallows_no_line() {
+        let page = Page::default();
+        let (subscriber, _level) = filtered(JsonLines::new("n1", page.writer()), Level::Info);
+        let say = || tracing::info!("said");
+
+        tracing::subscriber::with_default(subscriber, || {
+            let off = tracing::debug_span!(target: "sqlx::query", "query");
+            let off = off.metadata().unwrap();
+            for _ in 0..3 {
+                say();
+                tracing::dispatcher::get_default(|log| log.enabled(off));
+            }
+        });
+
+        assert_eq!(page.messages(), ["said"; 3]);
+    }
+
+    #[test]
+    fn all_who_start_at_once_share_one_log() {
+        let starts: Vec<_> = (0..8)
+            .map(|_| std::thread::spawn(|| start(Level::Error, Format::Json, "n1").is_ok()))
+            .collect();
+
+        assert!(starts.into_iter().all(|start| start.join().unwrap()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What operators see: logs, metrics, trace identifiers.
+//! What operators see: logs, metrics, traces.
 //!
 //! A leaf: every layer may name a metric or a level from here, and nothing here looks upward.
 
@@ -6,6 +6,9 @@ pub mod json_lines;
 pub mod logs;
 pub mod metrics;
 pub mod names;
+pub mod otlp;
+pub mod tracer;
 pub mod traces;
 
 pub use metrics::Metrics;
+pub use tracer::Tracer;

@@ -58,7 +58,7 @@ metrics! {
     WS_MESSAGES_IN = "latido_ws_messages_in_total", Kind::Counter,
         "Events received from sockets by `namespace` and `event`.";
     WS_MESSAGES_OUT = "latido_ws_messages_out_total", Kind::Counter,
-        "Events handed to sockets by `namespace` and `event`.";
+        "Published events handed to sockets by `namespace` and `event`.";
     WS_DROPPED = "latido_ws_dropped_total", Kind::Counter,
         "Events dropped before their socket by `reason`.";
     WS_DISCONNECTS = "latido_ws_disconnects_total", Kind::Counter,
@@ -82,7 +82,7 @@ metrics! {
     ACTOR_RESTARTS = "latido_actor_restarts_total", Kind::Counter,
         "Actors restarted after a failure by `kind`.";
     ACTOR_MAILBOX_DEPTH = "latido_actor_mailbox_depth", Kind::Histogram(DEPTHS),
-        "Messages waiting in a mailbox when one is taken out by `kind`.";
+        "Messages left waiting in a mailbox when one is taken out by `kind`.";
     CLUSTER_MESSAGES = "latido_cluster_messages_total", Kind::Counter,
         "Messages exchanged with other nodes by `direction`.";
     CLUSTER_LAG_SECONDS = "latido_cluster_lag_seconds", Kind::Histogram(SECONDS),
@@ -92,7 +92,7 @@ metrics! {
     OUTBOX_PENDING = "latido_outbox_pending", Kind::Gauge,
         "Committed events that wait for dispatch.";
     OUTBOX_DISPATCH_SECONDS = "latido_outbox_dispatch_seconds", Kind::Histogram(SECONDS),
-        "Time from a commit to the dispatch of its event.";
+        "Time from the writing of an event to its publication.";
     DB_QUERY_SECONDS = "latido_db_query_seconds", Kind::Histogram(SECONDS),
         "Time of database work by `op`.";
     DB_POOL_IN_USE = "latido_db_pool_in_use", Kind::Gauge,

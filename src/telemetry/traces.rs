@@ -1,7 +1,8 @@
 //! W3C trace context: the identifiers that tie one request together across services.
 //!
 //! A `traceparent` that comes in is continued, another is begun; what goes out to LiveKit,
-//! providers, webhooks and other nodes carries a child of it.
+//! providers, webhooks and other nodes carries a child of it. See [`super::tracer`] for the work
+//! these identifiers stand for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,17 +12,19 @@ use std::str::FromStr;
 pub struct TraceContext {
     pub trace: TraceId,
     pub span: SpanId,
+    /// The step above; known when that step was seen here.
+    pub parent: Option<SpanId>,
     /// Whether somebody up the line decided to record this trace.
     pub is_sampled: bool,
 }
 
 /// A whole trace. Never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TraceId(u128);
+pub struct TraceId(pub(super) u128);
 
 /// One step of a trace. Never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SpanId(u64);
+pub struct SpanId(pub(super) u64);
 
 /// The text is not a `traceparent` header. The caller begins a new trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,13 +35,14 @@ impl TraceContext {
     /// Begins a trace, recording `ratio` of them (0 none, 1 all).
     pub fn begin(ratio: f64) -> Self {
         let is_sampled = rand::random::<f64>() < ratio;
-        Self { trace: TraceId(rand::random::<u128>().max(1)), span: SpanId::random(), is_sampled }
+        let trace = TraceId(rand::random::<u128>().max(1));
+        Self { trace, span: SpanId::random(), parent: None, is_sampled }
     }
 
     /// A step of the same trace, below this one.
     #[must_use]
     pub fn child(self) -> Self {
-        Self { span: SpanId::random(), ..self }
+        Self { span: SpanId::random(), parent: Some(self.span), ..self }
     }
 }
 
@@ -64,7 +68,8 @@ impl FromStr for TraceContext {
         if version == 0xff || (version == 0 && has_more) || trace == 0 || span == 0 {
             return Err(NotATraceParent);
         }
-        Ok(Self { trace: TraceId(trace), span: SpanId(span), is_sampled: flags & 1 == 1 })
+        let is_sampled = flags & 1 == 1;
+        Ok(Self { trace: TraceId(trace), span: SpanId(span), parent: None, is_sampled })
     }
 }
 
@@ -114,6 +119,7 @@ mod tests {
 
         assert_eq!((child.trace, child.is_sampled), (parent.trace, parent.is_sampled));
         assert_ne!(child.span, parent.span);
+        assert_eq!(child.parent, Some(parent.span));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use latido_protocol::websocket::Incoming;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::heartbeat::{Beating, Heartbeat};
+use super::heartbeat::{Beating, Heartbeat, Unfinished};
 use super::websocket::{Accepted, Conversation, Handshake, drive, is_asked_for};
 use super::{polling, random_id, refusal, upgrade};
 use crate::actors::frame::Frame;
@@ -49,6 +49,14 @@ pub trait Peer: Send + 'static {
     /// Why the connection is to be closed.
     fn binary(&mut self, message: Bytes) -> impl Future<Output = Result<(), Closure>> + Send;
 
+    /// Whether what was said so far is the beginning of something.
+    fn is_unfinished(&self) -> bool {
+        false
+    }
+
+    /// The connection moved from polling to a WebSocket.
+    fn upgraded(&mut self) {}
+
     /// The connection is over.
     fn closed(&mut self, closure: Closure);
 }
@@ -67,6 +75,8 @@ pub struct Settings {
     pub ping_timeout: Duration,
     /// Bytes of one message or one polling body.
     pub max_payload: usize,
+    /// How long one polling body may take to arrive; the heartbeat watches the rest.
+    pub message_deadline: Duration,
     /// Whether permessage-deflate is offered.
     pub compression: bool,
     pub origins: Origins,
@@ -87,6 +97,7 @@ pub struct Session<P> {
     pub(super) outbound: Arc<Outbound>,
     pub(super) peer: Mutex<Option<P>>,
     pub(super) polling: polling::Turns,
+    unfinished: Unfinished,
     heartbeat: Arc<Heartbeat>,
     /// Where it is listed, when it started with polling.
     list: Weak<Sessions<P>>,
@@ -139,7 +150,7 @@ impl<A: Application> Engine<A> {
             (Some("polling"), None) if *request.method() == Method::GET => self.open(&request),
             (Some("polling"), None) => refusal::engine(RequestError::BadHandshakeMethod),
             (Some("polling"), Some(session)) => {
-                polling::serve(&session, request, self.settings.max_payload).await
+                polling::serve(&session, request, &self.settings).await
             }
             _ => refusal::engine(RequestError::UnknownTransport),
         }
@@ -205,6 +216,7 @@ impl<A: Application> Engine<A> {
             outbound,
             peer: Mutex::new(Some(peer)),
             polling: polling::Turns::default(),
+            unfinished: Unfinished::default(),
             heartbeat: Arc::clone(&self.heartbeat),
             list,
         });
@@ -258,7 +270,7 @@ impl<P: Peer> Session<P> {
     ///
     /// # Errors
     /// Why the connection is to be closed.
-    pub(super) async fn hear(&self, packet: Packet) -> Result<(), Closure> {
+    pub(super) async fn hear(self: &Arc<Self>, packet: Packet) -> Result<(), Closure> {
         match packet {
             Packet::Pong(_) => {
                 self.heartbeat.heard(&self.outbound);
@@ -266,10 +278,11 @@ impl<P: Peer> Session<P> {
             }
             Packet::Message(protocol::Message::Text(text)) => self.hear_text(&text).await,
             Packet::Message(protocol::Message::Binary(bytes)) => {
-                match self.peer.lock().await.as_mut() {
-                    Some(peer) => peer.binary(bytes).await,
-                    None => Err(Closure::TransportClose),
-                }
+                let mut peer = self.peer.lock().await;
+                let peer = peer.as_mut().ok_or(Closure::TransportClose)?;
+                peer.binary(bytes).await?;
+                self.note(peer);
+                Ok(())
             }
             Packet::Close => Err(Closure::TransportClose),
             Packet::Noop => Ok(()),
@@ -277,10 +290,27 @@ impl<P: Peer> Session<P> {
         }
     }
 
-    async fn hear_text(&self, text: &str) -> Result<(), Closure> {
-        match self.peer.lock().await.as_mut() {
-            Some(peer) => peer.text(text).await,
-            None => Err(Closure::TransportClose),
+    async fn hear_text(self: &Arc<Self>, text: &str) -> Result<(), Closure> {
+        let mut peer = self.peer.lock().await;
+        let peer = peer.as_mut().ok_or(Closure::TransportClose)?;
+        peer.text(text).await?;
+        self.note(peer);
+        Ok(())
+    }
+
+    /// A message is whole; what it belongs to may not be.
+    fn note(self: &Arc<Self>, peer: &P) {
+        if peer.is_unfinished() {
+            self.heartbeat.begun(self);
+        } else {
+            self.unfinished.finish();
+        }
+    }
+
+    /// Tells the application that the connection moved to a WebSocket.
+    pub(super) async fn upgraded(&self) {
+        if let Some(peer) = self.peer.lock().await.as_mut() {
+            peer.upgraded();
         }
     }
 
@@ -309,6 +339,10 @@ impl<P: Peer> Session<P> {
 impl<P: Peer> Beating for Session<P> {
     fn outbound(&self) -> &Outbound {
         &self.outbound
+    }
+
+    fn unfinished(&self) -> &Unfinished {
+        &self.unfinished
     }
 
     fn ping(&self) {
@@ -344,6 +378,10 @@ impl<P: Peer> Conversation for Speaking<P> {
             _ => return Ok(()),
         };
         self.session.hear(packet).await
+    }
+
+    fn begun(&mut self) {
+        self.session.heartbeat.begun(&self.session);
     }
 
     async fn end(self, closure: Closure) {

@@ -1,8 +1,10 @@
 //! Accepts connections and serves HTTP/1.1 on them, in the clear or under TLS.
 //!
-//! HTTP/2 is not spoken, so its floods are not a concern. A head that takes longer than ten seconds
-//! is cut off. The streams under the connections stay what they are, so that a WebSocket can take
-//! its raw stream back out.
+//! HTTP/2 is not spoken, so its floods are not a concern. A head that takes too long is cut off. Two
+//! kinds of requests are the last on their connection, because a proxy in front may read on
+//! elsewhere than we do: one that says in two ways how long its body is, which hyper sees to (RFC
+//! 9112 §6.3), and one that asked to switch protocols and may not. The streams under the connections
+//! stay what they are, so that a WebSocket can take its raw stream back out.
 
 use std::convert::Infallible;
 use std::io;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,12 +28,20 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
-/// How long a request's head, or a TLS handshake, may take.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// How long to leave the listener alone after it failed, such as for want of descriptors.
 const BREATHER: Duration = Duration::from_millis(50);
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 /// Connections the kernel holds until they are accepted.
 const BACKLOG: i32 = 4096;
+
+/// What a listener needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// TLS is terminated when this is given.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// How long a request's head, or a TLS handshake, may take.
+    pub head_deadline: Duration,
+}
 
 /// Binds a listener that can be bound again right after a restart.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -47,11 +57,12 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves until `stop` ends, then lets running requests finish.
 pub async fn serve(
     listener: TcpListener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    settings: Settings,
     router: Router,
     stop: impl Future<Output = ()> + Send,
 ) {
     let (stopping, _) = watch::channel(false);
+    let Settings { tls, head_deadline } = settings;
     let tls = tls.map(TlsAcceptor::from);
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -72,11 +83,11 @@ pub async fn serve(
         let (router, tls, stopping) = (router.clone(), tls.clone(), stopping.subscribe());
         tokio::spawn(async move {
             match tls {
-                None => converse(stream, peer, router, stopping).await,
+                None => converse(stream, peer, head_deadline, router, stopping).await,
                 Some(tls) => {
                     // A handshake that fails or dawdles is not an event of ours.
-                    if let Ok(Ok(stream)) = timeout(HEAD_DEADLINE, tls.accept(stream)).await {
-                        converse(stream, peer, router, stopping).await;
+                    if let Ok(Ok(stream)) = timeout(head_deadline, tls.accept(stream)).await {
+                        converse(stream, peer, head_deadline, router, stopping).await;
                     }
                 }
             }
@@ -91,6 +102,7 @@ pub async fn serve(
 async fn converse<S>(
     stream: S,
     peer: SocketAddr,
+    head_deadline: Duration,
     router: Router,
     mut stopping: watch::Receiver<bool>,
 ) where
@@ -98,17 +110,20 @@ async fn converse<S>(
 {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        let router = router.clone();
+        let asks_to_switch = request.headers().contains_key(header::UPGRADE);
+        let answer = router.clone().oneshot(request.map(Body::new));
         async move {
-            if is_ambiguous(request.headers()) {
-                return Ok::<_, Infallible>(ambiguous());
+            let mut response = answer.await?;
+            if asks_to_switch && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                // A proxy that believes in the switch all the same sends on what is not HTTP to it.
+                response.headers_mut().append(header::CONNECTION, CLOSE);
             }
-            router.oneshot(request.map(Body::new)).await
+            Ok::<_, Infallible>(response)
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_DEADLINE)
+        .header_read_timeout(head_deadline)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
@@ -123,16 +138,4 @@ async fn converse<S>(
     if let Err(error) = ended {
         debug!(%error, "connection ended");
     }
-}
-
-/// Two ways to say how long a body is: the first step of request smuggling (RFC 9112 §6.3).
-fn is_ambiguous(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH)
-}
-
-fn ambiguous() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
 }

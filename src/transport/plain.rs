@@ -14,7 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::engine::{Greeting, Settings, is_origin_allowed};
-use super::heartbeat::{Beating, Heartbeat};
+use super::heartbeat::{Beating, Heartbeat, Unfinished};
 use super::realtime::{Auth, admit};
 use super::websocket::{Accepted, Conversation, Handshake, control, drive, is_asked_for};
 use super::{random_id, refusal};
@@ -25,7 +25,7 @@ use crate::actors::{Dialect, Hub, Namespace, Socket};
 use crate::auth::Authenticator;
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
-use crate::domain::id::{EventId, SocketId};
+use crate::domain::id::SocketId;
 use crate::domain::identity::Principal;
 use crate::error::{Error, Kind};
 
@@ -47,6 +47,7 @@ pub struct Plain {
 /// One connection.
 struct Line {
     outbound: Arc<Outbound>,
+    unfinished: Unfinished,
 }
 
 struct Caller {
@@ -107,7 +108,8 @@ impl Plain {
         accepted: Accepted,
     ) {
         let outbound = Outbound::websocket(Arc::clone(&accepted.wire), accepted.deflate);
-        let line = Arc::new(Line { outbound: Arc::clone(&outbound) });
+        let unfinished = Unfinished::default();
+        let line = Arc::new(Line { outbound: Arc::clone(&outbound), unfinished });
         self.heartbeat.watch(&line);
         let mut caller = Caller { plain: self, line, greeting, socket: None };
         if let Some(principal) = principal
@@ -125,7 +127,7 @@ impl Plain {
 }
 
 impl Caller {
-    async fn enter(&mut self, principal: Principal, since: Option<EventId>) -> Result<(), Closure> {
+    async fn enter(&mut self, principal: Principal, since: Option<String>) -> Result<(), Closure> {
         let arrival = Arrival {
             id: SocketId::from(random_id()),
             principal,
@@ -138,7 +140,7 @@ impl Caller {
         let socket = self.plain.hub.connect(arrival).await;
         self.socket = Some(socket.map_err(|turned_away| match turned_away {
             TurnedAway::Capacity => Closure::Capacity,
-            TurnedAway::Revoked => Closure::SessionRevoked,
+            TurnedAway::Refused(error) => closure(&error),
         })?);
         Ok(())
     }
@@ -149,8 +151,8 @@ impl Caller {
             return Err(Closure::Unauthenticated);
         }
         let data = message.data.as_deref().map_or("{}", RawValue::get);
-        let auth: Auth = serde_json::from_str(data).map_err(|_| Closure::Malformed)?;
-        let since = auth.since();
+        let mut auth: Auth = serde_json::from_str(data).map_err(|_| Closure::Malformed)?;
+        let since = auth.since.take();
         let principal = admit(&self.plain.authenticator, auth.credentials(&self.greeting))
             .await
             .map_err(|error| closure(&error))?;
@@ -189,7 +191,10 @@ impl Caller {
 impl Conversation for Caller {
     async fn hear(&mut self, incoming: Incoming) -> Result<(), Closure> {
         match incoming {
-            Incoming::Text(text) => self.text(&text).await,
+            Incoming::Text(text) => {
+                self.line.unfinished.finish();
+                self.text(&text).await
+            }
             Incoming::Binary(_) => Err(Closure::Malformed),
             Incoming::Pong(_) => {
                 self.plain.heartbeat.heard(&self.line.outbound);
@@ -197,6 +202,10 @@ impl Conversation for Caller {
             }
             Incoming::Ping(_) | Incoming::Close(_) => Ok(()),
         }
+    }
+
+    fn begun(&mut self) {
+        self.plain.heartbeat.begun(&self.line);
     }
 
     fn close_code(&self, closure: Closure) -> u16 {
@@ -213,6 +222,10 @@ impl Conversation for Caller {
 impl Beating for Line {
     fn outbound(&self) -> &Outbound {
         &self.outbound
+    }
+
+    fn unfinished(&self) -> &Unfinished {
+        &self.unfinished
     }
 
     fn ping(&self) {

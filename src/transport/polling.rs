@@ -9,7 +9,6 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -19,13 +18,11 @@ use latido_protocol::engine::RequestError;
 use latido_protocol::payload;
 use tokio::time::timeout;
 
-use super::engine::{Peer, Session};
+use super::engine::{Peer, Session, Settings};
 use super::refusal;
 use crate::actors::outbound::Collected;
 use crate::domain::closure::Closure;
 
-/// How long a body may take to arrive.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Packets in one body.
 const MAX_PACKETS: usize = 10_000;
 
@@ -55,17 +52,17 @@ pub(super) fn first<P: Peer>(session: &Session<P>, limit: usize) -> Response<Bod
     }
 }
 
-/// Answers a request of an open connection. `limit` is the most bytes of one body.
+/// Answers a request of an open connection.
 pub(super) async fn serve<P: Peer>(
     session: &Arc<Session<P>>,
     request: Request<Body>,
-    limit: usize,
+    settings: &Settings,
 ) -> Response<Body> {
     match *request.method() {
         // Polling is over; what still comes this way is ignored.
         _ if session.outbound.is_websocket() => refusal::engine(RequestError::BadRequest),
-        Method::GET => poll(session, limit).await,
-        Method::POST => post(session, request, limit).await,
+        Method::GET => poll(session, settings.max_payload).await,
+        Method::POST => post(session, request, settings).await,
         _ => refusal::engine(RequestError::BadHandshakeMethod),
     }
 }
@@ -108,13 +105,13 @@ impl<P: Peer> Drop for Waiting<'_, P> {
 async fn post<P: Peer>(
     session: &Arc<Session<P>>,
     request: Request<Body>,
-    limit: usize,
+    settings: &Settings,
 ) -> Response<Body> {
     if session.polling.post.swap(true, Ordering::AcqRel) {
         session.end(Closure::TransportError).await;
         return refusal::engine(RequestError::BadRequest);
     }
-    let heard = hear(session, request, limit).await;
+    let heard = hear(session, request, settings).await;
     session.polling.post.store(false, Ordering::Release);
     let Err((status, closure)) = heard else { return text("ok".to_owned()) };
     session.end(closure).await;
@@ -127,17 +124,18 @@ async fn post<P: Peer>(
 }
 
 async fn hear<P: Peer>(
-    session: &Session<P>,
+    session: &Arc<Session<P>>,
     request: Request<Body>,
-    limit: usize,
+    settings: &Settings,
 ) -> Result<(), (StatusCode, Closure)> {
     let too_large = (StatusCode::PAYLOAD_TOO_LARGE, Closure::TooLarge);
     let malformed = (StatusCode::BAD_REQUEST, Closure::Malformed);
-    let body = Limited::new(request.into_body(), limit).collect();
-    let body = match timeout(BODY_DEADLINE, body).await {
+    let body = Limited::new(request.into_body(), settings.max_payload).collect();
+    let body = match timeout(settings.message_deadline, body).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => return Err(too_large),
-        _ => return Err(malformed),
+        Ok(Err(_)) => return Err(malformed),
+        Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, Closure::MessageTimeout)),
     };
     let body = std::str::from_utf8(&body).map_err(|_| malformed)?;
     for packet in payload::split(body, MAX_PACKETS).map_err(|_| malformed)? {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use metrics::counter;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -10,13 +9,12 @@ use super::engine::Greeting;
 use super::socket_io::{Connect, ConnectError, Namespaces, Received, Reply, Seat};
 use crate::actors::hub::{Arrival, TurnedAway};
 use crate::actors::{Dialect, Hub, Namespace, Socket};
+use crate::auth::failures::{Surface, count_refusal};
 use crate::auth::{Authenticator, Credentials};
 use crate::domain::closure::Closure;
-use crate::domain::id::EventId;
 use crate::domain::identity::Principal;
 use crate::domain::identity::Role;
 use crate::error::{Error, Kind, Unauthenticated};
-use crate::telemetry::names;
 
 /// Lets signed-in callers into the hub.
 pub struct Realtime {
@@ -41,11 +39,6 @@ pub(super) struct Auth {
 }
 
 impl Auth {
-    /// Where the client asked to go on from.
-    pub(super) fn since(&self) -> Option<EventId> {
-        self.since.as_deref().and_then(|since| since.parse().ok()).map(EventId)
-    }
-
     /// Everything it says about the caller, beside what the opening request said.
     pub(super) fn credentials(self, greeting: &Greeting) -> Credentials {
         Credentials {
@@ -72,12 +65,12 @@ impl Namespaces for Realtime {
     async fn connect(&self, request: Connect<'_>) -> Result<Place, ConnectError> {
         let namespace =
             Namespace::find(request.namespace).ok_or(ConnectError::INVALID_NAMESPACE)?;
-        let auth: Auth = match request.auth {
+        let mut auth: Auth = match request.auth {
             Some(auth) => serde_json::from_str(auth)
                 .map_err(|_| unauthorized("unauthenticated", "auth is malformed"))?,
             None => Auth::default(),
         };
-        let since = auth.since();
+        let since = auth.since.take();
         let credentials = auth.credentials(request.greeting);
         let principal =
             admit(&self.authenticator, credentials).await.map_err(|error| refused(&error))?;
@@ -92,7 +85,7 @@ impl Namespaces for Realtime {
         };
         let socket = self.hub.connect(arrival).await.map_err(|turned_away| match turned_away {
             TurnedAway::Capacity => unauthorized("capacity", "no place left for another socket"),
-            TurnedAway::Revoked => unauthorized("unauthenticated", "the session has ended"),
+            TurnedAway::Refused(error) => refused(&error),
         })?;
         Ok(Place { hub: self.hub.clone(), socket })
     }
@@ -108,6 +101,10 @@ impl Seat for Place {
         })
     }
 
+    fn upgraded(&mut self) {
+        self.hub.upgraded(&self.socket);
+    }
+
     fn leave(&mut self, closure: Closure) {
         self.hub.disconnected(&self.socket, closure);
     }
@@ -118,15 +115,13 @@ pub(super) async fn admit(
     authenticator: &Authenticator,
     credentials: Credentials,
 ) -> Result<Principal, Error> {
-    let admitted = authenticator.admit(credentials).await;
-    if let Some(reason) = admitted.as_ref().err().and_then(Error::auth_failure) {
-        counter!(names::AUTH_FAILURES, "surface" => "websocket", "reason" => reason).increment(1);
-    }
-    let principal = admitted?;
-    if principal.primary_role == Role::Service {
-        return Err(Kind::Forbidden("service keys publish over HTTP").into());
-    }
-    Ok(principal)
+    let admitted = match authenticator.admit(credentials).await {
+        Ok(principal) if principal.primary_role == Role::Service => {
+            Err(Kind::Forbidden("service keys publish over HTTP").into())
+        }
+        admitted => admitted,
+    };
+    admitted.inspect_err(|error| count_refusal(Surface::WebSocket, error))
 }
 
 fn refused(error: &Error) -> ConnectError {

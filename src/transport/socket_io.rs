@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use latido_protocol::DecodeError;
 use latido_protocol::socket::{Decoder, Event, Kind, Limits, Packet};
 use serde_json::{Value, json};
 
@@ -39,6 +40,9 @@ pub trait Seat: Send + 'static {
     /// # Errors
     /// Why the connection is to be closed.
     fn event(&mut self, received: Received) -> impl Future<Output = Result<Reply, Closure>> + Send;
+
+    /// The connection moved from polling to a WebSocket.
+    fn upgraded(&mut self) {}
 
     /// The client left the namespace, or the connection is over.
     fn leave(&mut self, closure: Closure);
@@ -84,6 +88,7 @@ pub struct Reply {
 /// The Socket.IO server on an engine.
 pub struct SocketIo<N> {
     namespaces: Arc<N>,
+    limits: Limits,
 }
 
 /// The Socket.IO side of one connection.
@@ -100,8 +105,11 @@ impl ConnectError {
 }
 
 impl<N: Namespaces> SocketIo<N> {
-    pub fn new(namespaces: N) -> Self {
-        Self { namespaces: Arc::new(namespaces) }
+    /// `max_payload` bounds the attachments of one packet together, as the engine does one message.
+    pub fn new(namespaces: N, max_payload: usize) -> Self {
+        let max_attachment_bytes = u32::try_from(max_payload).unwrap_or(u32::MAX);
+        let limits = Limits { max_attachment_bytes, ..Limits::default() };
+        Self { namespaces: Arc::new(namespaces), limits }
     }
 }
 
@@ -117,7 +125,7 @@ impl<N: Namespaces> Application for SocketIo<N> {
             namespaces: Arc::clone(&self.namespaces),
             greeting,
             outbound: Arc::clone(outbound),
-            decoder: Decoder::new(Limits::default()),
+            decoder: Decoder::new(self.limits),
             seats: Vec::new(),
         }
     }
@@ -125,18 +133,26 @@ impl<N: Namespaces> Application for SocketIo<N> {
 
 impl<N: Namespaces> Peer for Client<N> {
     async fn text(&mut self, message: &str) -> Result<(), Closure> {
-        match self.decoder.text(message) {
-            Ok(None) => Ok(()),
-            Ok(Some(packet)) => self.packet(packet).await,
-            Err(_) => Err(Closure::Malformed),
+        match self.decoder.text(message).map_err(refused)? {
+            None => Ok(()),
+            Some(packet) => self.packet(packet).await,
         }
     }
 
     async fn binary(&mut self, message: Bytes) -> Result<(), Closure> {
-        match self.decoder.binary(message) {
-            Ok(None) => Ok(()),
-            Ok(Some(packet)) => self.packet(packet).await,
-            Err(_) => Err(Closure::Malformed),
+        match self.decoder.binary(message).map_err(refused)? {
+            None => Ok(()),
+            Some(packet) => self.packet(packet).await,
+        }
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.decoder.is_assembling()
+    }
+
+    fn upgraded(&mut self) {
+        for (_, seat) in &mut self.seats {
+            seat.upgraded();
         }
     }
 
@@ -223,4 +239,11 @@ impl<N: Namespaces> Client<N> {
 /// A Socket.IO packet as an Engine.IO message.
 pub fn frame(packet: &str) -> Frame {
     Frame::text(&format!("4{packet}"), Class::Durable)
+}
+
+fn refused(error: DecodeError) -> Closure {
+    match error {
+        DecodeError::AttachmentBytes => Closure::TooLarge,
+        _ => Closure::Malformed,
+    }
 }

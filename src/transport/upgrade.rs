@@ -21,6 +21,7 @@ pub(super) async fn run<P: Peer>(session: Arc<Session<P>>, mut accepted: Accepte
     let is_polling = !session.outbound.is_websocket() && session.outbound.closing().is_none();
     if is_polling && let Ok(Some(())) = timeout(DEADLINE, probe(&session, &mut accepted)).await {
         session.outbound.upgrade(Arc::clone(&accepted.wire), accepted.deflate);
+        session.upgraded().await;
         session.drive(accepted).await;
         return;
     }

@@ -41,6 +41,9 @@ pub trait Conversation: Send {
     /// A message or a pong arrived. An error closes the connection.
     fn hear(&mut self, incoming: Incoming) -> impl Future<Output = Result<(), Closure>> + Send;
 
+    /// A part of a message arrived; the rest is to come.
+    fn begun(&mut self) {}
+
     /// The close frame for a reason (RFC 6455 §7.4).
     fn close_code(&self, closure: Closure) -> u16 {
         match closure {
@@ -48,6 +51,7 @@ pub trait Conversation: Send {
             Closure::TooLarge => 1009,
             Closure::Draining => 1001,
             Closure::Capacity => 1013,
+            Closure::ServerError => 1011,
             _ => 1000,
         }
     }
@@ -95,7 +99,8 @@ impl Handshake {
         let Some(key) = key.filter(|key| handshake::is_valid_key(key)) else {
             return Err(refused());
         };
-        if request.method() != Method::GET || !is_version_13 || !asks_to_upgrade(headers) {
+        let is_plain_get = request.method() == Method::GET && !has_body(headers);
+        if !is_plain_get || !is_version_13 || !asks_to_upgrade(headers) {
             return Err(refused());
         }
         let extension = Some(headers)
@@ -177,6 +182,9 @@ pub async fn drive<C: Conversation>(
         let messages = std::mem::take(&mut heard);
         if let Some(end) = hear_all(&mut conversation, &outbound, messages).await {
             break end;
+        }
+        if !reader.is_idle() {
+            conversation.begun();
         }
         match violation {
             Some(Violation { code: 1009, .. }) => break (Closure::TooLarge, None),
@@ -271,6 +279,12 @@ fn take_apart(upgraded: Upgraded) -> Option<(Wire, Vec<u8>)> {
             Some((Wire::new(tcp, Some(tls)), parts.read_buf.to_vec()))
         }
     }
+}
+
+/// What follows such a request is a body to one reader and frames to another.
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
 fn asks_to_upgrade(headers: &HeaderMap) -> bool {

@@ -2,7 +2,8 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { request } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,6 +22,18 @@ async function freePort() {
   return port;
 }
 
+/** A certificate for this machine, signed by itself, as settings of a node. */
+function certificate(directory) {
+  const [TLS_CERT_FILE, TLS_KEY_FILE] = ["certificate.pem", "key.pem"].map((name) => join(directory, name));
+  const { status, stderr } = spawnSync("openssl", [
+    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+    "-subj", "/CN=latido", "-addext", "subjectAltName=IP:127.0.0.1",
+    "-out", TLS_CERT_FILE, "-keyout", TLS_KEY_FILE,
+  ], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`openssl ended with ${status}: ${stderr}`);
+  return { TLS_CERT_FILE, TLS_KEY_FILE };
+}
+
 /** A promise that rejects when it takes too long, naming what did not happen. */
 export function within(what, promise, milliseconds = 20_000) {
   let timer;
@@ -37,11 +50,14 @@ export function next(emitter, event) {
 
 export class Latido {
   /** Starts a node; `settings` go on top of those of the tests. */
-  static async start(settings = {}) {
+  static async start(settings = {}, { tls = false } = {}) {
     const latido = new Latido();
     latido.directory = mkdtempSync(join(tmpdir(), "latido-e2e-"));
     latido.port = await freePort();
-    latido.url = `http://127.0.0.1:${latido.port}`;
+    latido.url = `${tls ? "https" : "http"}://127.0.0.1:${latido.port}`;
+    const files = tls ? certificate(latido.directory) : {};
+    /** What a client has to trust, if anything. */
+    latido.ca = tls ? readFileSync(files.TLS_CERT_FILE) : undefined;
     latido.environment = {
       NODE_ENV: "development",
       BIND_ADDR: "127.0.0.1",
@@ -50,6 +66,7 @@ export class Latido {
       JWT_SECRET_KEY: "a secret of the tests, long enough to sign with",
       RATE_LIMIT_ENABLED: "false",
       SHUTDOWN_GRACE_SECONDS: "5",
+      ...files,
       ...settings,
     };
     latido.command(["migrate"]);
@@ -73,7 +90,7 @@ export class Latido {
     this.ended = once(this.process, "exit").then(([code]) => code);
     const ready = async () => {
       for (;;) {
-        const answer = await fetch(`${this.url}/health/live`).catch(() => null);
+        const answer = await this.fetch("/health/live", {}).catch(() => null);
         if (answer?.ok) return;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -96,9 +113,20 @@ export class Latido {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
+  /** `fetch` from this node, whose certificate Node's own `fetch` cannot be told to trust. */
+  async fetch(path, { method = "GET", headers, body }) {
+    if (!this.ca) return fetch(this.url + path, { method, headers, body });
+    const asked = request(this.url + path, { method, headers, ca: this.ca, agent: false }).end(body);
+    const [answer] = await once(asked, "response");
+    const text = Buffer.concat(await answer.toArray());
+    const lines = Object.entries(answer.headersDistinct).flatMap(([name, values]) =>
+      values.map((value) => [name, value]));
+    return new Response(text.length ? text : null, { status: answer.statusCode, headers: lines });
+  }
+
   /** A JSON request; rejects when the answer is not a success. */
   async call(method, path, { token, body, headers } = {}) {
-    const answer = await fetch(this.url + path, {
+    const answer = await this.fetch(path, {
       method,
       headers: {
         ...(body && { "content-type": "application/json" }),

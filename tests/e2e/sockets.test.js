@@ -152,3 +152,19 @@ describe("packets", () => {
     }
   });
 });
+
+describe("signing out", () => {
+  for (const transports of [["websocket"], ["polling"]]) {
+    test(`is told before the socket ends, by ${transports[0]}`, async () => {
+      const leaving = await latido.patient(`leaving-${transports[0]}`);
+      const socket = open({ transports, auth: { token: leaving.token } });
+      await next(socket, "connected");
+      const heard = [];
+      socket.on("session:revoked", ({ reason }) => heard.push(reason));
+      const ended = next(socket, "disconnect");
+      await latido.call("POST", "/auth/logout", { token: leaving.token, body: {} });
+      assert.equal(await ended, "io server disconnect");
+      assert.deepEqual(heard, ["logout"]);
+    });
+  }
+});

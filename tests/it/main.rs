@@ -8,8 +8,10 @@
 mod architecture;
 mod clinical;
 mod conventions;
+mod http;
 mod identity;
 mod persistence;
 mod process;
 mod realtime;
 mod support;
+mod telemetry;

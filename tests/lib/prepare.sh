@@ -20,6 +20,7 @@ install_packages() {
   have cc || missing+=(build-essential)
   have pkg-config || missing+=(pkg-config)
   have git || missing+=(git)
+  have openssl || missing+=(openssl)
   python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
   postgres_bin >/dev/null || missing+=(postgresql)
   if ((${#missing[@]} == 0)); then

@@ -45,12 +45,7 @@ impl Accounts {
             token(address, "/auth/register", index, &body)
         };
         let mut tokens = by_turns(&next, sessions.min(ACCOUNTS), &register)?;
-        let log_in = |index: usize| {
-            let account = index % ACCOUNTS;
-            let body =
-                format!(r#"{{"email":"bench{account}@example.com","password":"{PASSWORD}"}}"#);
-            token(address, "/auth/login", index, &body)
-        };
+        let log_in = |index: usize| token(address, "/auth/login", index, &credentials(index));
         tokens.extend(by_turns(&next, sessions, &log_in)?);
         Ok(Self { tokens })
     }
@@ -89,12 +84,26 @@ fn by_turns(
 
 /// One sign-in from a device of its own, and the access token it answers.
 fn token(address: SocketAddr, path: &str, device: usize, body: &str) -> io::Result<String> {
-    let headers = format!("X-Device-Id: bench-{device}\r\nUser-Agent: latido-bench\r\n");
-    let (status, answer) = http::call(address, &http::json_request(path, &headers, body))?;
+    let request = http::json_request(path, &device_headers(device), body);
+    let (status, answer) = http::call(address, &request)?;
     if !(200..300).contains(&status) {
         return Err(io::Error::other(format!("{path} answered {status}: {answer}")));
     }
     Ok(serde_json::from_str::<TokenPair>(&answer)?.access_token)
+}
+
+/// A sign-in of one of the accounts, from a device of its own.
+pub(crate) fn sign_in_request(index: usize) -> Vec<u8> {
+    http::json_request("/auth/login", &device_headers(index), &credentials(index))
+}
+
+fn credentials(index: usize) -> String {
+    let account = index % ACCOUNTS;
+    format!(r#"{{"email":"bench{account}@example.com","password":"{PASSWORD}"}}"#)
+}
+
+fn device_headers(device: usize) -> String {
+    format!("X-Device-Id: bench-{device}\r\nUser-Agent: latido-bench\r\n")
 }
 
 pub(super) fn publish_route() -> (&'static str, String) {

@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 
-pub(crate) use latido::Accounts;
+pub(crate) use latido::{Accounts, sign_in_request};
 
 use crate::http;
 

@@ -47,6 +47,11 @@ impl UserUpdate {
             timestamp: now,
         }
     }
+
+    /// Whether it tells that the account may other things than before.
+    pub fn changes_rights(&self) -> bool {
+        matches!(self.kind.as_str(), "role" | "account")
+    }
 }
 
 impl ServerEvent for UserUpdate {

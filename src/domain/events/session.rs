@@ -44,9 +44,10 @@ pub struct Connected {
     pub last_event_id: String,
     /// How many missed events follow.
     pub replayed: u64,
-    /// True when missed events could not all be replayed; the client reloads.
+    /// True when what was missed could not be replayed; the client loads anew or asks by `sync`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<bool>,
+    pub timestamp: Timestamp,
 }
 
 impl ServerEvent for Connected {

@@ -14,6 +14,8 @@ pub struct Principal {
     pub roles: Vec<Role>,
     /// The row of the primary role (`doctors.id`, `patients.id`, …).
     pub reference_id: Option<i64>,
+    /// The version of the account's row all this was read from; 0 without an account.
+    pub version: i64,
     /// Absent for service keys and the development bypass.
     pub session: Option<SessionId>,
     /// When the proof ends; a live socket is warned 60 s ahead. Absent for cookies and service keys.

@@ -1,5 +1,5 @@
-//! A change made in the name of the house: a line of the audit trail and an `admin:event`, both
-//! written with the change.
+//! A change as the audit trail keeps it and, when it was made in the name of the house, as
+//! administrators hear of it; both written with the change.
 
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ use crate::http::App;
 use crate::http::context::Context;
 use crate::persistence::{Tx, audit, outbox};
 
-/// What an administrator or a service did to which row.
+/// What someone did to which row.
 #[derive(Debug, Clone)]
 pub struct Deed {
     /// A past participle: `updated`.
@@ -26,7 +26,8 @@ pub struct Deed {
 }
 
 impl Deed {
-    /// Writes the deed into the transaction of its change.
+    /// Writes the deed into the transaction of its change: a line of the trail, and an `admin:event`
+    /// when the caller is an administrator or a service.
     pub async fn record(
         self,
         tx: &mut Tx,
@@ -38,6 +39,9 @@ impl Deed {
         let mut entry = context.audit(Some(caller), self.action, self.entity_type, &self.entity_id);
         entry.data.clone_from(&self.data);
         audit::append(tx, &entry, now).await?;
+        if !caller.acts_for_the_house() {
+            return Ok(());
+        }
 
         let mut event =
             AdminEvent::new(self.entity_type, self.entity_id, self.action, caller.user, now);

@@ -9,7 +9,7 @@ use crate::domain::id::EventId;
 use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::caller::Member;
 use crate::http::json::Json;
@@ -48,7 +48,7 @@ impl From<Dispatched> for PastEvent {
 }
 
 /// Durable events after `since`, oldest first: those to everyone, to the caller's roles, account
-/// and session; for administrators all of them.
+/// and session; for administrators all of them. An event older than the log keeps is not found.
 #[utoipa::path(get, path = "/api/events", tag = "Events", operation_id = "listEvents",
     params(Since, PageParams),
     responses((status = 200, description = "A page of events", body = CamelPage<PastEvent>,
@@ -61,6 +61,11 @@ pub(super) async fn list(
     Member(caller): Member,
     list: List<Since>,
 ) -> Result<Json<CamelPage<PastEvent>>> {
+    if let Some(since) = list.filters.since
+        && outbox::is_forgotten(&app.store, EventId(since)).await?
+    {
+        return Err(Kind::NotFound("history after this event").into());
+    }
     let after = EventId(list.after_id()?.or(list.filters.since).unwrap_or(0));
     let audience = audience(&caller);
     let rows = outbox::visible(&app.store, after, audience.as_deref(), list.fetch()).await?;
@@ -98,6 +103,7 @@ mod tests {
             primary_role: Role::Doctor,
             roles: vec![Role::Doctor, Role::Professional],
             reference_id: None,
+            version: 1,
             session: Some("s_1".into()),
             expires_at: None,
         };

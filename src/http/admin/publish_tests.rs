@@ -12,6 +12,7 @@ fn publish(body: &Value) -> Result<Event> {
         primary_role: Role::Service,
         roles: vec![Role::Service],
         reference_id: None,
+        version: 0,
         session: None,
         expires_at: None,
     };

@@ -33,7 +33,7 @@ fn write(html: &mut String, document: &Value) -> fmt::Result {
          <a href=\"/events.d.ts\">TypeScript</a></p></header><div class=\"columns\">",
         info("title"),
         info("version"),
-        info("description"),
+        Prose(document["info"]["description"].as_str().unwrap_or_default()),
     )?;
     let groups = by_tag(document);
     html.push_str("<nav aria-label=\"Sections\"><ul>");
@@ -75,7 +75,7 @@ fn by_tag(document: &Value) -> BTreeMap<&str, Vec<Operation<'_>>> {
 
 impl Operation<'_> {
     fn write(&self, html: &mut String) -> fmt::Result {
-        let said = |key: &str| Text(self.body[key].as_str().unwrap_or_default());
+        let said = |key: &str| Prose(self.body[key].as_str().unwrap_or_default());
         write!(
             html,
             "<details><summary><span class=\"method {0}\">{1}</span><code>{2}</code>\
@@ -123,7 +123,7 @@ impl Operation<'_> {
                 said("name"),
                 said("in"),
                 Kind(&parameter["schema"]),
-                said("description"),
+                Prose(parameter["description"].as_str().unwrap_or_default()),
             )?;
         }
         html.push_str("</table></div>");
@@ -134,7 +134,7 @@ impl Operation<'_> {
         html.push_str("<h3>Answers</h3>");
         for (status, answer) in entries(&self.body["responses"]) {
             let about = answer["description"].as_str().unwrap_or_default();
-            write!(html, "<p><code>{}</code> {}</p>", Text(status), Text(about))?;
+            write!(html, "<p><code>{}</code> {}</p>", Text(status), Prose(about))?;
             if let Some(content) = answer["content"].as_object() {
                 bodies(html, content)?;
             }
@@ -163,7 +163,7 @@ fn schemas(html: &mut String, schemas: &Value) -> fmt::Result {
             "<details id=\"schema-{0}\"><summary><code>{0}</code><span>{1}</span></summary>\
              <div class=\"inside\">",
             Text(name),
-            Text(schema["description"].as_str().unwrap_or_default()),
+            Prose(schema["description"].as_str().unwrap_or_default()),
         )?;
         fields(html, schema)?;
         html.push_str("</div></details>");
@@ -188,7 +188,7 @@ fn fields(html: &mut String, schema: &Value) -> fmt::Result {
             "<tr><td><code>{}{mark}</code><td>{}<td>{}</tr>",
             Text(name),
             Kind(field),
-            Text(field["description"].as_str().unwrap_or_default()),
+            Prose(field["description"].as_str().unwrap_or_default()),
         )?;
     }
     html.push_str("</table></div>");
@@ -216,6 +216,22 @@ impl fmt::Display for Text<'_> {
             '\'' => f.write_str("&#39;"),
             letter => f.write_char(letter),
         })
+    }
+}
+
+/// Text in which words between backticks are code.
+struct Prose<'a>(&'a str);
+
+impl fmt::Display for Prose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some((before, (code, after))) =
+            rest.split_once('`').and_then(|(before, tail)| Some((before, tail.split_once('`')?)))
+        {
+            write!(f, "{}<code>{}</code>", Text(before), Text(code))?;
+            rest = after;
+        }
+        write!(f, "{}", Text(rest))
     }
 }
 
@@ -291,5 +307,16 @@ mod tests {
         assert!(html.contains("&lt;b&gt;&amp;&quot;"));
         assert!(html.contains("<code>/&lt;i&gt;</code>"));
         assert!(!html.contains("<u>"));
+    }
+
+    #[test]
+    fn words_between_backticks_are_code() {
+        let shown = |text| Prose(text).to_string();
+
+        assert_eq!(
+            shown("Sends `a<b>` & `c`."),
+            "Sends <code>a&lt;b&gt;</code> &amp; <code>c</code>."
+        );
+        assert_eq!(shown("a lone ` stays"), "a lone ` stays");
     }
 }

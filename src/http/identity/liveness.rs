@@ -13,13 +13,15 @@ use crate::error::Result;
 use crate::persistence::Store;
 use crate::persistence::identity::{accounts, sessions};
 
-/// How often other nodes' revocations are looked for; they are to be seen within a second.
-const EVERY: Duration = Duration::from_millis(500);
+/// How often other nodes' changes are looked for; they are to be made here within a second.
+const EVERY: Duration = Duration::from_millis(250);
 /// Clocks of nodes differ, and a transaction may wait for its turn before it commits what it dated
 /// at its start (5 s for a connection, 5 s for a lock): look back this far.
 const OVERLAP: Duration = Duration::from_secs(15);
 /// Ticks between two writings of `last_seen_at` and sweeps of idle sessions.
-const HOUSEKEEPING: u32 = 20;
+const HOUSEKEEPING: u32 = 40;
+/// How long an end waits for what was told before it; with a tick it is less than a second.
+const CATCH_UP: Duration = Duration::from_millis(600);
 
 /// The rows behind sessions.
 pub struct Rows(pub Store);
@@ -35,7 +37,7 @@ impl SessionLookup for Rows {
                 session: row.id,
                 cookie_hash: row.cookie_hash,
                 expires_at: row.expires_at,
-                account: user.account(),
+                account: Account::from(&user),
             }))
         })
     }
@@ -46,13 +48,13 @@ impl SessionLookup for Rows {
                 Ok(id) => accounts::by_id(&self.0, UserId(id)).await?,
                 Err(_) => accounts::by_email(&self.0, &name.to_lowercase()).await?,
             };
-            Ok(user.as_ref().map(accounts::User::account))
+            Ok(user.as_ref().map(Account::from))
         })
     }
 }
 
-/// Runs until its task is aborted: revokes what other nodes revoked, asks again about accounts that
-/// changed, writes down when sessions were used, and forgets idle ones.
+/// Runs until its task is aborted: revokes what other nodes revoked, makes accounts count as they
+/// were changed, writes down when sessions were used, and forgets idle ones.
 pub async fn keep_in_step(store: Store, authenticator: Authenticator, hub: Hub) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -63,7 +65,7 @@ pub async fn keep_in_step(store: Store, authenticator: Authenticator, hub: Hub) 
         match follow(&store, &authenticator, &hub, since.minus(OVERLAP)).await {
             Ok(()) => since = now,
             // The next round looks back to where this one failed.
-            Err(error) => warn!(error = %error, "revocations of other nodes not read"),
+            Err(error) => warn!(error = %error, "changes of other nodes not read"),
         }
         if tick % HOUSEKEEPING == 0 {
             authenticator.sessions().sweep(now, authenticator.tokens().ttl());
@@ -80,13 +82,22 @@ async fn follow(
     hub: &Hub,
     since: Timestamp,
 ) -> Result<()> {
-    for ended in sessions::revoked_since(store, since).await? {
-        if authenticator.sessions().note_revoked(&ended.id, Timestamp::now()) {
-            hub.revoke(&ended.id, ended.reason);
-        }
+    // In this order, so that the sessions of an account read as inactive are read as ended.
+    let changed = accounts::changed_since(store, since).await?;
+    let ended = sessions::revoked_since(store, since).await?;
+    let ended: Vec<_> = ended
+        .into_iter()
+        .filter(|ended| authenticator.sessions().note_revoked(&ended.id, Timestamp::now()))
+        .collect();
+    if !ended.is_empty() {
+        // What was told before the end arrives before it; usually that closes the sockets already.
+        hub.caught_up(CATCH_UP).await;
     }
-    for user in accounts::changed_since(store, since).await? {
-        authenticator.sessions().forget_account(user);
+    for ended in ended {
+        hub.revoke(&ended.id, ended.reason);
+    }
+    for user in changed {
+        hub.account_changed(&Account::from(&user));
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ pub async fn login(
 
     let now = Timestamp::now();
     let user = accounts::by_email(&app.store, &name).await?;
-    let attempt = Attempt { app: &app, context: &context, surface: "login", name: &name, now };
+    let attempt = Attempt { app: &app, context: &context, caller: None, name: &name, now };
     let proven = attempt.prove(user, &login.password).await?;
     if login.user_type.is_some_and(|role| !proven.user.roles.0.contains(&role)) {
         attempt.refuse(Some(&proven.user), "role").await?;

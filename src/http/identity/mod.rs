@@ -1,7 +1,12 @@
 //! Accounts and sessions over HTTP.
 
+mod account;
+mod administration;
 pub mod attempts;
+mod change;
+mod creation;
 pub mod devices;
+mod directory;
 pub mod ending;
 pub mod links;
 pub mod liveness;
@@ -11,6 +16,7 @@ pub mod passwords;
 pub mod refresh;
 pub mod registration;
 pub mod sessions;
+mod settings;
 pub mod verification;
 pub mod view;
 
@@ -35,4 +41,12 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(passwords::reset))
         .routes(routes!(verification::verify))
         .routes(routes!(verification::resend))
+        .routes(routes!(account::me, account::patch_me, account::leave))
+        .routes(routes!(account::add_role))
+        .routes(routes!(settings::read, settings::replace, settings::patch))
+        .routes(routes!(creation::create))
+        .routes(routes!(directory::list))
+        .routes(routes!(administration::one, administration::patch))
+        .routes(routes!(administration::deactivate))
+        .routes(routes!(administration::activate))
 }

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 
 use super::view::{TokenPair, User};
-use crate::auth::{self, Record};
+use crate::auth::{self, Account, Record};
 use crate::domain;
 use crate::domain::id::SessionId;
 use crate::domain::secret::Secret;
@@ -104,7 +104,7 @@ impl Opened {
             session: self.session.clone(),
             cookie_hash: auth::digest(self.cookie.expose()),
             expires_at: self.expires_at,
-            account: user.account(),
+            account: Account::from(&user),
         };
         app.auth.sessions().remember(record.into(), now);
         let life = remember.then_some(app.settings.refresh_ttl.as_secs());
@@ -124,7 +124,7 @@ pub fn token_pair(
     now: Timestamp,
 ) -> Result<TokenPair> {
     Ok(TokenPair {
-        access_token: app.auth.issue(&user.account(), &session, now)?,
+        access_token: app.auth.issue(&Account::from(&user), &session, now)?,
         token_type: "bearer",
         expires_in: app.auth.tokens().ttl().as_secs(),
         refresh_token: refresh.expose().to_owned(),

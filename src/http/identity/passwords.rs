@@ -9,8 +9,9 @@ use serde::Deserialize;
 use tracing::warn;
 use utoipa::ToSchema;
 
-use super::attempts::Attempt;
+use super::attempts;
 use super::ending::Ended;
+use crate::auth::failures::{Surface, count_failure};
 use crate::auth::{digest, new_secret};
 use crate::delivery::{Mail, letters};
 use crate::domain::id::{SessionId, UserId};
@@ -25,7 +26,6 @@ use crate::http::problem::ProblemBody;
 use crate::persistence::identity::one_time_tokens::{self, Purpose};
 use crate::persistence::identity::{accounts, addressees};
 use crate::persistence::{Tx, audit};
-use crate::telemetry::names;
 
 /// How long a token from a mail works (contract §5.2).
 const LIFE: Duration = Duration::from_mins(30);
@@ -72,14 +72,11 @@ pub async fn change(
     Member(caller): Member,
     Json(change): Json<Change>,
 ) -> Result<StatusCode> {
-    let user = accounts::by_id(&app.store, caller.user).await?.ok_or(Kind::NotFound("account"))?;
-    let email = user.email.clone();
-    app.limits.sign_in(context.peer, &email)?;
-    let now = Timestamp::now();
-    let attempt = Attempt { app: &app, context: &context, surface: "password", name: &email, now };
-    let proven = attempt.prove(Some(user), &change.current_password).await?;
+    let proven = attempts::once_more(&app, &context, &caller, &change.current_password).await?;
+    let email = &proven.user.email;
     let password_hash =
-        app.passwords.hash_new(&change.new_password, &email, "/new_password").await?;
+        app.passwords.hash_new(&change.new_password, email, "/new_password").await?;
+    let now = Timestamp::now();
 
     let mut tx = app.store.begin().await?;
     let user = proven.hold(&mut tx, now).await?;
@@ -160,8 +157,7 @@ pub async fn reset(
     let user = match one_time_tokens::holder(&app.store, &hash, purpose, now).await {
         Ok(id) => accounts::by_id(&app.store, id).await?.filter(|user| user.is_active),
         Err(error) => {
-            metrics::counter!(names::AUTH_FAILURES, "surface" => "reset", "reason" => "token")
-                .increment(1);
+            count_failure(Surface::Mail, "token");
             return Err(error);
         }
     };

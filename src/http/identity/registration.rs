@@ -120,7 +120,7 @@ pub async fn register(
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature garde calls")]
-fn one_line(text: &str, (): &()) -> garde::Result {
+pub(super) fn one_line(text: &str, (): &()) -> garde::Result {
     if text.chars().any(char::is_control) {
         return Err(garde::Error::new("format: control characters are not accepted"));
     }
@@ -128,7 +128,7 @@ fn one_line(text: &str, (): &()) -> garde::Result {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature garde calls")]
-fn telephone(text: &str, (): &()) -> garde::Result {
+pub(super) fn telephone(text: &str, (): &()) -> garde::Result {
     let known = |letter: char| letter.is_ascii_digit() || "+ ()-".contains(letter);
     if text.chars().all(known) {
         return Ok(());

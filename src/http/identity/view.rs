@@ -7,6 +7,7 @@ use crate::auth::Claims;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
+use crate::persistence::identity::role_rows::RoleRow;
 use crate::persistence::identity::{accounts, sessions};
 
 /// An account.
@@ -28,6 +29,37 @@ pub struct User {
     pub is_active: bool,
     pub email_verified: bool,
     pub created_at: Timestamp,
+}
+
+/// An account as its holder and administrators see it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": 123, "email": "ana@example.com", "user_type": "doctor",
+    "roles": ["doctor", "professional"], "role": "Medico", "rol": "MEDICO", "reference_id": 45,
+    "nombre": "Ana", "apellido": "Ruiz", "is_active": true, "email_verified": true,
+    "created_at": "2025-10-13T04:58:18.128Z", "telefono": "+54 351 555 0101", "version": 3}))]
+pub struct Account {
+    #[serde(flatten)]
+    pub user: User,
+    pub telefono: Option<String>,
+    /// Counts the writes; the entity tag is made of it.
+    pub version: i64,
+}
+
+/// The caller's own account.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": 610, "email": "raul@example.com", "user_type": "company",
+    "roles": ["company"], "role": "Empresa", "rol": "EMPRESA", "reference_id": 2,
+    "nombre": "Raúl", "apellido": "Paz", "is_active": true, "email_verified": true,
+    "created_at": "2025-10-13T04:58:18.128Z", "telefono": null, "version": 1,
+    "profile": {"id": 2, "user_id": 610, "name": "Acme SA", "tax_id": "30-70000001-9",
+    "contact_email": "rrhh@acme.example", "industry": null, "employee_count": 120,
+    "institution_id": null, "version": 1, "created_at": "2025-10-13T04:58:18.128Z",
+    "updated_at": "2025-10-13T04:58:18.128Z", "deleted_at": null}}))]
+pub struct OwnAccount {
+    #[serde(flatten)]
+    pub account: Account,
+    /// The row of the primary role; null for roles without one.
+    pub profile: Option<RoleRow>,
 }
 
 /// What a sign-in answers.
@@ -110,6 +142,12 @@ impl From<accounts::User> for User {
             email_verified: row.email_verified,
             created_at: row.created_at,
         }
+    }
+}
+
+impl From<accounts::User> for Account {
+    fn from(row: accounts::User) -> Self {
+        Self { telefono: row.telefono.clone(), version: row.version, user: User::from(row) }
     }
 }
 

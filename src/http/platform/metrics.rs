@@ -24,7 +24,8 @@ pub(super) async fn metrics(
     if !app.platform.settings.metrics_public {
         allowed?;
     }
-    let (in_use, _) = app.store.connections();
-    gauge!(names::DB_POOL_IN_USE, "op" => "any").set(f64::from(in_use));
+    for (op, connections) in app.store.in_use() {
+        gauge!(names::DB_POOL_IN_USE, "op" => op).set(f64::from(connections));
+    }
     Ok(([(CONTENT_TYPE, TEXT)], app.platform.metrics.render()))
 }

@@ -5,20 +5,21 @@ use sqlx::FromRow;
 use crate::auth::Account;
 use crate::domain::id::UserId;
 use crate::domain::identity::role::NotARole;
-use crate::domain::identity::{Failures, Role};
+use crate::domain::identity::{Failures, Holding, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::persistence::store::is_unique_violation;
 use crate::persistence::{Store, Tx};
 
 /// An account that is not deleted.
-#[derive(Clone, FromRow)]
+#[derive(Clone, PartialEq, FromRow)]
 pub struct User {
     pub id: UserId,
     pub email: String,
     pub password_hash: Option<String>,
     pub nombre: Option<String>,
     pub apellido: Option<String>,
+    pub telefono: Option<String>,
     #[sqlx(try_from = "String")]
     pub primary_role: Role,
     #[sqlx(try_from = "Option<String>")]
@@ -30,6 +31,7 @@ pub struct User {
     failed_count: i64,
     failed_since: Option<Timestamp>,
     locked_until: Option<Timestamp>,
+    pub version: i64,
     pub created_at: Timestamp,
 }
 
@@ -51,15 +53,8 @@ pub struct NewUser<'a> {
 }
 
 impl User {
-    /// What the account may do, as `auth` remembers it.
-    pub fn account(&self) -> Account {
-        Account {
-            user: self.id,
-            primary_role: self.primary_role,
-            roles: self.roles.0.clone(),
-            reference_id: self.reference_id,
-            active: self.is_active,
-        }
+    pub fn holding(&self) -> Holding {
+        Holding { roles: self.roles.0.clone(), primary: self.primary_role }
     }
 
     pub fn failures(&self) -> Failures {
@@ -67,6 +62,20 @@ impl User {
             count: self.failed_count,
             since: self.failed_since,
             locked_until: self.locked_until,
+        }
+    }
+}
+
+/// What it may do.
+impl From<&User> for Account {
+    fn from(user: &User) -> Self {
+        Self {
+            user: user.id,
+            primary_role: user.primary_role,
+            roles: user.roles.0.clone(),
+            reference_id: user.reference_id,
+            active: user.is_active,
+            version: user.version,
         }
     }
 }
@@ -85,19 +94,23 @@ impl TryFrom<Option<String>> for Roles {
     }
 }
 
-const BY_ID: &str = "
-    select id, email, password_hash, nombre, apellido, primary_role, reference_id, is_active,
-           email_verified, failed_logins, failed_since, locked_until, created_at,
-           (select string_agg(role, ',') from user_roles where user_id = users.id) as roles
-    from users where id = $1 and deleted_at is null";
+/// The columns of a [`User`], in a statement about `users`.
+macro_rules! columns {
+    () => {
+        "id, email, password_hash, nombre, apellido, telefono, primary_role, reference_id, is_active,
+         email_verified, failed_logins, failed_since, locked_until, version, created_at,
+         (select string_agg(role, ',') from user_roles where user_id = users.id) as roles"
+    };
+}
+pub(super) use columns;
+
+const BY_ID: &str =
+    concat!("select ", columns!(), " from users where id = $1 and deleted_at is null");
 
 /// The account that signs in with this e-mail, given in lower case.
 pub async fn by_email(store: &Store, email: &str) -> Result<Option<User>> {
-    const SQL: &str = "
-        select id, email, password_hash, nombre, apellido, primary_role, reference_id, is_active,
-               email_verified, failed_logins, failed_since, locked_until, created_at,
-               (select string_agg(role, ',') from user_roles where user_id = users.id) as roles
-        from users where email = $1 and deleted_at is null";
+    const SQL: &str =
+        concat!("select ", columns!(), " from users where email = $1 and deleted_at is null");
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(email).fetch_optional(conn).await)?)
 }
 
@@ -244,8 +257,9 @@ pub async fn verify_email(tx: &mut Tx, id: UserId, email: &str, now: Timestamp) 
     Ok(verified == 1)
 }
 
-/// Accounts whose roles or state may have changed at `since` or later.
-pub async fn changed_since(store: &Store, since: Timestamp) -> Result<Vec<UserId>> {
-    const SQL: &str = "select id from users where updated_at >= $1";
-    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(since).fetch_all(conn).await)?)
+/// Accounts that changed at `since` or later, on any node, as they are now.
+pub async fn changed_since(store: &Store, since: Timestamp) -> Result<Vec<User>> {
+    const SQL: &str =
+        concat!("select ", columns!(), " from users where updated_at >= $1 and deleted_at is null");
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(since).fetch_all(conn).await)?)
 }

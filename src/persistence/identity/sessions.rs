@@ -220,6 +220,24 @@ pub async fn revoke_all(
         .await)?)
 }
 
+/// The usable sessions of an account besides the one it is asked from.
+pub async fn others(
+    tx: &mut Tx,
+    user: UserId,
+    own: Option<&SessionId>,
+    now: Timestamp,
+) -> Result<Vec<SessionId>> {
+    const SQL: &str = "
+        select id from sessions
+        where user_id = $1 and id <> $2 and revoked_at is null and expires_at > $3";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(user)
+        .bind(own.map_or("", SessionId::as_str))
+        .bind(now)
+        .fetch_all(conn)
+        .await)?)
+}
+
 /// Sessions that ended at `since` or later, on any node.
 pub async fn revoked_since(store: &Store, since: Timestamp) -> Result<Vec<Ended>> {
     const SQL: &str = "select id, revoke_reason from sessions where revoked_at >= $1";

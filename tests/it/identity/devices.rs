@@ -118,7 +118,7 @@ async fn nobody_signs_somebody_elses_device_out() {
 #[tokio::test]
 async fn signing_out_everywhere_ends_every_session_on_every_node() {
     let latido = support::start().await;
-    let other = latido.beside().await;
+    let other = latido.beside(&[]).await;
     let here = Device::register(latido.address, ANA).await;
     let there = Device::sign_in(other.address, ANA, FIREFOX).await;
     let ben = Device::register(other.address, "ben@example.com").await;
@@ -144,7 +144,7 @@ async fn signing_out_everywhere_ends_every_session_on_every_node() {
 #[tokio::test]
 async fn a_device_of_another_node_is_signed_out_within_a_second() {
     let latido = support::start().await;
-    let other = latido.beside().await;
+    let other = latido.beside(&[]).await;
     let here = Device::register(latido.address, ANA).await;
     let there = Device::sign_in(other.address, ANA, FIREFOX).await;
     let mut ended = there.socket().await;

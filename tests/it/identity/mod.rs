@@ -1,11 +1,17 @@
 //! Accounts, their devices and their secrets, over HTTP and on sockets.
 
+mod accounts;
+mod administration;
+mod authority;
 mod canary;
 mod devices;
 mod limits;
+mod live_authority;
 mod mail;
 mod passwords;
 mod refresh_failures;
 mod refresh_families;
+mod settings;
 mod sign_in;
+mod storm;
 mod verification;

@@ -4,7 +4,7 @@ use latido::domain::identity::Role;
 use latido::domain::topic::Topic;
 use serde_json::{Value, json};
 
-use crate::support::{self, EVENTS, accounts};
+use crate::support::{self, accounts};
 
 fn assert_error(answer: &Value, code: &str) {
     assert_eq!(answer["ok"], false, "{answer}");
@@ -229,25 +229,4 @@ async fn a_socket_takes_a_new_token_of_its_own_user_only() {
     assert_error(&socket.ask("auth:refresh", &json!({ "token": ben.token })).await, "forbidden");
     assert_error(&socket.ask("auth:refresh", &json!({ "token": "x" })).await, "unauthenticated");
     assert_eq!(socket.ask("ping", &Value::Null).await["userId"], ana.id);
-}
-
-#[tokio::test]
-async fn a_late_listener_is_told_what_it_missed() {
-    let latido = support::start().await;
-    let patient = latido.account(Role::Patient).await;
-    let mut first = latido.connect(&patient).await;
-    for number in 1..=3 {
-        let payload = json!({ "type": "exam", "action": "updated", "entityId": number });
-        latido.publish("catalog:update", &[Topic::All], &payload).await;
-    }
-    let seen = first.next("catalog:update").await["eventId"].clone();
-    first.next("catalog:update").await;
-    first.next("catalog:update").await;
-
-    let auth = json!({ "token": patient.token, "since": seen });
-    let mut late = latido.join(EVENTS, &auth).await.unwrap();
-
-    assert_eq!(late.next("connected").await["replayed"], 2);
-    assert_eq!(late.next("catalog:update").await["entityId"], 2);
-    assert_eq!(late.next("catalog:update").await["entityId"], 3);
 }

@@ -1,12 +1,13 @@
 //! What reaches whom, once and in order (contract §6.8, §6.10).
 
 use latido::actors::hub::Failing;
-use latido::domain::id::{SessionId, UserId};
+use latido::domain::id::{SessionId, SocketId, UserId};
 use latido::domain::identity::Role;
 use latido::domain::topic::Topic;
 use serde_json::{Value, json};
 
-use crate::support;
+use crate::support::socket_io::End;
+use crate::support::{self, EVENTS};
 
 #[tokio::test]
 async fn an_event_to_all_reaches_every_socket_once() {
@@ -120,6 +121,43 @@ async fn a_crash_of_the_channels_keeps_every_socket_and_loses_nothing_durable() 
             heard.iter().map(|event| event["entityId"].as_i64().unwrap()).collect();
         assert_eq!(numbers, (0..20).collect::<Vec<_>>());
     }
+}
+
+#[tokio::test]
+async fn a_crash_in_the_middle_of_a_delivery_hits_one_socket_and_that_one_is_told() {
+    let latido = support::start().await;
+    let unlucky = latido.account(Role::Patient).await;
+    let mut hit = latido.join(EVENTS, &json!({ "token": unlucky.token })).await.unwrap();
+    let connected = hit.next("connected").await;
+    let mut sockets = Vec::new();
+    for _ in 0..7 {
+        sockets.push(latido.connect(&latido.account(Role::Patient).await).await);
+    }
+
+    for number in 0..20 {
+        if number == 9 {
+            let id = SocketId::from(hit.accepted["sid"].as_str().unwrap());
+            latido.hub().inject_failure(&Failing::Delivery(id));
+        }
+        let payload = json!({ "type": "exam", "action": "updated", "entityId": number });
+        latido.publish("catalog:update", &[Topic::All], &payload).await;
+    }
+    latido.mark("done").await;
+
+    let numbers = |events: &[Value]| -> Vec<_> {
+        events.iter().map(|event| event["entityId"].as_i64().unwrap()).collect()
+    };
+    let all: Vec<_> = (0..20).collect();
+    for socket in &mut sockets {
+        assert_eq!(numbers(&socket.until("done", "catalog:update").await), all);
+    }
+    assert_eq!(hit.ended().await, End::Closed, "a stock client comes back by itself");
+    let mut heard = hit.heard("catalog:update");
+    let since = heard.last().map_or(&connected["lastEventId"], |last| &last["eventId"]);
+    let auth = json!({ "token": unlucky.token, "since": since });
+    let mut back = latido.join(EVENTS, &auth).await.unwrap();
+    heard.extend(back.until("done", "catalog:update").await);
+    assert_eq!(numbers(&heard), all);
 }
 
 #[tokio::test]

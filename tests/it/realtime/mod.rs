@@ -1,6 +1,7 @@
 //! Sockets: who is let in, what they may ask, what reaches them and what ends them.
 
 mod commands;
+mod deadlines;
 mod delivery;
 mod endings;
 mod handshake;
@@ -8,3 +9,4 @@ mod limits;
 mod plain;
 mod polling;
 mod renewal;
+mod replay;

@@ -168,14 +168,6 @@ async fn asking_before_auth_closes_with_4401() {
 }
 
 #[tokio::test]
-async fn silence_instead_of_auth_closes_with_4408() {
-    let latido = support::start().await;
-    let mut socket = open(&latido).await;
-
-    assert_eq!(socket.0.closed().await, Some(4408));
-}
-
-#[tokio::test]
 async fn a_revoked_session_closes_with_4409() {
     let latido = support::start().await;
     let patient = latido.account(Role::Patient).await;

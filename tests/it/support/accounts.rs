@@ -59,6 +59,19 @@ pub(crate) async fn sign_in(url: &str, id: i64, role: Role) -> Account {
 
 /// An access token issued at that moment.
 pub(crate) fn token(id: i64, role: Role, session: &str, at: Timestamp) -> String {
+    let account = auth::Account {
+        user: UserId(id),
+        primary_role: role,
+        roles: vec![role],
+        reference_id: None,
+        active: true,
+        version: 1,
+    };
+    tokens().issue(&account, &SessionId::from(session), at).unwrap()
+}
+
+/// Issues and reads tokens as the nodes of the tests do.
+pub(crate) fn tokens() -> Tokens {
     let settings = token::Settings {
         secret: SECRET.as_bytes().to_vec(),
         previous_secret: None,
@@ -66,14 +79,7 @@ pub(crate) fn token(id: i64, role: Role, session: &str, at: Timestamp) -> String
         previous_public_key: None,
         ttl: std::time::Duration::from_hours(1),
     };
-    let account = auth::Account {
-        user: UserId(id),
-        primary_role: role,
-        roles: vec![role],
-        reference_id: None,
-        active: true,
-    };
-    Tokens::new(&settings).unwrap().issue(&account, &SessionId::from(session), at).unwrap()
+    Tokens::new(&settings).unwrap()
 }
 
 /// Runs statements beside the node.

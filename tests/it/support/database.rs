@@ -1,13 +1,13 @@
 //! A fresh, empty database for one test.
 
-use std::path::PathBuf;
-
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::directory::Directory;
 
 /// The database a test runs on; its file goes with it, a schema goes with the whole cluster.
 pub(crate) struct Database {
     url: String,
-    directory: Option<PathBuf>,
+    _directory: Option<Directory>,
 }
 
 impl Database {
@@ -20,10 +20,9 @@ impl Database {
     }
 
     pub(crate) fn sqlite() -> Self {
-        let directory = std::env::temp_dir().join(format!("latido-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir(&directory).unwrap();
-        let url = format!("sqlite://{}?mode=rwc", directory.join("latido.db").display());
-        Self { url, directory: Some(directory) }
+        let directory = Directory::fresh();
+        let url = format!("sqlite://{}?mode=rwc", directory.path().join("latido.db").display());
+        Self { url, _directory: Some(directory) }
     }
 
     /// A schema of its own, or nothing when no PostgreSQL was offered.
@@ -37,24 +36,16 @@ impl Database {
             .unwrap();
         connection.close().await.unwrap();
         let joint = if url.contains('?') { '&' } else { '?' };
-        Some(Self { url: format!("{url}{joint}options=-csearch_path%3D{schema}"), directory: None })
+        let url = format!("{url}{joint}options=-csearch_path%3D{schema}");
+        Some(Self { url, _directory: None })
     }
 
-    /// The same database for another node; it goes with the first.
+    /// The same database for one more node; it must not outlive this one.
     pub(crate) fn shared(&self) -> Self {
-        Self { url: self.url.clone(), directory: None }
+        Self { url: self.url.clone(), _directory: None }
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        if let Some(directory) = &self.directory {
-            // What is left behind lies in the temporary directory.
-            drop(std::fs::remove_dir_all(directory));
-        }
     }
 }

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use super::within;
+use super::{Stream, within};
 
 /// A whole response.
 #[derive(Debug)]
@@ -84,8 +84,21 @@ impl Call {
 
     /// Sends it and reads the whole answer; fails when the connection does.
     pub(crate) async fn try_send(self) -> Result<Answer, Broken> {
+        let stream = TcpStream::connect(self.address).await?;
+        self.exchange(stream).await
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        self.try_send().await.unwrap()
+    }
+
+    /// Over a connection that is made already, such as one under TLS.
+    pub(crate) async fn send_over<S: Stream>(self, stream: S) -> Answer {
+        self.exchange(stream).await.unwrap()
+    }
+
+    async fn exchange<S: Stream>(self, stream: S) -> Result<Answer, Broken> {
         within("an HTTP answer", async {
-            let stream = TcpStream::connect(self.address).await?;
             let (mut sender, connection) =
                 hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
             tokio::spawn(connection);
@@ -95,9 +108,5 @@ impl Call {
             Ok(Answer { status: head.status, headers: head.headers, body })
         })
         .await
-    }
-
-    pub(crate) async fn send(self) -> Answer {
-        self.try_send().await.unwrap()
     }
 }

@@ -59,9 +59,9 @@ impl Latido {
         Self { address: running.address(), running, database }
     }
 
-    /// Another node on the same database.
-    pub(crate) async fn beside(&self) -> Self {
-        Self::on(self.database.shared(), &[]).await
+    /// One more node on the same database.
+    pub(crate) async fn beside(&self, settings: &[(&str, &str)]) -> Self {
+        Self::on(self.database.shared(), settings).await
     }
 
     /// Ends the node as an operator would, and keeps its database.

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,8 +21,8 @@ pub(crate) const ADMIN: (&str, &str) = ("admin@example.com", "a long enough pass
 pub(crate) struct Process {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// The readers of its output.
-    output: Vec<JoinHandle<String>>,
+    /// Read standard output, and standard error, until the process ends.
+    output: [Option<JoinHandle<String>>; 2],
 }
 
 /// What a command left behind.
@@ -92,8 +92,10 @@ impl Process {
             .spawn()
             .unwrap();
         // A full pipe would stop the node.
-        let output =
-            vec![collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap())];
+        let output = [
+            Some(collect(child.stdout.take().unwrap())),
+            Some(collect(child.stderr.take().unwrap())),
+        ];
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut process = Self { child, address, output };
         within("the node to serve", process.ready()).await;
@@ -120,20 +122,41 @@ impl Process {
         answer.json()
     }
 
+    /// The processor time its threads used so far.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let used = threads.filter_map(|thread| {
+            // A thread may end while it is looked at.
+            let times = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            times.split(' ').next()?.parse::<f64>().ok()
+        });
+        used.sum::<f64>() / 1e9
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
 
-    /// Waits for the end of the process and answers everything it ever said.
-    pub(crate) async fn last_words(mut self) -> String {
-        let output = std::mem::take(&mut self.output);
-        self.ended().await;
-        output.into_iter().map(|reader| reader.join().unwrap()).collect()
-    }
-
     /// Waits for the end of the process.
     pub(crate) async fn ended(mut self) -> ExitStatus {
+        self.end().await
+    }
+
+    /// Waits for the end of the process and answers with the lines of its log.
+    pub(crate) async fn ended_with_log(mut self) -> (ExitStatus, Vec<Value>) {
+        let status = self.end().await;
+        let lines = self.said(0);
+        (status, lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// Waits for the end of the process and answers everything it ever said.
+    pub(crate) async fn last_words(mut self) -> String {
+        self.end().await;
+        self.said(0) + &self.said(1)
+    }
+
+    async fn end(&mut self) -> ExitStatus {
         within("the node to end", async {
             loop {
                 if let Some(status) = self.child.try_wait().unwrap() {
@@ -144,10 +167,14 @@ impl Process {
         })
         .await
     }
+
+    fn said(&mut self, output: usize) -> String {
+        self.output[output].take().unwrap().join().unwrap()
+    }
 }
 
 fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         let mut said = Vec::new();
         from.read_to_end(&mut said).unwrap();
         String::from_utf8_lossy(&said).into_owned()

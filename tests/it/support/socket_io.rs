@@ -53,7 +53,15 @@ impl SocketIo {
         auth: &Value,
         headers: &[(&str, &str)],
     ) -> Result<Self, Value> {
-        let socket = WebSocket::open(address, PATH, headers).await;
+        Self::join_over(WebSocket::open(address, PATH, headers).await, namespace, auth).await
+    }
+
+    /// Over a transport that is open already.
+    pub(crate) async fn join_over(
+        socket: WebSocket,
+        namespace: &str,
+        auth: &Value,
+    ) -> Result<Self, Value> {
         let mut client = Self {
             socket,
             namespace: namespace.to_owned(),
@@ -142,6 +150,14 @@ impl SocketIo {
                 found.push(event.data);
             }
         }
+    }
+
+    /// Every event of that name that came and was not asked for yet.
+    pub(crate) fn heard(&mut self, name: &str) -> Vec<Value> {
+        let came = std::mem::take(&mut self.events);
+        let (asked, others) = came.into_iter().partition(|event| event.name == name);
+        self.events = others;
+        Vec::from(asked).into_iter().map(|event: Event| event.data).collect()
     }
 
     /// Waits for the end, keeping the events that come before it.

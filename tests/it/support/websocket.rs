@@ -10,7 +10,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
-use super::within;
+use super::{Stream, within};
 
 /// What comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,16 @@ impl WebSocket {
         headers: &[(&str, &str)],
     ) -> Option<Self> {
         let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(stream, address, path, headers).await
+    }
+
+    /// Over a connection that is made already, such as one under TLS.
+    pub(crate) async fn over<S: Stream>(
+        stream: S,
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Option<Self> {
         let request = Request::get(path)
             .header("host", address.to_string())
             .header("upgrade", "websocket")
@@ -60,6 +70,11 @@ impl WebSocket {
             .write_frame(Frame::text(Payload::Borrowed(text.as_bytes())))
             .await
             .expect("the connection is open");
+    }
+
+    pub(crate) async fn send_binary(&mut self, bytes: &[u8]) {
+        let frame = Frame::binary(Payload::Borrowed(bytes));
+        self.frames.write_frame(frame).await.expect("the connection is open");
     }
 
     /// Sends if the connection is still open.

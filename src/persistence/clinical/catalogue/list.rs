@@ -6,6 +6,7 @@ use super::Entry;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Store;
+use crate::persistence::search::pattern;
 
 /// Which rows a list shows. The default shows all that were not removed.
 #[derive(Debug, Clone, Default)]
@@ -71,26 +72,4 @@ pub async fn count<E: Entry>(store: &Store, filter: &Filter) -> Result<i64> {
         narrow!(sql, E::SEARCH, filter);
         sql.build_query_scalar().fetch_one(conn).await
     })?)
-}
-
-/// A `like` pattern that finds the text anywhere, its own wildcards taken literally.
-fn pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for letter in text.to_lowercase().chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern + "%"
-}
-
-#[cfg(test)]
-mod unit {
-    use super::pattern;
-
-    #[test]
-    fn wildcards_in_a_search_are_letters() {
-        assert_eq!(pattern("50%_Off\\"), r"%50\%\_off\\%");
-    }
 }

@@ -1,0 +1,93 @@
+//! Accounts that change while their sockets are open.
+//!
+//! A lost role must not bring one more event (contract §3.2, §6.2: within 1 s on every node). The
+//! relay makes each change in its place among the durable events, so on every node what was
+//! dispatched after a change meets the new roles. The node that made the change need not wait for
+//! that, and polling finds what no event told of. An arrival looks again once it can be found, so
+//! a change either finds the socket or is found by it.
+
+use std::time::Duration;
+
+use super::channels::Channels;
+use super::hub::{Hub, Revocation};
+use super::socket::Socket;
+use crate::auth::{Account, Authenticator};
+use crate::domain::events::ServerEvent as _;
+use crate::domain::events::accounts::UserUpdate;
+use crate::domain::id::UserId;
+use crate::domain::topic::Topic;
+use crate::error::Result;
+use crate::persistence::identity::accounts;
+use crate::persistence::{Store, outbox};
+
+/// Makes changed accounts count on this node.
+#[derive(Clone)]
+pub(super) struct Authority {
+    pub(super) channels: Channels,
+    pub(super) authenticator: Authenticator,
+}
+
+impl Authority {
+    /// From now on the account's sockets and requests may what it may; sockets of an account that is
+    /// not active are closed. A reading older than what is known changes nothing.
+    pub(super) fn changed(&self, account: &Account) {
+        self.authenticator.outdate(account.user, account.version);
+        for socket in self.channels.registry().of_user(account.user) {
+            if account.active {
+                self.channels.reappoint(&socket, account);
+            } else if socket.principal().version <= account.version {
+                self.channels.dismiss(&socket, Revocation::Deactivated);
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// Makes the account's sockets on this node follow what it may now.
+    pub fn account_changed(&self, account: &Account) {
+        self.authority().changed(account);
+    }
+
+    /// Waits until every event committed before was handed to this node's sockets, at most `within`.
+    /// False when that took longer.
+    pub async fn caught_up(&self, within: Duration) -> bool {
+        self.inner().progress.caught_up(within).await
+    }
+
+    pub(super) fn authority(&self) -> Authority {
+        let (channels, authenticator) =
+            (self.inner().channels.clone(), self.authenticator().clone());
+        Authority { channels, authenticator }
+    }
+
+    /// Looks again at a newcomer that can be found by now: what changed since it proved itself counts.
+    pub(super) async fn confirm(&self, socket: &Socket) -> Result<()> {
+        let proof = self.authenticator().again(&socket.principal()).await?;
+        self.inner().channels.renew(socket, &proof);
+        Ok(())
+    }
+}
+
+/// The account whose rights an event says have changed, as it is now.
+pub(super) async fn told_by(store: &Store, row: &outbox::Dispatched) -> Result<Option<Account>> {
+    if row.event != UserUpdate::NAME {
+        return Ok(None);
+    }
+    let told: Option<UserUpdate> = serde_json::from_str(row.payload.0.get()).ok();
+    let user = row.rooms.0.iter().find_map(|room| user_of(room));
+    let Some(user) = user.filter(|_| told.is_some_and(|told| told.changes_rights())) else {
+        return Ok(None);
+    };
+    Ok(accounts::by_id(store, user).await?.as_ref().map(Account::from))
+}
+
+fn user_of(room: &str) -> Option<UserId> {
+    match room.parse() {
+        Ok(Topic::User(user)) => Some(user),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "authority_tests.rs"]
+mod tests;

@@ -1,0 +1,223 @@
+//! What goes with a changed account: the rows it touches, who is told, and what acts at once.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::ending::Ended;
+use crate::auth::Account;
+use crate::domain::events::ServerEvent as _;
+use crate::domain::events::accounts::UserUpdate;
+use crate::domain::events::subscription::EntityUpdate;
+use crate::domain::id::UserId;
+use crate::domain::identity::registration::Applicant;
+use crate::domain::identity::{Principal, Revocation, Role};
+use crate::domain::time::Timestamp;
+use crate::domain::topic::Topic;
+use crate::error::{Kind, Result};
+use crate::http::App;
+use crate::http::admin::deed::Deed;
+use crate::http::context::Context;
+use crate::persistence::identity::accounts::{self, User};
+use crate::persistence::identity::one_time_tokens::{self, Purpose};
+use crate::persistence::identity::profiles::{self, Holder};
+use crate::persistence::identity::{changes, references};
+use crate::persistence::{Tx, outbox};
+
+/// How long the end of an account's sockets waits for them to be told why. They end within a second
+/// of the change, told or not.
+const PATIENCE: Duration = Duration::from_millis(750);
+
+/// Who changes something, from where.
+pub(super) struct Author<'a> {
+    pub(super) app: &'a App,
+    pub(super) context: &'a Context,
+    pub(super) caller: &'a Principal,
+}
+
+/// An account that a transaction holds, as it was and as it is to be.
+pub(super) struct Change {
+    before: User,
+    pub(super) after: User,
+}
+
+/// A change that is written; [`Made::take_effect`] follows its commit.
+#[must_use = "live sockets and sessions go on as before until the change takes effect"]
+pub(super) struct Made {
+    user: User,
+    is_new: bool,
+    ended: Option<Ended>,
+}
+
+impl Change {
+    /// Holds an account whose facts are to change.
+    pub(super) async fn of(tx: &mut Tx, id: UserId) -> Result<Self> {
+        let before = changes::hold(tx, id).await?;
+        Ok(Self { after: before.clone(), before })
+    }
+
+    /// Holds an account that may lose its roles or its activity. Who administers is held first, as
+    /// everyone does who holds both.
+    pub(super) async fn of_standing(tx: &mut Tx, id: UserId) -> Result<Self> {
+        if accounts::within(tx, id).await?.as_ref().is_some_and(administers) {
+            changes::hold_administrators(tx).await?;
+        }
+        Self::of(tx, id).await
+    }
+
+    pub(super) fn before(&self) -> &User {
+        &self.before
+    }
+
+    /// Writes the account with everything that depends on it, tells the holder, those who follow it
+    /// and the administrators, and keeps `action` and `data` in the audit trail. What changes
+    /// nothing leaves no trace.
+    pub(super) async fn write(
+        self,
+        tx: &mut Tx,
+        author: &Author<'_>,
+        action: &'static str,
+        data: Map<String, Value>,
+    ) -> Result<Made> {
+        let Self { before, mut after } = self;
+        if after == before {
+            return Ok(Made { user: before, is_new: false, ended: None });
+        }
+        let now = Timestamp::now();
+        if administers(&before) && !administers(&after) {
+            changes::hold_administrators(tx).await?;
+            if !changes::others_administer(tx, before.id).await? {
+                return Err(Kind::Untenable("this is the last active administrator").into());
+            }
+        }
+        if after.email != before.email {
+            // What was mailed to the old address proves nothing of the new one.
+            after.email_verified = false;
+            one_time_tokens::void(tx, after.id, Purpose::EmailVerify, now).await?;
+            one_time_tokens::void(tx, after.id, Purpose::PasswordReset, now).await?;
+        }
+        if gained(&before, &after, Role::Professional) {
+            ensure_professional(tx, author.app, &after, now).await?;
+        }
+        if after.primary_role != before.primary_role {
+            after.reference_id = references::of(tx, after.primary_role, after.id).await?;
+        }
+        let user = changes::update(tx, &after, now).await?;
+        let ended = if before.is_active && !user.is_active {
+            Some(Ended::all(tx, user.id, Revocation::Deactivated, now).await?)
+        } else {
+            None
+        };
+
+        let node = Some(&author.app.settings.node);
+        for update in told(&before, &user, now) {
+            outbox::append(tx, &update.event_to(vec![Topic::User(user.id)]), node).await?;
+        }
+        record(tx, author, user.id, action, data).await?;
+        Ok(Made { user, is_new: true, ended })
+    }
+}
+
+impl Made {
+    /// Called after the commit: requests and sockets of the account follow at once, on other nodes
+    /// within a second. Sockets of an account that ended are told first, then closed.
+    pub(super) async fn take_effect(self, app: &App) -> User {
+        if !self.is_new {
+            return self.user;
+        }
+        app.hub.outbox_ready();
+        app.auth.outdate(self.user.id, self.user.version);
+        if self.ended.is_some() {
+            app.hub.caught_up(PATIENCE).await;
+        }
+        app.hub.account_changed(&Account::from(&self.user));
+        if let Some(ended) = self.ended {
+            ended.announce(app);
+        }
+        self.user
+    }
+}
+
+/// Keeps a deed on an account and tells those who follow the account.
+pub(super) async fn record(
+    tx: &mut Tx,
+    author: &Author<'_>,
+    user: UserId,
+    action: &'static str,
+    data: Map<String, Value>,
+) -> Result<()> {
+    let mirror = EntityUpdate {
+        entity: "user".to_owned(),
+        entity_id: user.0.into(),
+        action: action.to_owned(),
+        data: None,
+        timestamp: Timestamp::now(),
+    };
+    outbox::append(tx, &mirror.event(), Some(&author.app.settings.node)).await?;
+    let deed = Deed { action, entity_type: "user", entity_id: user.0.into(), data };
+    deed.record(tx, author.app, author.context, author.caller).await
+}
+
+/// The row that every professional has, as a registration makes it.
+pub(super) async fn ensure_professional(
+    tx: &mut Tx,
+    app: &App,
+    user: &User,
+    now: Timestamp,
+) -> Result<()> {
+    if references::of(tx, Role::Professional, user.id).await?.is_some() {
+        return Ok(());
+    }
+    let holder = Holder {
+        user: user.id,
+        nombre: user.nombre.as_deref().unwrap_or_default(),
+        apellido: user.apellido.as_deref().unwrap_or_default(),
+        email: &user.email,
+        currency: &app.settings.default_currency,
+    };
+    profiles::insert(tx, &Applicant::Professional, holder, now).await.map(drop)
+}
+
+fn gained(before: &User, after: &User, role: Role) -> bool {
+    after.roles.0.contains(&role) && !before.roles.0.contains(&role)
+}
+
+fn administers(user: &User) -> bool {
+    user.is_active && user.holding().administers()
+}
+
+/// What the holder hears of.
+fn told(before: &User, after: &User, now: Timestamp) -> Vec<UserUpdate> {
+    let update = |kind: &str, action: &str, changes: Map<String, Value>| UserUpdate {
+        kind: kind.to_owned(),
+        action: action.to_owned(),
+        changes: (!changes.is_empty()).then(|| changes.into()),
+        timestamp: now,
+    };
+    let mut told = Vec::new();
+    let profile = [
+        ("nombre", json!(after.nombre), before.nombre != after.nombre),
+        ("apellido", json!(after.apellido), before.apellido != after.apellido),
+        ("telefono", json!(after.telefono), before.telefono != after.telefono),
+        ("email", json!(after.email), before.email != after.email),
+    ];
+    let profile: Map<_, _> = profile
+        .into_iter()
+        .filter(|(_, _, is_other)| *is_other)
+        .map(|(name, value, _)| (name.to_owned(), value))
+        .collect();
+    if !profile.is_empty() {
+        told.push(update("profile", "updated", profile));
+    }
+    if before.holding() != after.holding() {
+        let labels: Vec<_> = after.roles.0.iter().map(|role| role.label()).collect();
+        let roles = [("roles", json!(labels)), ("role", json!(after.primary_role.label()))];
+        let roles = roles.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        told.push(update("role", "updated", roles));
+    }
+    if before.is_active != after.is_active {
+        let action = if after.is_active { "activated" } else { "deactivated" };
+        told.push(update("account", action, Map::new()));
+    }
+    told
+}

@@ -1,0 +1,4 @@
+//! What operators see of a node: metrics, and traces at a collector.
+
+mod metrics;
+mod traces;
