@@ -50,7 +50,7 @@ impl Hub {
     /// Gives someone a place: greets, replays what was asked for, then everything live.
     ///
     /// # Errors
-    /// [`TurnedAway`] when the node or the user has no place left.
+    /// [`TurnedAway`] when the node or the user has no place left, or the session just ended.
     pub async fn connect(&self, arrival: Arrival) -> Result<Arc<Socket>, TurnedAway> {
         let inner = self.inner();
         if self.is_draining() || self.connections() >= inner.settings.max_connections {

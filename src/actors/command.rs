@@ -253,7 +253,7 @@ impl Hub {
     }
 
     /// Asks the socket's session actor. One that just crashed is asked again once restarted.
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         socket: &Socket,
         message: impl FnOnce(Reply<T>) -> session::Message,

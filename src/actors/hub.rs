@@ -71,9 +71,9 @@ pub struct Settings {
     pub allowances: Option<(Allowance, Allowance)>,
     /// Broadcasts of at least this many bytes are compressed once. None: never.
     pub compress_from: Option<usize>,
+    pub tracer: Tracer,
     /// How long a session lives without being renewed.
     pub refresh_ttl: Duration,
-    pub tracer: Tracer,
 }
 
 /// An actor that tests make fail.

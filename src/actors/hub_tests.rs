@@ -20,6 +20,7 @@ use crate::domain::event::Class;
 use crate::domain::id::{EventId, UserId};
 use crate::domain::identity::{Principal, Role};
 use crate::domain::topic::Topic;
+use crate::error::{Kind, Unauthenticated};
 use crate::persistence::store::tests::stores;
 
 struct NoRows;
@@ -57,8 +58,8 @@ pub(crate) async fn hub() -> Hub {
         max_connections_per_user: 2,
         allowances: None,
         compress_from: None,
-        refresh_ttl: Duration::from_hours(1),
         tracer: Tracer::default(),
+        refresh_ttl: Duration::from_hours(1),
     };
     Hub::start(settings, store, authenticator).await.unwrap()
 }
@@ -309,4 +310,15 @@ async fn a_draining_hub_sends_everyone_away_and_lets_nobody_in() {
     assert_eq!(client.next().await["event"], "server:draining");
     assert_eq!(client.outbound.closing(), Some(Closure::Draining));
     assert!(Client::try_of(&hub, 2, Role::Patient).await.is_err());
+}
+
+#[tokio::test]
+async fn a_session_that_ended_on_the_way_in_is_turned_away() {
+    let hub = hub().await;
+    hub.revoke(&"s_1".into(), Revocation::Logout);
+
+    let refused = Client::try_of(&hub, 1, Role::Patient).await.err();
+    assert!(matches!(refused, Some(TurnedAway::Refused(error))
+        if matches!(error.kind(), Kind::Unauthenticated(Unauthenticated::Revoked))));
+    assert_eq!(hub.connections(), 0);
 }

@@ -184,11 +184,8 @@ impl Hub {
 
     /// Lets a socket live on under new proof, with the rooms of its roles and its session.
     fn go_on(&self, socket: &Arc<Socket>, proof: &Principal) -> Result<(), Refusal> {
-        let before = socket.session();
-        self.inner().channels.renew(socket, proof);
-        self.sessions().moved(socket, before);
+        self.sessions().follow(socket, proof);
         if self.authenticator().sessions().is_revoked(&socket.session()) {
-            // When its sockets were looked for, this was none of them yet.
             socket.dismiss(Closure::SessionRevoked);
             return Err(revoked().into());
         }

@@ -1,7 +1,7 @@
 //! The actor of one signed-in session on this node: it speaks for the session's sockets.
 //!
-//! It stands on the control path only (arrival, departure, subscriptions, revocation), never between
-//! a broadcast and a socket. Nothing in it waits.
+//! It stands on the control path only (arrival, departure, subscriptions, revocation, renewed
+//! credentials), never between a broadcast and a socket. Nothing in it waits.
 
 use std::sync::Arc;
 

@@ -13,6 +13,7 @@ use super::registry::Registry;
 use super::session::{Arguments, Message, Session};
 use super::socket::Socket;
 use crate::domain::id::SessionId;
+use crate::domain::identity::Principal;
 
 /// Which actor speaks for which session.
 #[derive(Debug)]
@@ -62,9 +63,11 @@ impl SessionTable {
         actor.cast(Message::Attach(Arc::clone(socket)));
     }
 
-    /// Has the actor of another session take over a socket that came under its proof, so that who
-    /// ends that session ends the socket.
-    pub(super) fn moved(&self, socket: &Arc<Socket>, before: SessionId) {
+    /// Puts a socket under new proof. When that is of another session, its actor takes over, so
+    /// that whoever ends that session ends the socket.
+    pub(super) fn follow(&self, socket: &Arc<Socket>, proof: &Principal) {
+        let before = socket.session();
+        self.channels.renew(socket, proof);
         if socket.session() != before {
             self.part(socket, before);
             self.enter(socket);

@@ -106,8 +106,8 @@ impl Socket {
     /// The session whose actor speaks for this socket. Where the proof names none, the socket is a
     /// session of its own.
     pub fn session(&self) -> SessionId {
-        let session = self.standing.lock().principal.session.clone();
-        session.unwrap_or_else(|| self.id.as_str().into())
+        let standing = self.standing.lock();
+        standing.principal.session.clone().unwrap_or_else(|| self.id.as_str().into())
     }
 
     pub fn namespace(&self) -> Namespace {
@@ -184,8 +184,8 @@ impl Socket {
 
     /// Says why the session ended, and ends the connection.
     pub(super) fn revoke(&self, reason: Revocation) {
-        let (session_id, timestamp) = (self.session(), Timestamp::now());
-        self.tell(&SessionRevoked { session_id, reason, timestamp });
+        let session_id = self.session();
+        self.tell(&SessionRevoked { session_id, reason, timestamp: Timestamp::now() });
         self.dismiss(match reason {
             Revocation::Deactivated => Closure::Forbidden,
             _ => Closure::SessionRevoked,

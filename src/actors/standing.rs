@@ -96,13 +96,16 @@ impl Channels {
         self.close(socket, &mut socket.standing(), topic);
     }
 
-    /// The socket proved itself anew, perhaps by another session of the account. A proof that was
-    /// read before the account last changed only lives longer.
+    /// The socket proved itself anew. A proof that was read before the account last changed only
+    /// lives longer, maybe in another session.
     pub(super) fn renew(&self, socket: &Socket, proof: &Principal) {
         self.stand_as(socket, |current| {
             if proof.version < current.version {
-                let (session, expires_at) = (proof.session.clone(), proof.expires_at);
-                return Some(Principal { session, expires_at, ..current.clone() });
+                return Some(Principal {
+                    session: proof.session.clone(),
+                    expires_at: proof.expires_at,
+                    ..current.clone()
+                });
             }
             (proof != current).then(|| proof.clone())
         });
@@ -128,8 +131,8 @@ impl Channels {
         standing.phase = Phase::Gone;
     }
 
-    /// Puts another principal in the place of the current one: the rooms of its roles and its session
-    /// open, and a lost role closes what depended on it. Subscriptions that end so are told.
+    /// Puts another principal in the place of the current one: its own rooms open, the room of a
+    /// session it left closes, and a lost role closes what depended on it. Subscriptions that end so are told.
     fn stand_as(&self, socket: &Socket, next: impl FnOnce(&Principal) -> Option<Principal>) {
         let mut standing = socket.standing();
         let Some(next) = next(&standing.principal) else { return };
@@ -143,7 +146,9 @@ impl Channels {
         for topic in &ended {
             self.close(socket, &mut standing, topic);
         }
-        if let Some(session) = before.session.as_ref().filter(|_| before.session != next.session) {
+        if before.session != next.session
+            && let Some(session) = &before.session
+        {
             self.close(socket, &mut standing, &Topic::Session(session.clone()));
         }
         for topic in own_topics(&next) {

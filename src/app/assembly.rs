@@ -50,8 +50,8 @@ impl Parts {
         let store = store(config).await?;
         let authenticator = authenticator(config, &store)?;
         let passwords = passwords(config)?;
-        let deliveries = Deliveries::start(&deliveries(config))?;
         let tracer = tracer(config).await?;
+        let deliveries = Deliveries::start(&deliveries(config))?;
         let settings = hub_settings(config, tracer.clone());
         let hub = Hub::start(settings, store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
@@ -154,8 +154,8 @@ fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {
         max_connections_per_user: realtime.max_connections_per_user,
         allowances: allowances(config),
         compress_from: realtime.compression.then_some(realtime.compress_min_bytes),
-        refresh_ttl: config.identity.refresh_token_ttl,
         tracer,
+        refresh_ttl: config.identity.refresh_token_ttl,
     }
 }
 

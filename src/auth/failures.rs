@@ -10,11 +10,11 @@ use crate::telemetry::names;
 pub enum Surface {
     Http,
     Login,
-    /// Somebody signed in who is asked for the password once more.
-    Account,
-    /// A token from a mail.
-    Mail,
+    /// Somebody signed in proves the password once more.
+    Password,
     Refresh,
+    /// The token of a mail.
+    Reset,
     WebSocket,
 }
 
@@ -27,15 +27,21 @@ pub fn count_refusal(surface: Surface, error: &Error) {
 
 /// Counts a failure whose reason, one of few, the caller knows better.
 pub fn count_failure(surface: Surface, reason: &'static str) {
-    let surface = match surface {
-        Surface::Http => "http",
-        Surface::Login => "login",
-        Surface::Account => "account",
-        Surface::Mail => "mail",
-        Surface::Refresh => "refresh",
-        Surface::WebSocket => "websocket",
-    };
-    counter!(names::AUTH_FAILURES, "surface" => surface, "reason" => reason).increment(1);
+    counter!(names::AUTH_FAILURES, "surface" => surface.name(), "reason" => reason).increment(1);
+}
+
+impl Surface {
+    /// The label of the metric.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Login => "login",
+            Self::Password => "password",
+            Self::Refresh => "refresh",
+            Self::Reset => "reset",
+            Self::WebSocket => "websocket",
+        }
+    }
 }
 
 fn reason(kind: &Kind) -> Option<&'static str> {

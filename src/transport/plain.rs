@@ -151,8 +151,8 @@ impl Caller {
             return Err(Closure::Unauthenticated);
         }
         let data = message.data.as_deref().map_or("{}", RawValue::get);
-        let mut auth: Auth = serde_json::from_str(data).map_err(|_| Closure::Malformed)?;
-        let since = auth.since.take();
+        let auth: Auth = serde_json::from_str(data).map_err(|_| Closure::Malformed)?;
+        let since = auth.since.clone();
         let principal = admit(&self.plain.authenticator, auth.credentials(&self.greeting))
             .await
             .map_err(|error| closure(&error))?;

@@ -65,12 +65,12 @@ impl Namespaces for Realtime {
     async fn connect(&self, request: Connect<'_>) -> Result<Place, ConnectError> {
         let namespace =
             Namespace::find(request.namespace).ok_or(ConnectError::INVALID_NAMESPACE)?;
-        let mut auth: Auth = match request.auth {
+        let auth: Auth = match request.auth {
             Some(auth) => serde_json::from_str(auth)
                 .map_err(|_| unauthorized("unauthenticated", "auth is malformed"))?,
             None => Auth::default(),
         };
-        let since = auth.since.take();
+        let since = auth.since.clone();
         let credentials = auth.credentials(request.greeting);
         let principal =
             admit(&self.authenticator, credentials).await.map_err(|error| refused(&error))?;

@@ -36,6 +36,11 @@ pub struct UserUpdate {
 }
 
 impl UserUpdate {
+    /// Whether it tells that the account may other things than before.
+    pub fn changes_rights(&self) -> bool {
+        matches!(self.kind.as_str(), "role" | "account")
+    }
+
     /// The account itself changed; `changes` says what is new.
     pub fn account<const N: usize>(changes: [(&str, Value); N], now: Timestamp) -> Self {
         let changes: Map<_, _> =
@@ -46,11 +51,6 @@ impl UserUpdate {
             changes: Some(changes.into()),
             timestamp: now,
         }
-    }
-
-    /// Whether it tells that the account may other things than before.
-    pub fn changes_rights(&self) -> bool {
-        matches!(self.kind.as_str(), "role" | "account")
     }
 }
 

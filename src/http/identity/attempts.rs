@@ -8,7 +8,6 @@ use serde_json::json;
 use crate::auth::failures::{Surface, count_failure};
 use crate::auth::password::Verdict;
 use crate::domain::id::UserId;
-use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::http::App;
@@ -21,8 +20,8 @@ use crate::persistence::{Tx, audit};
 pub struct Attempt<'a> {
     pub app: &'a App,
     pub context: &'a Context,
-    /// Absent at sign-in.
-    pub caller: Option<&'a Principal>,
+    /// Where it happens.
+    pub surface: Surface,
     /// In lower case.
     pub name: &'a str,
     pub now: Timestamp,
@@ -33,21 +32,6 @@ pub struct Proven {
     pub user: User,
     /// The hash is to be made anew, the present way.
     pub is_dated: bool,
-}
-
-/// The caller's account, if the password is its own. A wrong one counts as a failed sign-in does,
-/// or a borrowed session could guess on.
-pub async fn once_more(
-    app: &App,
-    context: &Context,
-    caller: &Principal,
-    password: &str,
-) -> Result<Proven> {
-    let user = accounts::by_id(&app.store, caller.user).await?.ok_or(Kind::NotFound("account"))?;
-    let name = user.email.clone();
-    app.limits.sign_in(context.peer, &name)?;
-    let (caller, now) = (Some(caller), Timestamp::now());
-    Attempt { app, context, caller, name: &name, now }.prove(Some(user), password).await
 }
 
 impl Attempt<'_> {
@@ -82,16 +66,15 @@ impl Attempt<'_> {
 
     /// Records a refusal and, for a wrong password, counts it. A stranger costs the same work.
     pub async fn refuse(self, user: Option<&User>, reason: &'static str) -> Result<()> {
-        let Self { app, context, caller, name, now } = self;
-        let (surface, action) = match caller {
-            None => (Surface::Login, "login_refused"),
-            Some(_) => (Surface::Account, "proof_refused"),
-        };
+        let Self { app, context, surface, name, now } = self;
         count_failure(surface, reason);
         let id = user.map_or(UserId(0), |user| user.id);
-        let mut entry = context.audit(caller, action, "user", &id);
+        let mut entry = context.audit(None, "login_refused", "user", &id);
         entry.actor = user.map(|user| user.id);
         entry.data.insert("reason".into(), json!(reason));
+        if surface != Surface::Login {
+            entry.data.insert("surface".into(), json!(surface.name()));
+        }
 
         let mut tx = app.store.begin().await?;
         if reason == "credentials" {

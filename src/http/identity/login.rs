@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::attempts::Attempt;
 use super::opening::{Device, Opened};
 use super::view::TokenPair;
+use crate::auth::failures::Surface;
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
@@ -68,7 +69,8 @@ pub async fn login(
 
     let now = Timestamp::now();
     let user = accounts::by_email(&app.store, &name).await?;
-    let attempt = Attempt { app: &app, context: &context, caller: None, name: &name, now };
+    let attempt =
+        Attempt { app: &app, context: &context, surface: Surface::Login, name: &name, now };
     let proven = attempt.prove(user, &login.password).await?;
     if login.user_type.is_some_and(|role| !proven.user.roles.0.contains(&role)) {
         attempt.refuse(Some(&proven.user), "role").await?;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tracing::warn;
 use utoipa::ToSchema;
 
-use super::attempts;
+use super::attempts::Attempt;
 use super::ending::Ended;
 use crate::auth::failures::{Surface, count_failure};
 use crate::auth::{digest, new_secret};
@@ -72,11 +72,15 @@ pub async fn change(
     Member(caller): Member,
     Json(change): Json<Change>,
 ) -> Result<StatusCode> {
-    let proven = attempts::once_more(&app, &context, &caller, &change.current_password).await?;
-    let email = &proven.user.email;
-    let password_hash =
-        app.passwords.hash_new(&change.new_password, email, "/new_password").await?;
+    let user = accounts::by_id(&app.store, caller.user).await?.ok_or(Kind::NotFound("account"))?;
+    let email = user.email.clone();
+    app.limits.sign_in(context.peer, &email)?;
     let now = Timestamp::now();
+    let attempt =
+        Attempt { app: &app, context: &context, surface: Surface::Password, name: &email, now };
+    let proven = attempt.prove(Some(user), &change.current_password).await?;
+    let password_hash =
+        app.passwords.hash_new(&change.new_password, &email, "/new_password").await?;
 
     let mut tx = app.store.begin().await?;
     let user = proven.hold(&mut tx, now).await?;
@@ -157,7 +161,7 @@ pub async fn reset(
     let user = match one_time_tokens::holder(&app.store, &hash, purpose, now).await {
         Ok(id) => accounts::by_id(&app.store, id).await?.filter(|user| user.is_active),
         Err(error) => {
-            count_failure(Surface::Mail, "token");
+            count_failure(Surface::Reset, "token");
             return Err(error);
         }
     };

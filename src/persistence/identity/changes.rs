@@ -9,10 +9,7 @@ use crate::persistence::store::{Either, is_unique_violation};
 
 /// The account; until the transaction ends nobody else can change it.
 pub async fn hold(tx: &mut Tx, id: UserId) -> Result<User> {
-    // A write that changes nothing takes the row's lock on PostgreSQL.
-    const SQL: &str = "update users set version = version where id = $1 and deleted_at is null";
-    on!(tx, |conn| sqlx::query(SQL).bind(id).execute(&mut *conn).await.map(drop))?;
-    accounts::within(tx, id).await?.ok_or_else(|| Kind::NotFound("account").into())
+    accounts::hold(tx, id).await?.ok_or_else(|| Kind::NotFound("account").into())
 }
 
 /// Writes a held account as it is to be, its roles included, and answers it at its next version.

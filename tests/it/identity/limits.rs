@@ -260,7 +260,7 @@ async fn refusals_are_counted_by_where_and_why() {
         r#"latido_auth_failures_total{surface="login",reason="credentials"} 1"#,
         r#"latido_auth_failures_total{surface="refresh",reason="malformed"} 1"#,
         r#"latido_auth_failures_total{surface="http",reason="malformed"} 1"#,
-        r#"latido_auth_failures_total{surface="mail",reason="token"} 1"#,
+        r#"latido_auth_failures_total{surface="reset",reason="token"} 1"#,
         r#"latido_auth_failures_total{surface="websocket",reason="malformed"} 1"#,
         r#"latido_rate_limited_total{surface="http",reason="login"} 1"#,
         r#"latido_deliveries_total{channel="email",status="logged"} 1"#,

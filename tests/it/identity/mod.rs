@@ -1,4 +1,5 @@
-//! Accounts, their devices and their secrets, over HTTP and on sockets.
+//! Accounts, their devices and their secrets: their holders, those who administer them, and what
+//! becomes of their live sockets.
 
 mod accounts;
 mod administration;
