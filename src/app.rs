@@ -65,12 +65,18 @@ struct Live {
 /// Runs a node until it is told to stop by SIGTERM or SIGINT.
 ///
 /// # Errors
-/// What [`start`] refuses; with `demo` also a database that holds other accounts.
+/// A port that cannot be bound, and what [`start_on`] refuses; with `demo` also a database that holds
+/// other accounts.
 pub async fn serve(config: Config, demo: bool, level: LogLevel) -> Result<(), Failure> {
     let is_tls = config.server.tls().is_some();
-    let node = start(config, level).await?;
+    let listeners = bind(&config)?;
+    let listening = listening(&config)?;
+    let parts = assembly::Parts::of(&config, level).await?;
+    // Whoever is answered finds the data there.
+    let sign_ins = if demo { demonstration::prepare(&parts.store).await? } else { Vec::new() };
+    let node = launch(&config, listeners, &listening, parts);
     if demo {
-        demonstration::prepare(&node, is_tls).await?;
+        demonstration::invite(node.address().port(), is_tls, &sign_ins).map_err(Error::internal)?;
     }
     signals::until_told_to_stop(&node, demo).await.map_err(Error::internal)?;
     node.stop().await;
@@ -114,15 +120,6 @@ pub async fn create_admin(config: &Config, email: &str, password: &Secret) -> Re
     Ok(())
 }
 
-/// Starts a node on the configured ports.
-///
-/// # Errors
-/// A port that cannot be bound, a database that cannot be opened or brought up to date.
-pub async fn start(config: Config, level: LogLevel) -> Result<Running, Failure> {
-    let listeners = bind(&config)?;
-    start_on(config, listeners, level).await
-}
-
 /// Starts a node on listeners that are bound already.
 ///
 /// # Errors
@@ -132,10 +129,23 @@ pub async fn start_on(
     listeners: Vec<TcpListener>,
     level: LogLevel,
 ) -> Result<Running, Failure> {
-    let listening =
-        listener::Settings { tls: assembly::tls(&config)?, head_deadline: HEAD_DEADLINE };
+    let listening = listening(&config)?;
     let parts = assembly::Parts::of(&config, level).await?;
-    let router = routes::router(&config, &parts);
+    Ok(launch(&config, listeners, &listening, parts))
+}
+
+fn listening(config: &Config) -> Result<listener::Settings, Failure> {
+    Ok(listener::Settings { tls: assembly::tls(config)?, head_deadline: HEAD_DEADLINE })
+}
+
+/// Has the parts serve on the listeners.
+fn launch(
+    config: &Config,
+    listeners: Vec<TcpListener>,
+    listening: &listener::Settings,
+    parts: assembly::Parts,
+) -> Running {
+    let router = routes::router(config, &parts);
     let (stopping, _) = watch::channel(false);
     let mut addresses = Vec::new();
     let mut servers = JoinSet::new();
@@ -161,7 +171,7 @@ pub async fn start_on(
     ));
     let grace = config.server.shutdown_grace;
     let live = Live { origins: parts.origins, limits: parts.limits, level: parts.log_level };
-    Ok(Running {
+    Running {
         addresses,
         hub: parts.hub,
         store: parts.store,
@@ -172,7 +182,7 @@ pub async fn start_on(
         stopping,
         servers,
         _background: background,
-    })
+    }
 }
 
 /// Binds every configured port, so that one that is taken is found before anything else happens.

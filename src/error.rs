@@ -58,9 +58,10 @@ pub enum Kind {
     Validation(Vec<FieldError>),
     #[error("this path is a WebSocket endpoint")]
     UpgradeRequired,
-    /// Too many requests; try again in `retry_after` seconds.
+    /// Too many requests; try again in `retry_after` seconds. `limit` is how many the bucket that
+    /// refused holds, where one did.
     #[error("too many requests")]
-    RateLimited { retry_after: u64 },
+    RateLimited { retry_after: u64, limit: Option<u32> },
     /// The feature needs configuration keys that are absent.
     #[error("not configured: {}", missing.join(", "))]
     NotConfigured { missing: Vec<&'static str> },

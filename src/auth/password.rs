@@ -118,7 +118,7 @@ impl<'a> Waiting<'a> {
         let place = Self(inner);
         if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.concurrency * QUEUE {
             counter!(names::RATE_LIMITED, "surface" => "http", "reason" => "hashing").increment(1);
-            return Err(Kind::RateLimited { retry_after: 1 }.into());
+            return Err(Kind::RateLimited { retry_after: 1, limit: None }.into());
         }
         Ok(place)
     }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::App;
 use super::context::RequestId;
+use super::peer;
 use super::problem::{self, Asked};
 use crate::error::Error;
 use crate::telemetry::names;
@@ -36,6 +37,12 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
     let route = matched.as_deref().unwrap_or("unmatched");
     let method = method_label(request.method());
     let asked = Asked::new(&request, &id);
+    let by_tls = app.settings.tls
+        || peer::came_by_tls(
+            request.headers(),
+            request.extensions(),
+            &app.settings.trusted_proxies,
+        );
     request.extensions_mut().insert(RequestId(id.clone()));
     request.extensions_mut().insert(step.context);
     // At the highest level, so that a log of errors alone still names the request.
@@ -44,7 +51,7 @@ pub async fn frame(State(app): State<App>, mut request: Request, next: Next) -> 
 
     let response = next.run(request).instrument(span.clone()).await;
     let mut response = problem::render(response, &asked);
-    protect(response.headers_mut(), app.settings.tls);
+    protect(response.headers_mut(), by_tls);
     // Generated or checked above: letters, digits and hyphens only.
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, id);

@@ -30,6 +30,8 @@ use crate::telemetry::names;
 /// In how long a reader's allowance of letters is whole again.
 const LETTERS_EVERY: Duration = Duration::from_mins(15);
 
+const LIMIT: &str = "ratelimit-limit";
+
 /// Requests a minute; a bucket holds one minute's worth.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -139,7 +141,8 @@ impl InForce {
         buckets.check_key(key).map_err(|refused| {
             counter!(names::RATE_LIMITED, "surface" => "http", "reason" => reason).increment(1);
             let wait = refused.wait_time_from(self.clock.now());
-            Kind::RateLimited { retry_after: whole_seconds(wait) }.into()
+            let limit = Some(refused.quota().burst_size().get());
+            Kind::RateLimited { retry_after: whole_seconds(wait), limit }.into()
         })
     }
 }
@@ -163,7 +166,10 @@ pub async fn throttle(State(app): State<App>, request: Request, next: Next) -> R
     match outcome {
         Ok(snapshot) => {
             let mut response = next.run(request).await;
-            announce(response.headers_mut(), &snapshot);
+            // A stricter bucket behind this one may have refused, and said so.
+            if !response.headers().contains_key(LIMIT) {
+                announce(response.headers_mut(), &snapshot);
+            }
             response
         }
         Err(error) => error.into_response(),
@@ -173,9 +179,18 @@ pub async fn throttle(State(app): State<App>, request: Request, next: Next) -> R
 fn announce(headers: &mut HeaderMap, snapshot: &StateSnapshot) {
     let (limit, left) = (snapshot.quota().burst_size().get(), snapshot.remaining_burst_capacity());
     let refill = snapshot.quota().replenish_interval() * (limit - left.min(limit));
-    headers.insert("ratelimit-limit", HeaderValue::from(limit));
+    write(headers, limit, left, whole_seconds(refill));
+}
+
+/// What a caller is told whose bucket of `limit` is empty until `retry_after` seconds from now.
+pub(super) fn announce_refusal(headers: &mut HeaderMap, limit: u32, retry_after: u64) {
+    write(headers, limit, 0, retry_after);
+}
+
+fn write(headers: &mut HeaderMap, limit: u32, left: u32, reset: u64) {
+    headers.insert(LIMIT, HeaderValue::from(limit));
     headers.insert("ratelimit-remaining", HeaderValue::from(left));
-    headers.insert("ratelimit-reset", HeaderValue::from(whole_seconds(refill)));
+    headers.insert("ratelimit-reset", HeaderValue::from(reset));
 }
 
 fn whole_seconds(span: Duration) -> u64 {
@@ -211,7 +226,8 @@ mod tests {
         assert!(limits.sign_in(from(2), "ANA").is_ok());
 
         let refused = limits.sign_in(from(3), "Ana").unwrap_err();
-        assert!(matches!(refused.kind(), Kind::RateLimited { retry_after } if *retry_after >= 1));
+        assert!(matches!(refused.kind(),
+            Kind::RateLimited { retry_after, limit: Some(2) } if *retry_after >= 1));
         assert!(limits.sign_in(from(3), "luis").is_ok());
     }
 
@@ -224,7 +240,7 @@ mod tests {
         assert!(limits.letter(from(2), "ana").is_ok());
 
         let refused = limits.letter(from(3), "ana").unwrap_err();
-        let Kind::RateLimited { retry_after } = refused.kind() else { panic!("{refused}") };
+        let Kind::RateLimited { retry_after, .. } = refused.kind() else { panic!("{refused}") };
         assert!((400..=450).contains(retry_after), "{retry_after}");
         assert!(limits.sign_in(from(3), "ana").is_ok(), "who forgot a password may try another");
     }

@@ -18,9 +18,7 @@ impl Peer {
     /// The nearest address that is not one of our proxies; the unspecified address when the
     /// listener told none.
     pub fn of(headers: &HeaderMap, extensions: &Extensions, trusted: &[IpNet]) -> Self {
-        let connected = extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |info| info.0.ip().to_canonical());
+        let connected = connected(extensions).unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         let is_proxy = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
         if !is_proxy(&connected) {
             return Self(connected);
@@ -55,6 +53,19 @@ impl Peer {
     }
 }
 
+/// Whether one of our proxies says that it was reached by TLS.
+pub fn came_by_tls(headers: &HeaderMap, extensions: &Extensions, trusted: &[IpNet]) -> bool {
+    let told = headers.get_all("x-forwarded-proto").iter().next_back();
+    // The nearest proxy wrote the last word.
+    let told = told.and_then(|line| line.to_str().ok()?.rsplit(',').next());
+    told.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
+        && connected(extensions).is_some_and(|ip| trusted.iter().any(|net| net.contains(&ip)))
+}
+
+fn connected(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +88,22 @@ mod tests {
         assert_eq!(peer("10.0.0.1", &["1.2.3.4", "203.0.113.9"]), "203.0.113.9");
         assert_eq!(peer("::ffff:10.0.0.1", &["203.0.113.9"]), "203.0.113.9");
         assert_eq!(peer("10.0.0.1", &["nonsense"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn only_a_proxy_of_ours_tells_the_scheme() {
+        let by_tls = |connected: &str, told: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-proto", told.parse().unwrap());
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(SocketAddr::new(connected.parse().unwrap(), 1)));
+            came_by_tls(&headers, &extensions, &["10.0.0.0/8".parse().unwrap()])
+        };
+
+        assert!(by_tls("10.0.0.1", "https"));
+        assert!(by_tls("10.0.0.1", "http, HTTPS"));
+        assert!(!by_tls("10.0.0.1", "https, http"));
+        assert!(!by_tls("203.0.113.9", "https"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use tracing::error;
 use utoipa::ToSchema;
 
+use super::limits;
 use crate::error::{Error, FieldError, Kind};
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -202,8 +203,13 @@ impl IntoResponse for Error {
             Kind::Unauthenticated(_) | Kind::InvalidCredentials => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Kind::RateLimited { retry_after }
-            | Kind::Unavailable { retry_after }
+            Kind::RateLimited { retry_after, limit } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+                if let Some(limit) = limit {
+                    limits::announce_refusal(headers, *limit, *retry_after);
+                }
+            }
+            Kind::Unavailable { retry_after }
             | Kind::AccountInactive { retry_after: Some(retry_after) } => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
             }

@@ -416,6 +416,24 @@ async fn a_caller_who_asks_too_often_is_told_when_to_come_back() {
 
     assert_eq!(refused.body["type"], "urn:latido:problem:rate-limited");
     assert!(refused.headers.contains_key("retry-after"));
+    assert_eq!(refused.headers["ratelimit-limit"], "2");
+    assert_eq!(refused.headers["ratelimit-remaining"], "0");
+}
+
+#[tokio::test]
+async fn the_stricter_bucket_that_refused_is_the_one_that_is_told() {
+    let store = stores().await.swap_remove(0);
+    let node = node(store, limits::Settings { login: 4, ..GENEROUS }).await;
+    let body = json!({"username": "ana@example.com", "password": "a guess of hers"});
+    let ask = async || node.post("/auth/login", &[], body.clone()).await;
+
+    assert_eq!(ask().await.headers["ratelimit-limit"], "1000");
+    ask().await;
+    let refused = ask().await;
+
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.headers["ratelimit-limit"], "2");
+    assert_eq!(refused.headers["ratelimit-remaining"], "0");
 }
 
 #[tokio::test]

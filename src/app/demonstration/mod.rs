@@ -8,7 +8,7 @@ mod catalogue;
 
 use std::io::{self, Write as _};
 
-use super::{Failure, Running};
+use super::Failure;
 use crate::auth::Passwords;
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
@@ -28,30 +28,26 @@ pub(super) struct SignIn {
 
 /// Why there is no demonstration.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unprepared {
+enum Unprepared {
     #[error("the database holds other accounts")]
     Occupied,
     #[error(transparent)]
     Failed(#[from] Error),
 }
 
-/// Fills the node's database unless it is filled, and prints who may sign in.
-pub(super) async fn prepare(node: &Running, is_tls: bool) -> Result<(), Failure> {
+/// Fills the database unless it is filled, and answers who may sign in.
+pub(super) async fn prepare(store: &Store) -> Result<Vec<SignIn>, Failure> {
     let passwords = Passwords::new(1, 0)?;
-    let sign_ins = seed(&node.store, &passwords).await.map_err(|unprepared| match unprepared {
+    seed(store, &passwords).await.map_err(|unprepared| match unprepared {
         Unprepared::Occupied => {
             Failure::Refused("serve --demo needs a database without other accounts")
         }
         Unprepared::Failed(error) => error.into(),
-    })?;
-    let scheme = if is_tls { "https" } else { "http" };
-    let place = format!("{scheme}://localhost:{}", node.address().port());
-    invite(&place, &sign_ins).map_err(Error::internal)?;
-    Ok(())
+    })
 }
 
 /// Writes the accounts and the catalogue, or finds them written by an earlier start.
-pub(super) async fn seed(store: &Store, passwords: &Passwords) -> Result<Vec<SignIn>, Unprepared> {
+async fn seed(store: &Store, passwords: &Passwords) -> Result<Vec<SignIn>, Unprepared> {
     let sign_ins: Vec<_> = accounts::ACCOUNTS.iter().map(accounts::Account::sign_in).collect();
     if by_email(store, sign_ins[0].email).await?.is_some() {
         return Ok(sign_ins);
@@ -68,8 +64,10 @@ pub(super) async fn seed(store: &Store, passwords: &Passwords) -> Result<Vec<Sig
     Ok(sign_ins)
 }
 
-/// Standard output may be closed; that is for the caller to say.
-fn invite(place: &str, sign_ins: &[SignIn]) -> io::Result<()> {
+/// Prints who may sign in, and where. Standard output may be closed; that is for the caller to say.
+pub(super) fn invite(port: u16, is_tls: bool, sign_ins: &[SignIn]) -> io::Result<()> {
+    let scheme = if is_tls { "https" } else { "http" };
+    let place = format!("{scheme}://localhost:{port}");
     let mut out = io::stdout().lock();
     writeln!(out, "\nDemonstration data is ready at {place} (documentation: {place}/docs).")?;
     writeln!(out, "Sign in with the password {PASSWORD} as")?;
