@@ -33,7 +33,7 @@ pub fn password_reset(to: &Reader, link: &str, life: Duration) -> Mail {
                 "Pediste elegir una contraseña nueva. El enlace vale {minutes} minutos y una sola vez."
             ),
             action: "Elegir una contraseña nueva",
-            closing: "Si no lo pediste, no hace falta que hagas nada: tu contraseña sigue siendo la misma.",
+            closing: "Si no lo pediste, podés ignorar este mensaje: tu contraseña sigue siendo la misma.",
         },
         Language::English => Words {
             subject: "Reset your password",
@@ -57,7 +57,7 @@ pub fn email_verification(to: &Reader, link: &str, life: Duration) -> Mail {
                 "Alguien abrió una cuenta con esta dirección. El enlace vale {hours} horas y una sola vez."
             ),
             action: "Confirmar la dirección",
-            closing: "Si no fuiste vos, no hagas nada: la dirección queda sin confirmar.",
+            closing: "Si no fuiste vos, podés ignorar este mensaje: la dirección queda sin confirmar.",
         },
         Language::English => Words {
             subject: "Confirm your e-mail address",

@@ -49,7 +49,9 @@ async fn parts(request: Request, app: &App) -> Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     while let Some(field) = multipart.next_field().await.map_err(|_| malformed())? {
         let name = field.name().unwrap_or_default().to_owned();
-        pairs.push((name, field.text().await.map_err(|_| malformed())?));
+        // Read strictly: two texts that differ must not become one by what could not be read.
+        let value = field.bytes().await.map_err(|_| malformed())?;
+        pairs.push((name, String::from_utf8(value.into()).map_err(|_| malformed())?));
     }
     Ok(pairs)
 }

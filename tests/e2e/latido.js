@@ -143,7 +143,10 @@ export class Latido {
   async signIn(username, password) {
     const { answer, body } = await this.call("POST", "/auth/login", { body: { username, password } });
     const cookie = answer.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
-    return { token: body.access_token, cookie, user: body.user };
+    return {
+      token: body.access_token, refreshToken: body.refresh_token, session: body.session_id, cookie,
+      user: body.user,
+    };
   }
 
   /** A new patient, signed in. */

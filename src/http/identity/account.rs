@@ -9,12 +9,10 @@ use serde::Deserialize;
 use serde_json::Map;
 use utoipa::ToSchema;
 
-use super::attempts::Attempt;
 use super::change::{Author, Change};
-use super::opening;
 use super::registration::{one_line, telephone};
 use super::view::{Account, OwnAccount};
-use crate::auth::failures::Surface;
+use super::{attempts, opening};
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
@@ -147,17 +145,12 @@ pub(super) async fn leave(
     context: Context,
     Json(farewell): Json<Farewell>,
 ) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1])> {
-    let now = Timestamp::now();
-    let user = accounts::by_id(&app.store, caller.user).await?.ok_or(Kind::NotFound("account"))?;
-    let email = user.email.clone();
-    let surface = Surface::Password;
-    Attempt { app: &app, context: &context, surface, name: &email, now }
-        .prove(Some(user), &farewell.password)
-        .await?;
+    let proven = attempts::once_more(&app, &context, &caller, &farewell.password).await?;
     let author = Author { app: &app, context: &context, caller: &caller };
 
     let mut tx = app.store.begin().await?;
     let mut change = Change::of_standing(&mut tx, caller.user).await?;
+    proven.hold(&mut tx, Timestamp::now()).await?;
     change.after.is_active = false;
     let made = change.write(&mut tx, &author, "deactivated", Map::new()).await?;
     tx.commit().await?;

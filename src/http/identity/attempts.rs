@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::auth::failures::{Surface, count_failure};
 use crate::auth::password::Verdict;
 use crate::domain::id::UserId;
+use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::http::App;
@@ -32,6 +33,21 @@ pub struct Proven {
     pub user: User,
     /// The hash is to be made anew, the present way.
     pub is_dated: bool,
+}
+
+/// The caller's account, if the password is its own. A wrong one counts as a failed sign-in does,
+/// or a borrowed session could guess on.
+pub async fn once_more(
+    app: &App,
+    context: &Context,
+    caller: &Principal,
+    password: &str,
+) -> Result<Proven> {
+    let user = accounts::by_id(&app.store, caller.user).await?.ok_or(Kind::NotFound("account"))?;
+    let name = user.email.clone();
+    app.limits.sign_in(context.peer, &name)?;
+    let (surface, now) = (Surface::Password, Timestamp::now());
+    Attempt { app, context, surface, name: &name, now }.prove(Some(user), password).await
 }
 
 impl Attempt<'_> {

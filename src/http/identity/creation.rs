@@ -9,6 +9,7 @@ use serde_json::Map;
 use utoipa::ToSchema;
 
 use super::change::{self, Author};
+use super::verification::Verification;
 use super::view::Account;
 use crate::domain::id::UserId;
 use crate::domain::identity::Role;
@@ -98,9 +99,12 @@ pub(super) async fn create(
     let user = refer(&mut tx, &app, id, new.reference_id).await?;
     let data = Map::from_iter([("user_type".to_owned(), new.user_type.user_type().into())]);
     change::record(&mut tx, &author, id, "created", data).await?;
+    let verification = Verification::insert(&app, &mut tx, id, Timestamp::now()).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
+    verification.send(&app);
+    app.limits.strangers.forget(&email);
     let location = HeaderValue::try_from(format!("/users/{id}")).map_err(Error::internal)?;
     let headers = [(LOCATION, location), (ETAG, etag(user.version))];
     let created = Created { success: true, user_id: id, user: Account::from(user) };

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tracing::warn;
 use utoipa::ToSchema;
 
-use super::attempts::Attempt;
+use super::attempts;
 use super::ending::Ended;
 use crate::auth::failures::{Surface, count_failure};
 use crate::auth::{digest, new_secret};
@@ -72,15 +72,11 @@ pub async fn change(
     Member(caller): Member,
     Json(change): Json<Change>,
 ) -> Result<StatusCode> {
-    let user = accounts::by_id(&app.store, caller.user).await?.ok_or(Kind::NotFound("account"))?;
-    let email = user.email.clone();
-    app.limits.sign_in(context.peer, &email)?;
-    let now = Timestamp::now();
-    let attempt =
-        Attempt { app: &app, context: &context, surface: Surface::Password, name: &email, now };
-    let proven = attempt.prove(Some(user), &change.current_password).await?;
+    let proven = attempts::once_more(&app, &context, &caller, &change.current_password).await?;
+    let email = &proven.user.email;
     let password_hash =
-        app.passwords.hash_new(&change.new_password, &email, "/new_password").await?;
+        app.passwords.hash_new(&change.new_password, email, "/new_password").await?;
+    let now = Timestamp::now();
 
     let mut tx = app.store.begin().await?;
     let user = proven.hold(&mut tx, now).await?;

@@ -4,12 +4,15 @@
 mod accounts;
 mod administration;
 mod authority;
+mod canary;
 mod devices;
+mod limits;
 mod live_authority;
 mod mail;
 mod passwords;
 mod refresh_failures;
 mod refresh_families;
 mod settings;
+mod sign_in;
 mod storm;
 mod verification;

@@ -1,5 +1,6 @@
 //! Showing that an e-mail is one's own (contract §5.2).
 
+use latido::domain::identity::Role;
 use serde_json::json;
 
 use crate::support::device::Device;
@@ -87,6 +88,23 @@ async fn a_token_expires_and_serves_no_other_purpose() {
     accounts::run(latido.database.url(), sql).await;
 
     assert_eq!(verify(&latido, &token).await.status, 410);
+}
+
+#[tokio::test]
+async fn whose_account_others_opened_verifies_too() {
+    let mut server = MailServer::start().await;
+    let latido = start(&server).await;
+    let admin = latido.account(Role::Admin).await;
+    let new = json!({
+        "email": "Ana@example.com", "password": support::device::PASSWORD, "user_type": "doctor",
+    });
+    let created = latido.call("POST", "/users/create").bearer(&admin.token).json(&new).send().await;
+    assert_eq!(created.status, 201, "{}", created.text());
+
+    let mail = server.next().await;
+
+    assert_eq!(mail.to, "ana@example.com");
+    assert_eq!(verify(&latido, &mail.token()).await.status, 204);
 }
 
 #[tokio::test]

@@ -8,4 +8,5 @@ mod handshake;
 mod limits;
 mod plain;
 mod polling;
+mod renewal;
 mod replay;

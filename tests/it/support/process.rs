@@ -1,6 +1,6 @@
 //! The binary in a process of its own, for what only a process can do: start badly, be killed.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
@@ -21,8 +21,8 @@ pub(crate) const ADMIN: (&str, &str) = ("admin@example.com", "a long enough pass
 pub(crate) struct Process {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// Reads standard output until the process ends.
-    log: Option<JoinHandle<Vec<Value>>>,
+    /// Read standard output, and standard error, until the process ends.
+    output: [Option<JoinHandle<String>>; 2],
 }
 
 /// What a command left behind.
@@ -92,10 +92,12 @@ impl Process {
             .spawn()
             .unwrap();
         // A full pipe would stop the node.
-        let log = Some(read_log(child.stdout.take().unwrap()));
-        discard(child.stderr.take().unwrap());
+        let output = [
+            Some(collect(child.stdout.take().unwrap())),
+            Some(collect(child.stderr.take().unwrap())),
+        ];
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut process = Self { child, address, log };
+        let mut process = Self { child, address, output };
         within("the node to serve", process.ready()).await;
         process
     }
@@ -137,13 +139,25 @@ impl Process {
     }
 
     /// Waits for the end of the process.
-    pub(crate) async fn ended(self) -> ExitStatus {
-        self.ended_with_log().await.0
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        self.end().await
     }
 
     /// Waits for the end of the process and answers with the lines of its log.
     pub(crate) async fn ended_with_log(mut self) -> (ExitStatus, Vec<Value>) {
-        let status = within("the node to end", async {
+        let status = self.end().await;
+        let lines = self.said(0);
+        (status, lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// Waits for the end of the process and answers everything it ever said.
+    pub(crate) async fn last_words(mut self) -> String {
+        self.end().await;
+        self.said(0) + &self.said(1)
+    }
+
+    async fn end(&mut self) -> ExitStatus {
+        within("the node to end", async {
             loop {
                 if let Some(status) = self.child.try_wait().unwrap() {
                     return status;
@@ -151,9 +165,20 @@ impl Process {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
-        .await;
-        (status, self.log.take().unwrap().join().unwrap())
+        .await
     }
+
+    fn said(&mut self, output: usize) -> String {
+        self.output[output].take().unwrap().join().unwrap()
+    }
+}
+
+fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut said = Vec::new();
+        from.read_to_end(&mut said).unwrap();
+        String::from_utf8_lossy(&said).into_owned()
+    })
 }
 
 impl Drop for Process {
@@ -162,17 +187,6 @@ impl Drop for Process {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-fn read_log(output: impl Read + Send + 'static) -> JoinHandle<Vec<Value>> {
-    thread::spawn(move || {
-        let lines = BufReader::new(output).lines().map_while(Result::ok);
-        lines.filter_map(|line| serde_json::from_str(&line).ok()).collect()
-    })
-}
-
-fn discard(mut output: impl Read + Send + 'static) {
-    thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
 }
 
 /// Creates [`ADMIN`] on a database that may be empty.
