@@ -54,16 +54,7 @@ struct Caller {
     plain: Arc<Plain>,
     line: Arc<Line>,
     greeting: Greeting,
-    /// Nobody was named yet: the first `auth` may say who it is.
-    stands_in: bool,
     socket: Option<Arc<Socket>>,
-}
-
-/// What the upgrade said about the caller.
-struct First {
-    greeting: Greeting,
-    principal: Option<Principal>,
-    stands_in: bool,
 }
 
 #[derive(Deserialize)]
@@ -96,11 +87,6 @@ impl Plain {
                 Err(error) => return refused(&error, &path),
             }
         }
-        // With the development bypass, whoever names nobody is somebody; others may still do so.
-        let stands_in = principal.is_none();
-        if stands_in {
-            principal = self.authenticator.admit(Credentials::default()).await.ok();
-        }
         let mut handshake = match Handshake::of(&mut request, self.settings.compression) {
             Ok(handshake) => handshake,
             Err(response) => return response,
@@ -112,17 +98,20 @@ impl Plain {
                 .insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         }
         let limit = self.settings.max_payload;
-        let first = First { greeting, principal, stands_in };
-        handshake.accept(limit, |accepted| self.run(first, accepted))
+        handshake.accept(limit, |accepted| self.run(greeting, principal, accepted))
     }
 
-    async fn run(self: Arc<Self>, first: First, accepted: Accepted) {
-        let First { greeting, principal, stands_in } = first;
+    async fn run(
+        self: Arc<Self>,
+        greeting: Greeting,
+        principal: Option<Principal>,
+        accepted: Accepted,
+    ) {
         let outbound = Outbound::websocket(Arc::clone(&accepted.wire), accepted.deflate);
         let unfinished = Unfinished::default();
         let line = Arc::new(Line { outbound: Arc::clone(&outbound), unfinished });
         self.heartbeat.watch(&line);
-        let mut caller = Caller { plain: self, line, greeting, stands_in, socket: None };
+        let mut caller = Caller { plain: self, line, greeting, socket: None };
         if let Some(principal) = principal
             && let Err(closure) = Box::pin(caller.enter(principal, None)).await
         {
@@ -156,19 +145,8 @@ impl Caller {
         Ok(())
     }
 
-    /// Gives up the place that the development bypass gave to nobody in particular.
-    fn step_aside(&mut self) {
-        self.stands_in = false;
-        if let Some(socket) = self.socket.take() {
-            self.plain.hub.disconnected(&socket, Closure::TransportClose);
-        }
-    }
-
     /// The first message of a caller who sent no credentials with the upgrade.
     async fn authenticate(&mut self, message: Message) -> Result<(), Closure> {
-        if message.event != "auth" {
-            return Err(Closure::Unauthenticated);
-        }
         let data = message.data.as_deref().map_or("{}", RawValue::get);
         let auth: Auth = serde_json::from_str(data).map_err(|_| Closure::Malformed)?;
         let since = auth.since.clone();
@@ -192,12 +170,16 @@ impl Caller {
         if message.id.as_ref().is_some_and(|id| !(id.is_string() || id.is_i64())) {
             return Err(Closure::Malformed);
         }
-        if self.stands_in && message.event == "auth" {
-            self.step_aside();
+        if self.socket.is_none() {
+            if message.event == "auth" {
+                return Box::pin(self.authenticate(message)).await;
+            }
+            // Only the development bypass lets in who presents nothing at all.
+            let principal = self.plain.authenticator.admit(Credentials::default()).await;
+            let principal = principal.map_err(|error| closure(&error))?;
+            Box::pin(self.enter(principal, None)).await?;
         }
-        let Some(socket) = &self.socket else {
-            return Box::pin(self.authenticate(message)).await;
-        };
+        let Some(socket) = &self.socket else { return Err(Closure::Unauthenticated) };
         let args = Vec::from_iter(message.data);
         let hub = &self.plain.hub;
         let answer = hub.command(socket, &message.event, &args, message.id.is_some()).await;
