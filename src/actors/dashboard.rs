@@ -5,14 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ractor::{Actor, ActorRef};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::hub::Hub;
 use super::{Outcome, backlog};
-use crate::domain::event::{Class, Event};
+use crate::domain::events::ServerEvent as _;
+use crate::domain::events::admin::AdminStats;
 use crate::domain::time::Timestamp;
-use crate::domain::topic::Topic;
 use crate::persistence::outbox;
 
 /// How often the figures go out (contract §6.3).
@@ -25,29 +23,6 @@ pub(super) enum Message {
     Tick,
     /// Panics, so that tests can watch the recovery.
     Fail,
-}
-
-/// `AdminStats` of the contract.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Stats {
-    pub total: usize,
-    pub by_role: BTreeMap<&'static str, usize>,
-    pub by_namespace: BTreeMap<&'static str, usize>,
-    pub active_rooms: usize,
-    pub peers: usize,
-    pub consultations_live: usize,
-    pub recordings: usize,
-    pub events_per_sec: f64,
-    pub messages_in_per_sec: f64,
-    pub p95_fanout_ms: f64,
-    /// Frames dropped since this node started.
-    pub queue_dropped: u64,
-    pub outbox_pending: i64,
-    pub nodes: usize,
-    /// Seconds.
-    pub uptime: u64,
-    pub timestamp: Timestamp,
 }
 
 impl Actor for Dashboard {
@@ -87,15 +62,15 @@ impl Hub {
     }
 
     /// The figures as of now; rates are those of the latest whole period.
-    pub async fn stats(&self) -> Stats {
+    pub async fn stats(&self) -> AdminStats {
         let inner = self.inner();
         let pending = outbox::stats(self.store(), Timestamp::now()).await.unwrap_or_default();
         let census = self.census();
-        Stats {
-            total: census.total,
-            by_role: census.by_role,
-            by_namespace: self.by_namespace(),
-            active_rooms: self.active_rooms(),
+        AdminStats {
+            total: wide(census.total),
+            by_role: named(census.by_role),
+            by_namespace: named(self.by_namespace()),
+            active_rooms: wide(self.active_rooms()),
             peers: 0,
             consultations_live: 0,
             recordings: 0,
@@ -103,7 +78,7 @@ impl Hub {
             messages_in_per_sec: inner.rates.1.per_second(),
             p95_fanout_ms: inner.channels.p95().as_secs_f64() * 1000.0,
             queue_dropped: backlog::dropped(),
-            outbox_pending: pending.pending,
+            outbox_pending: u64::try_from(pending.pending).unwrap_or_default(),
             nodes: 1,
             uptime: inner.started.elapsed().as_secs(),
             timestamp: Timestamp::now(),
@@ -111,8 +86,14 @@ impl Hub {
     }
 
     async fn publish_stats(&self) {
-        let Ok(payload) = serde_json::value::to_raw_value(&self.stats().await) else { return };
-        let topics = vec![Topic::AdminLive];
-        self.publish(Event { name: "admin:stats", class: Class::Latest, topics, payload }).await;
+        self.publish(self.stats().await.event()).await;
     }
+}
+
+fn named(counts: BTreeMap<&'static str, usize>) -> BTreeMap<String, u64> {
+    counts.into_iter().map(|(name, count)| (name.to_owned(), wide(count))).collect()
+}
+
+fn wide(count: usize) -> u64 {
+    count.try_into().expect("no machine counts beyond 64 bits")
 }

@@ -31,7 +31,6 @@ use crate::persistence::{Store, outbox};
 use crate::telemetry::Tracer;
 
 pub use super::arrival::{Arrival, TurnedAway};
-pub use super::dashboard::Stats;
 pub use super::renewal::{Bearer, Renewed};
 pub use super::views::{Census, Dispatched, SocketInfo};
 pub use crate::domain::identity::Revocation;

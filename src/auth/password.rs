@@ -1,14 +1,17 @@
-//! Passwords: argon2id, off the realtime threads, a bounded number at once.
+//! Passwords: argon2id, on threads that give way to the realtime ones, a bounded number at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use metrics::{counter, histogram};
-use tokio::sync::Semaphore;
+use rustix::process::setpriority_process;
+use tokio::sync::{Semaphore, oneshot};
+use tracing::warn;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::error::{Error, FieldCode, Kind, Result};
@@ -19,6 +22,8 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
+/// The nicest there is: a core that realtime threads want is theirs.
+const NICENESS: i32 = 19;
 /// How many may wait per running computation before callers are turned away.
 const QUEUE: usize = 32;
 
@@ -98,15 +103,29 @@ impl Passwords {
         let waiting = Waiting::enter(&self.0)?;
         let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(Error::internal)?;
         drop(waiting);
-        tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let began = Instant::now();
-            let done = work();
-            histogram!(names::PASSWORD_HASH_SECONDS).record(began.elapsed());
-            done
-        })
-        .await
-        .map_err(Error::internal)?
+        let (answer, answered) = oneshot::channel();
+        thread::Builder::new()
+            .name("password".into())
+            .spawn(move || {
+                let _permit = permit;
+                give_way();
+                let began = Instant::now();
+                let done = work();
+                histogram!(names::PASSWORD_HASH_SECONDS).record(began.elapsed());
+                // Who asked may be gone.
+                let _ = answer.send(done);
+            })
+            .map_err(Error::internal)?;
+        answered.await.map_err(Error::internal)?
+    }
+}
+
+/// Lets every thread with something to deliver go first (`setpriority(2)`: on Linux the niceness
+/// of the calling thread alone). A thread costs little beside a hash, and one of its own can be
+/// made nice without an ordinary thread keeping the niceness afterwards.
+fn give_way() {
+    if let Err(error) = setpriority_process(None, NICENESS) {
+        warn!(%error, "password hashing keeps an ordinary priority");
     }
 }
 
@@ -180,6 +199,8 @@ fn compare(plain: &str, stored: &str, decoy: &str) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::getpriority_process;
+
     use super::*;
 
     #[tokio::test]
@@ -213,6 +234,27 @@ mod tests {
         assert_eq!(code("password1", 2), Err(FieldCode::Rule));
         assert_eq!(code("password1", 0), Ok(()));
         assert_eq!(code("ñandú-río-42", 2), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn hashing_gives_way_and_nothing_else_does() {
+        let passwords = Passwords::new(1, 0).unwrap();
+        let niceness = || getpriority_process(None).map_err(Error::internal);
+        let ordinary = niceness().unwrap();
+
+        assert_eq!(passwords.off_thread(niceness).await.unwrap(), NICENESS);
+        assert_eq!(niceness().unwrap(), ordinary);
+        assert_eq!(tokio::task::spawn_blocking(niceness).await.unwrap().unwrap(), ordinary);
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_hashing_frees_the_place() {
+        let passwords = Passwords::new(1, 0).unwrap();
+
+        let failed = passwords.off_thread::<()>(|| panic!("failure injected")).await.unwrap_err();
+
+        assert!(matches!(failed.kind(), Kind::Internal(_)));
+        assert_eq!(passwords.off_thread(|| Ok(7)).await.unwrap(), 7);
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ pub fn refused(path: &Path, cause: &serde_json::Error) -> FieldError {
         return field(pointer, FieldCode::Required, "is required");
     }
     let (code, detail) = match () {
-        () if said.starts_with("unknown variant") => {
+        () if said.starts_with("unknown variant") || said.starts_with("unknown role") => {
             (FieldCode::Enum, "is not one of the accepted values")
         }
         () if said.starts_with("invalid type") || said.starts_with("data did not match") => {
@@ -55,12 +55,17 @@ fn pointer(path: &Path) -> String {
         let _ = match segment {
             Segment::Seq { index } => write!(pointer, "/{index}"),
             Segment::Map { key } => {
-                write!(pointer, "/{}", key.replace('~', "~0").replace('/', "~1"))
+                write!(pointer, "/{}", escaped(key))
             }
             Segment::Enum { .. } | Segment::Unknown => Ok(()),
         };
     }
     pointer
+}
+
+/// A key as a pointer spells it.
+pub fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// Collects the rules a value breaks.

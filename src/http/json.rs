@@ -16,10 +16,10 @@ use garde::Validate;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_path_to_error::{Path, Segment};
 
 use super::App;
 use super::body;
+use crate::domain::shape;
 use crate::error::{Error, FieldCode, FieldError, Kind, Result};
 
 /// How deep objects and arrays may nest.
@@ -124,46 +124,11 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// A text that parses into the wrong thing breaks a field's rule; any other is malformed.
 fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
-    let mut pointer = pointer(error.path());
-    let message = error.inner().to_string();
-    if !error.inner().is_data() {
-        return malformed(&message);
-    }
-    let detail = message.split(" at line ").next().unwrap_or_default();
-    let code = if let Some(rest) = detail.strip_prefix("missing field `") {
-        pointer.push('/');
-        pointer.push_str(rest.trim_end_matches('`'));
-        FieldCode::Required
-    } else if detail.starts_with("invalid type") {
-        FieldCode::Type
-    } else if detail.starts_with("unknown variant") || detail.starts_with("unknown role") {
-        FieldCode::Enum
+    if error.inner().is_data() {
+        Kind::Validation(vec![shape::refused(error.path(), error.inner())]).into()
     } else {
-        FieldCode::Format
-    };
-    // serde quotes the value it found; what was sent is not repeated.
-    let detail = match code {
-        FieldCode::Required => "is required",
-        FieldCode::Type => "has the wrong type",
-        FieldCode::Enum => "is not one of the accepted values",
-        _ => "is not in the expected form",
-    };
-    Error::field(pointer, code, detail)
-}
-
-/// The JSON pointer (RFC 6901) of a path.
-fn pointer(path: &Path) -> String {
-    path.iter()
-        .filter_map(|segment| match segment {
-            Segment::Map { key } => Some(escaped(key)),
-            Segment::Seq { index } => Some(index.to_string()),
-            Segment::Enum { .. } | Segment::Unknown => None,
-        })
-        .fold(String::new(), |pointer, segment| pointer + "/" + &segment)
-}
-
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+        malformed(&error.inner().to_string())
+    }
 }
 
 /// A rule's message may start with its code, as in `unique: listed twice`; else it is guessed from
@@ -173,7 +138,7 @@ fn broken(path: &garde::Path, message: &str) -> FieldError {
     let path = path.to_string();
     let segments = path.split(['.', '[', ']']).filter(|segment| !segment.is_empty());
     let pointer =
-        segments.fold(String::new(), |pointer, segment| pointer + "/" + &escaped(segment));
+        segments.fold(String::new(), |pointer, segment| pointer + "/" + &shape::escaped(segment));
     let named = message.split_once(": ").and_then(|(code, detail)| Some((code_of(code)?, detail)));
     let (code, detail) = named.unwrap_or_else(|| (guessed(message), message));
     FieldError { pointer, code, detail: detail.to_owned() }

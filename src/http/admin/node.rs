@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::deed::Deed;
-use crate::actors::hub::Stats;
+use crate::domain::events::admin::AdminStats;
 use crate::domain::id::{NodeId, SocketId};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
@@ -89,12 +89,12 @@ pub(super) struct LogLevel {
 
 /// The hub in numbers, as `admin:stats` sends them.
 #[utoipa::path(get, path = "/api/admin/stats", tag = "Administration", operation_id = "adminStats",
-    responses((status = 200, description = "Figures", body = Stats, example = json!({
+    responses((status = 200, description = "Figures", body = AdminStats, example = json!({
         "total": 45, "byRole": {"Paciente": 42, "Administrador": 3}, "byNamespace": {"/events": 45},
         "activeRooms": 0, "peers": 0, "consultationsLive": 0, "recordings": 0, "eventsPerSec": 12.5,
         "messagesInPerSec": 3.1, "p95FanoutMs": 0.4, "queueDropped": 0, "outboxPending": 0,
         "nodes": 1, "uptime": 1234, "timestamp": "2025-10-13T04:58:18.128Z"}))))]
-pub(super) async fn stats(State(app): State<App>, _: AdminOrService) -> Json<Stats> {
+pub(super) async fn stats(State(app): State<App>, _: AdminOrService) -> Json<AdminStats> {
     Json(app.hub.stats().await)
 }
 
