@@ -89,7 +89,7 @@ pub async fn serve(config: Config, demo: bool, level: LogLevel) -> Result<(), Fa
 /// A database that cannot be used.
 pub async fn migrate(config: &Config) -> Result<(), Failure> {
     let store = assembly::open(config).await?;
-    store.migrate().await?;
+    assembly::migrate(&store).await?;
     store.close().await;
     Ok(())
 }

@@ -16,10 +16,11 @@ use crate::auth::{Authenticator, Passwords, RefreshKey, Tokens, token};
 use crate::config::Config;
 use crate::delivery::{self, Deliveries};
 use crate::domain::origin::Origins;
+use crate::domain::time::Timestamp;
 use crate::error::Error;
 use crate::http::identity::liveness::Rows;
 use crate::http::limits::{self, Limits};
-use crate::persistence::{self, Store};
+use crate::persistence::{self, Store, partitions};
 use crate::telemetry::logs::LogLevel;
 use crate::telemetry::otlp::Exporter;
 use crate::telemetry::{Metrics, Tracer};
@@ -75,9 +76,15 @@ impl Parts {
 pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
     let store = open(config).await?;
     if config.database.auto_migrate {
-        store.migrate().await?;
+        migrate(&store).await?;
     }
     Ok(store)
+}
+
+/// Brings the tables, and the partitions of those that have them, up to date.
+pub(super) async fn migrate(store: &Store) -> Result<(), Failure> {
+    store.migrate().await?;
+    Ok(partitions::prepare(store, Timestamp::now()).await?)
 }
 
 /// The database as it is.

@@ -12,6 +12,7 @@ pub mod condition;
 pub mod idempotency;
 pub mod identity;
 pub mod outbox;
+pub mod partitions;
 mod search;
 pub mod store;
 mod timing;

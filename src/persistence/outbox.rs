@@ -11,7 +11,7 @@ use super::{Store, Tx};
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, NodeId};
 use crate::domain::time::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// An event on its way: `row` orders what is pending, rooms are topics as text.
 #[derive(Debug, Clone, FromRow)]
@@ -73,27 +73,37 @@ pub async fn next_batch(store: &Store, limit: i64) -> Result<Vec<OutboxRow>> {
 ///
 /// Rows another relay dispatched meanwhile are left out of the answer.
 pub async fn dispatch(mut tx: Tx, rows: &[i64], now: Timestamp) -> Result<Vec<(i64, EventId)>> {
+    // Taking the lock is all this changes: whoever dispatches next waits here.
+    const LOCK: &str = "update event_ids set last = last returning last";
     const SQLITE: &str = "
-        update outbox set seq = numbered.seq, dispatched_at = $2, attempts = attempts + 1
+        update outbox set seq = $3 + numbered.place, dispatched_at = $2, attempts = attempts + 1
         from (
-            select id, (select coalesce(max(seq), 0) from outbox) + row_number() over (order by id) as seq
+            select id, row_number() over (order by id) as place
             from outbox
             where seq is null and id in (select value from json_each($1))
         ) as numbered
         where outbox.id = numbered.id
         returning outbox.id, outbox.seq";
     const POSTGRES: &str = "
-        update outbox set seq = numbered.seq, dispatched_at = $2, attempts = attempts + 1
+        update outbox set seq = $3 + numbered.place, dispatched_at = $2, attempts = attempts + 1
         from (
-            select id, (select coalesce(max(seq), 0) from outbox) + row_number() over (order by id) as seq
+            select id, row_number() over (order by id) as place
             from outbox
             where seq is null and id in (select value::bigint from jsonb_array_elements_text($1))
         ) as numbered
         where outbox.id = numbered.id
         returning outbox.id, outbox.seq";
+    const COUNT: &str = "update event_ids set last = last + $1";
+    let last: EventId = on!(tx, |conn| sqlx::query_scalar(LOCK).fetch_one(conn).await)?;
     let sql = tx.text(SQLITE, POSTGRES);
-    let mut dispatched: Vec<(i64, EventId)> =
-        on!(tx, |conn| sqlx::query_as(sql).bind(Json(rows)).bind(now).fetch_all(conn).await)?;
+    let mut dispatched: Vec<(i64, EventId)> = on!(tx, |conn| sqlx::query_as(sql)
+        .bind(Json(rows))
+        .bind(now)
+        .bind(last)
+        .fetch_all(conn)
+        .await)?;
+    let count = i64::try_from(dispatched.len()).map_err(Error::internal)?;
+    on!(tx, |conn| sqlx::query(COUNT).bind(count).execute(conn).await.map(drop))?;
     tx.commit().await?;
     dispatched.sort_unstable_by_key(|(_, seq)| *seq);
     Ok(dispatched)
@@ -167,23 +177,25 @@ pub async fn count_visible(
 
 /// The newest event id; 0 before the first.
 pub async fn last_seq(store: &Store) -> Result<EventId> {
-    const SQL: &str = "select coalesce(max(seq), 0) from outbox";
+    const SQL: &str = "select last from event_ids";
     Ok(on!(store, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?)
 }
 
 /// Whether events that followed `seq` may be gone, so that a replay from there has a hole.
 pub async fn is_forgotten(store: &Store, seq: EventId) -> Result<bool> {
-    const SQL: &str = "select min(seq) from outbox";
-    let oldest: Option<EventId> = on!(store, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?;
-    Ok(oldest.is_some_and(|oldest| seq.0 + 1 < oldest.0))
+    const SQL: &str = "
+        select coalesce((select min(seq) from outbox), last + 1) from event_ids";
+    let oldest: EventId = on!(store, |conn| sqlx::query_scalar(SQL).fetch_one(conn).await)?;
+    Ok(seq.0 + 1 < oldest.0)
 }
 
-/// Forgets events dispatched before `before`; the newest one stays, so that ids go on counting.
+/// Forgets events dispatched before `before`; on PostgreSQL only those no partition covers, whole
+/// days go by [`partitions`](super::partitions).
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64> {
-    const SQL: &str = "
-        delete from outbox
-        where dispatched_at < $1 and seq < (select max(seq) from outbox)";
-    Ok(on!(tx, |conn| sqlx::query(SQL)
+    const SQLITE: &str = "delete from outbox where dispatched_at < $1";
+    const POSTGRES: &str = "delete from outbox_rest where dispatched_at < $1";
+    let sql = tx.text(SQLITE, POSTGRES);
+    Ok(on!(tx, |conn| sqlx::query(sql)
         .bind(before)
         .execute(conn)
         .await
@@ -281,6 +293,11 @@ mod tests {
             tx.commit().await.unwrap();
 
             assert_eq!(last_seq(&store).await.unwrap(), EventId(1));
+            assert!(is_forgotten(&store, EventId(0)).await.unwrap());
+            assert!(!is_forgotten(&store, EventId(1)).await.unwrap());
+            let row = appended(&store, 2).await;
+            let next = dispatch(store.begin().await.unwrap(), &[row], Timestamp(6)).await.unwrap();
+            assert_eq!(next, [(row, EventId(2))]);
         }
     }
 }

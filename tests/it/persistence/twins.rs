@@ -190,11 +190,15 @@ async fn read_sqlite_table(connection: &mut SqliteConnection, name: &str, sql: &
     table
 }
 
+// A unique key of a partitioned table must hold the partition column, which is left out of it here.
 const POSTGRES_INDEXES: &str = "
     select t.relname::text as table, i.relname::text as name,
            array(select coalesce(a.attname::text, '()')
                  from unnest(x.indkey::int[]) with ordinality as k(number, place)
                  left join pg_attribute a on a.attrelid = t.oid and a.attnum = k.number and k.number > 0
+                 where not x.indisunique or not exists (
+                     select from pg_partitioned_table p
+                     where p.partrelid = t.oid and k.number = any (p.partattrs::int[]))
                  order by k.place) as columns,
            x.indisunique as is_unique, x.indpred is not null as is_partial,
            x.indisprimary as is_primary,
@@ -203,7 +207,7 @@ const POSTGRES_INDEXES: &str = "
     from pg_index x
     join pg_class t on t.oid = x.indrelid
     join pg_class i on i.oid = x.indexrelid
-    where t.relnamespace = current_schema()::regnamespace";
+    where t.relnamespace = current_schema()::regnamespace and not t.relispartition";
 
 async fn read_postgres(url: &str) -> Schema {
     let mut connection = PgConnection::connect(url).await.unwrap();
@@ -211,7 +215,9 @@ async fn read_postgres(url: &str) -> Schema {
     let columns: Vec<(String, String, String, bool)> = sqlx::query_as(
         "select table_name::text, column_name::text, data_type::text, is_nullable = 'NO'
          from information_schema.columns
-         where table_schema = current_schema() and table_name not like '\\_sqlx\\_%'",
+         where table_schema = current_schema() and table_name not like '\\_sqlx\\_%'
+             and not (select relispartition from pg_class
+                      where oid = to_regclass(quote_ident(table_name)))",
     )
     .fetch_all(&mut connection)
     .await
