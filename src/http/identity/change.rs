@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::ending::Ended;
+use super::verification::Verification;
 use crate::auth::Account;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::accounts::UserUpdate;
@@ -47,6 +48,7 @@ pub(super) struct Made {
     user: User,
     is_new: bool,
     ended: Option<Ended>,
+    verification: Option<Verification>,
 }
 
 impl Change {
@@ -81,7 +83,7 @@ impl Change {
     ) -> Result<Made> {
         let Self { before, mut after } = self;
         if after == before {
-            return Ok(Made { user: before, is_new: false, ended: None });
+            return Ok(Made { user: before, is_new: false, ended: None, verification: None });
         }
         let now = Timestamp::now();
         if administers(&before) && !administers(&after) {
@@ -93,7 +95,6 @@ impl Change {
         if after.email != before.email {
             // What was mailed to the old address proves nothing of the new one.
             after.email_verified = false;
-            one_time_tokens::void(tx, after.id, Purpose::EmailVerify, now).await?;
             one_time_tokens::void(tx, after.id, Purpose::PasswordReset, now).await?;
         }
         if gained(&before, &after, Role::Professional) {
@@ -109,12 +110,18 @@ impl Change {
             None
         };
 
+        let verification = if user.email == before.email {
+            None
+        } else {
+            Some(Verification::insert(author.app, tx, user.id, now).await?)
+        };
+
         let node = Some(&author.app.settings.node);
         for update in told(&before, &user, now) {
             outbox::append(tx, &update.event_to(vec![Topic::User(user.id)]), node).await?;
         }
         record(tx, author, user.id, action, data).await?;
-        Ok(Made { user, is_new: true, ended })
+        Ok(Made { user, is_new: true, ended, verification })
     }
 }
 
@@ -126,6 +133,9 @@ impl Made {
             return self.user;
         }
         app.hub.outbox_ready();
+        if let Some(verification) = self.verification {
+            verification.send(app);
+        }
         app.auth.outdate(self.user.id, self.user.version);
         if self.ended.is_some() {
             app.hub.caught_up(PATIENCE).await;

@@ -75,6 +75,26 @@ async fn a_token_verifies_only_the_address_it_was_sent_to() {
 }
 
 #[tokio::test]
+async fn a_new_address_given_by_an_administrator_is_asked_for_too() {
+    let mut server = MailServer::start().await;
+    let latido = start(&server).await;
+    let admin = latido.account(Role::Admin).await;
+    let device = Device::register(latido.address, "ana@example.com").await;
+    let old = server.next().await.token();
+    let path = format!("/users/{}", device.user());
+    let new = json!({ "email": "Other@example.com" });
+
+    let changed = latido.call("PATCH", &path).bearer(&admin.token).json(&new).send().await;
+
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let mail = server.next().await;
+    assert_eq!(mail.to, "other@example.com");
+    assert_eq!(verify(&latido, &old).await.status, 410);
+    assert_eq!(verify(&latido, &mail.token()).await.status, 204);
+    assert!(is_verified(&device).await);
+}
+
+#[tokio::test]
 async fn a_token_expires_and_serves_no_other_purpose() {
     let mut server = MailServer::start().await;
     let latido = start(&server).await;
