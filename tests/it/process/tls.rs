@@ -51,6 +51,29 @@ async fn a_client_of_either_version_signs_in_and_hears_events() {
 }
 
 #[tokio::test]
+async fn a_consumer_too_slow_is_told_under_tls_too() {
+    let (certificate, _database, process) = start().await;
+    let connect = async || certificate.connect(process.address, &TLS13).await;
+    let sign_in = json!({ "username": ADMIN.0, "password": ADMIN.1 });
+    let answer = process.call("POST", "/auth/login").json(&sign_in).send_over(connect().await);
+    let token = answer.await.json()["access_token"].as_str().unwrap().to_owned();
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str())];
+    let slow = WebSocket::over(connect().await, process.address, "/events", &headers).await;
+    let payload = json!({ "type": "exam", "action": "updated", "entityId": 1,
+        "entityName": "x".repeat(60_000), "timestamp": "2026-11-24T00:00:00.000Z" });
+    let event = json!({ "event": "catalog:update", "payload": payload });
+
+    // Far more than 4 MiB and what the kernel holds for a connection nobody reads.
+    for _ in 0..400 {
+        let publish = process.call("POST", "/api/events/publish").bearer(&token).json(&event);
+        assert_eq!(publish.send_over(connect().await).await.status, 202);
+    }
+
+    assert_eq!(slow.unwrap().closed().await, Some(4408));
+}
+
+#[tokio::test]
 async fn who_speaks_no_tls_is_hung_up_on_and_nobody_else_notices() {
     let (certificate, _database, process) = start().await;
     for bytes in ["GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n", "\0\0\0\0\0\0", "\x16\x03\x01"] {

@@ -1,5 +1,6 @@
 //! What ends a socket, and that nothing else does.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use latido::actors::hub::Revocation;
@@ -7,9 +8,12 @@ use latido::domain::id::SessionId;
 use latido::domain::identity::Role;
 use latido::domain::topic::Topic;
 use serde_json::{Value, json};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 
 use crate::support::plain::Plain;
 use crate::support::socket_io::End;
+use crate::support::websocket::WebSocket;
 use crate::support::{self, EVENTS, accounts};
 
 /// The contract's bound on everything that must stop at once.
@@ -130,6 +134,31 @@ async fn a_slow_consumer_is_closed_and_others_do_not_wait_for_it() {
     // It reads on and finds whole messages, then the reason.
     assert_eq!(slow.0.closed().await, Some(4408));
     assert_eq!(latido.hub().census().total, 1);
+}
+
+#[tokio::test]
+async fn who_reads_nothing_at_all_finds_the_connection_reset() {
+    let latido = support::start().await;
+    let deaf = latido.account(Role::Patient).await;
+    let stream = TcpStream::connect(latido.address).await.unwrap().into_std().unwrap();
+    let observer = TcpStream::from_std(stream.try_clone().unwrap()).unwrap();
+    let stream = TcpStream::from_std(stream).unwrap();
+    let bearer = format!("Bearer {}", deaf.token);
+    let headers = [("authorization", bearer.as_str())];
+    let unread = WebSocket::over(stream, latido.address, "/events", &headers).await.unwrap();
+    let text = "x".repeat(60_000);
+
+    for number in 0..400 {
+        let payload =
+            json!({ "type": "exam", "action": "updated", "entityId": number, "entityName": text });
+        latido.publish("catalog:update", &[Topic::All], &payload).await;
+    }
+
+    let reset = support::within("a reset", observer.ready(Interest::ERROR)).await.unwrap();
+    assert!(reset.is_error());
+    let cause = observer.take_error().unwrap().map(|error| error.kind());
+    assert_eq!(cause, Some(ErrorKind::ConnectionReset));
+    drop(unread);
 }
 
 #[tokio::test]
