@@ -106,7 +106,7 @@ pub async fn create_admin(config: &Config, email: &str, password: &Secret) -> Re
     let mut tx = store.begin().await?;
     let account = NewUser {
         email: &email,
-        password_hash: &password_hash,
+        password_hash: Some(&password_hash),
         nombre: None,
         apellido: None,
         telefono: None,

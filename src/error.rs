@@ -65,6 +65,11 @@ pub enum Kind {
     /// The feature needs configuration keys that are absent.
     #[error("not configured: {}", missing.join(", "))]
     NotConfigured { missing: Vec<&'static str> },
+    /// A service this node depends on could not be reached or answered badly.
+    #[error("{0} failed")]
+    UpstreamFailed(&'static str),
+    #[error("{0} did not answer in time")]
+    UpstreamTimeout(&'static str),
     /// The database is unreachable or the node is shutting down.
     #[error("temporarily unavailable")]
     Unavailable { retry_after: u64 },

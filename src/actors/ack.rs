@@ -62,7 +62,10 @@ impl From<Error> for Refusal {
             | Kind::PayloadTooLarge { .. }
             | Kind::UnsupportedMediaType
             | Kind::UpgradeRequired => Code::Invalid,
-            Kind::Unavailable { .. } | Kind::Internal(_) => Code::Internal,
+            Kind::UpstreamFailed(_)
+            | Kind::UpstreamTimeout(_)
+            | Kind::Unavailable { .. }
+            | Kind::Internal(_) => Code::Internal,
         };
         let field = match error.kind() {
             Kind::Conflict { field } => Some((*field).to_owned()),

@@ -49,6 +49,7 @@ pub(crate) async fn hub() -> Hub {
         refresh: RefreshKey::new(&[7; 32], None),
         service_keys: Vec::new(),
         dev_bypass: false,
+        voucher: None,
         lookup: Arc::new(NoRows),
     });
     let settings = Settings {

@@ -24,6 +24,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
         auth: parts.authenticator.clone(),
         passwords: parts.passwords.clone(),
         deliveries: parts.deliveries.clone(),
+        elsewhere: parts.elsewhere.clone(),
         limits: Arc::clone(&parts.limits),
         cache: http::cache::Cache::new(config.server.cache_ttl),
         tracer: parts.tracer.clone(),

@@ -12,12 +12,18 @@ use super::Failure;
 use crate::actors::Hub;
 use crate::actors::hub;
 use crate::actors::throttle::Allowance;
-use crate::auth::{Authenticator, Passwords, RefreshKey, Tokens, token};
+use crate::auth::{
+    Authenticator, KeyPair, NotAKey, Passwords, PublicKey, RefreshKey, Supabase, Tokens, Voucher,
+    token,
+};
 use crate::config::Config;
+use crate::config::values::HttpUrl;
 use crate::delivery::{self, Deliveries};
 use crate::domain::origin::Origins;
 use crate::domain::time::Timestamp;
 use crate::error::Error;
+use crate::http::identity::Elsewhere;
+use crate::http::identity::delegation::AuthService;
 use crate::http::identity::liveness::Rows;
 use crate::http::limits::{self, Limits};
 use crate::persistence::{self, Store, partitions};
@@ -37,6 +43,7 @@ pub(super) struct Parts {
     pub authenticator: Authenticator,
     pub passwords: Passwords,
     pub deliveries: Deliveries,
+    pub elsewhere: Elsewhere,
     pub hub: Hub,
     pub origins: Origins,
     pub limits: Arc<Limits>,
@@ -51,6 +58,7 @@ impl Parts {
         let store = store(config).await?;
         let authenticator = authenticator(config, &store)?;
         let passwords = passwords(config)?;
+        let elsewhere = elsewhere(config)?;
         let tracer = tracer(config).await?;
         let deliveries = Deliveries::start(&deliveries(config))?;
         let settings = hub_settings(config, tracer.clone());
@@ -62,6 +70,7 @@ impl Parts {
             authenticator,
             passwords,
             deliveries,
+            elsewhere,
             hub,
             origins,
             limits,
@@ -122,10 +131,15 @@ fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failur
     let tokens = Tokens::new(&token::Settings {
         secret: secret.to_vec(),
         previous_secret: previous.map(<[u8]>::to_vec),
-        private_key: read("JWT_PRIVATE_KEY_FILE", identity.jwt_private_key_file.as_ref())?,
-        previous_public_key: read(
+        private_key: key(
+            "JWT_PRIVATE_KEY_FILE",
+            identity.jwt_private_key_file.as_ref(),
+            KeyPair::from_pem,
+        )?,
+        previous_public_key: key(
             "JWT_PREVIOUS_PUBLIC_KEY_FILE",
             identity.jwt_previous_public_key_file.as_ref(),
+            PublicKey::from_pem,
         )?,
         ttl: identity.access_token_ttl,
     })?;
@@ -138,6 +152,10 @@ fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failur
             .map(|key| (key.name.clone(), key.key.expose().to_owned()))
             .collect(),
         dev_bypass: identity.auth_dev_bypass,
+        voucher: identity
+            .auth_service_url
+            .is_some()
+            .then(|| Voucher::new([Some(secret), previous].into_iter().flatten())),
         lookup: Arc::new(Rows(store.clone())),
     }))
 }
@@ -150,6 +168,17 @@ async fn tracer(config: &Config) -> Result<Tracer, Failure> {
         None => None,
     };
     Ok(Tracer::new(how.sample_ratio.0, exporter))
+}
+
+fn elsewhere(config: &Config) -> Result<Elsewhere, Failure> {
+    let identity = &config.identity;
+    let supabase = Supabase::new(
+        identity.supabase_jwt_secret.as_ref(),
+        identity.supabase_jwks_url.as_ref().map(HttpUrl::as_str),
+    )?;
+    let auth_service =
+        identity.auth_service_url.as_ref().map(|url| AuthService::new(url.as_str())).transpose()?;
+    Ok(Elsewhere { supabase, auth_service })
 }
 
 fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {
@@ -214,6 +243,14 @@ fn at_fault(cause: &rustls::Error) -> &'static str {
     }
 }
 
-fn read(key: &'static str, path: Option<&PathBuf>) -> Result<Option<Vec<u8>>, Failure> {
-    path.map(std::fs::read).transpose().map_err(|cause| Failure::File { key, cause: cause.into() })
+/// The key in a file that a setting names.
+fn key<T>(
+    name: &'static str,
+    path: Option<&PathBuf>,
+    read: impl Fn(&[u8]) -> Result<T, NotAKey>,
+) -> Result<Option<T>, Failure> {
+    let Some(path) = path else { return Ok(None) };
+    let unusable = |cause| Failure::File { key: name, cause };
+    let pem = std::fs::read(path).map_err(|cause| unusable(cause.into()))?;
+    read(&pem).map(Some).map_err(|cause| unusable(cause.into()))
 }

@@ -7,11 +7,12 @@ use metrics::counter;
 use super::opaque::same;
 use super::sessions::{Account, Recalled, Record, SessionLookup, Sessions};
 use super::token::{Claims, Tokens};
+use super::vouched::{Vouched, Voucher};
 use super::{COOKIE, RefreshKey, digest};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::{Principal, Role};
 use crate::domain::time::Timestamp;
-use crate::error::{Kind, Result, Unauthenticated};
+use crate::error::{Error, Kind, Result, Unauthenticated};
 use crate::telemetry::names;
 
 /// Everything a caller may have presented. The first present one counts, in the order of the
@@ -39,6 +40,8 @@ pub struct Settings {
     pub service_keys: Vec<(String, String)>,
     /// Development only: a caller without credentials is let in.
     pub dev_bypass: bool,
+    /// Reads the tokens of the auth service beside the hub, where there is one.
+    pub voucher: Option<Voucher>,
     pub lookup: Arc<dyn SessionLookup>,
 }
 
@@ -55,6 +58,7 @@ struct Inner {
     /// SHA-256 of each key, so that lengths compare equal too.
     service_keys: Vec<(String, String)>,
     dev_bypass: bool,
+    voucher: Option<Voucher>,
     lookup: Arc<dyn SessionLookup>,
     sessions: Sessions,
 }
@@ -68,6 +72,7 @@ impl Authenticator {
             refresh: settings.refresh,
             service_keys,
             dev_bypass: settings.dev_bypass,
+            voucher: settings.voucher,
             lookup: settings.lookup,
             sessions: Sessions::default(),
         }))
@@ -109,19 +114,24 @@ impl Authenticator {
                 Ok(self::principal(&record.account, Some(session.clone()), principal.expires_at))
             }
             None if principal.user == NOBODY => Ok(principal.clone()),
-            None => self.without_session(&principal.user.to_string()).await,
+            None => {
+                let now = self.without_session(&principal.user.to_string()).await?;
+                Ok(Principal { expires_at: principal.expires_at, ..now })
+            }
         }
     }
 
     /// The claims of a token whose session lives, with what the account may now rather than what it
     /// might when the token was signed.
     pub async fn inspect(&self, token: &str) -> Result<Claims> {
-        let claims = self.0.tokens.verify(token).map_err(Kind::Unauthenticated)?;
-        let record = self.live(&claims.sid, Timestamp::now()).await?;
-        if record.account.user != claims.user_id {
-            return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
-        }
+        let (claims, record) = self.ours(token, Timestamp::now()).await?;
         Ok(claims.brought_up_to(&record.account))
+    }
+
+    /// What a token of the auth service beside the hub says; refused when there is none.
+    pub fn read_vouched(&self, token: &str) -> Result<Vouched, Unauthenticated> {
+        let voucher = self.0.voucher.as_ref().ok_or(Unauthenticated::Signature)?;
+        voucher.verify(token)
     }
 
     /// A new access token for a live session.
@@ -158,13 +168,54 @@ impl Authenticator {
     }
 
     async fn bearer(&self, token: &str, now: Timestamp) -> Result<Principal> {
+        match self.ours(token, now).await {
+            Ok((claims, record)) => {
+                let expires_at = Timestamp(claims.exp.saturating_mul(1000));
+                Ok(principal(&record.account, Some(claims.sid), Some(expires_at)))
+            }
+            Err(refused) if self.may_be_vouched_for(&refused) => self.vouched(token, now).await,
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// The claims of a token of ours and its live session.
+    async fn ours(&self, token: &str, now: Timestamp) -> Result<(Claims, Arc<Record>)> {
         let claims = self.0.tokens.verify(token).map_err(Kind::Unauthenticated)?;
         let record = self.live(&claims.sid, now).await?;
         if record.account.user != claims.user_id {
             return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
         }
-        let expires_at = Timestamp(claims.exp.saturating_mul(1000));
-        Ok(principal(&record.account, Some(claims.sid), Some(expires_at)))
+        Ok((claims, record))
+    }
+
+    fn may_be_vouched_for(&self, refused: &Error) -> bool {
+        self.0.voucher.is_some() && matches!(refused.kind(), Kind::Unauthenticated(_))
+    }
+
+    /// The holder of a token of the auth service. Roles are the service's word; whether the account
+    /// is active is ours.
+    async fn vouched(&self, token: &str, now: Timestamp) -> Result<Principal> {
+        let told = self.read_vouched(token).map_err(Kind::Unauthenticated)?;
+        let account = if let Some(account) = self.0.sessions.recall_vouched(&told, now) {
+            account
+        } else {
+            let account = self.0.lookup.vouched(&told).await?;
+            let account = account.ok_or(Kind::Unauthenticated(Unauthenticated::Revoked))?;
+            self.0.sessions.remember_vouched(&told, account.clone(), now);
+            account
+        };
+        if !account.active {
+            return Err(Kind::AccountInactive { retry_after: None }.into());
+        }
+        Ok(Principal {
+            user: account.user,
+            primary_role: told.primary_role,
+            roles: told.roles,
+            reference_id: told.reference_id,
+            session: None,
+            expires_at: Some(told.expires_at),
+            version: account.version,
+        })
     }
 
     async fn cookie(&self, value: &str, now: Timestamp) -> Result<Principal> {

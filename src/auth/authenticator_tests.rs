@@ -1,6 +1,9 @@
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value, json};
+
 use super::super::sessions::tests::record;
 use super::super::{Lookup, token};
 use super::*;
@@ -27,9 +30,21 @@ impl SessionLookup for Rows {
         let found = (name == "ana@example.com").then(|| record("s_1", 1).account);
         Box::pin(async { Ok(found) })
     }
+
+    /// Account 7 is good, 8 deactivated, any other made here; `s_0` is a session that ended.
+    fn vouched<'a>(&'a self, told: &'a Vouched) -> Lookup<'a, Account> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let is_known = [7, 8].contains(&told.user.0) && told.session != Some("s_0".into());
+        let account = Account { active: told.user.0 == 7, ..record("", told.user.0).account };
+        Box::pin(async move { Ok(is_known.then_some(account)) })
+    }
 }
 
 fn authenticator(rows: Arc<Rows>, dev_bypass: bool) -> Authenticator {
+    built(rows, dev_bypass, None)
+}
+
+fn built(rows: Arc<Rows>, dev_bypass: bool, voucher: Option<Voucher>) -> Authenticator {
     let tokens = Tokens::new(&token::Settings {
         secret: vec![1; 32],
         previous_secret: None,
@@ -42,6 +57,7 @@ fn authenticator(rows: Arc<Rows>, dev_bypass: bool) -> Authenticator {
         refresh: RefreshKey::new(&[1; 32], None),
         service_keys: vec![("billing".into(), "k".repeat(32))],
         dev_bypass,
+        voucher,
         lookup: rows,
     })
 }
@@ -156,4 +172,50 @@ async fn the_bypass_opens_only_when_asked_for_and_only_without_credentials() {
     assert_eq!(open.admit(as_ana).await.unwrap().user, UserId(1));
     assert!(open.admit(Credentials::default()).await.unwrap().is_admin());
     assert_eq!(reason(open.admit(cookie("s_1.guess")).await), Unauthenticated::Malformed);
+}
+
+/// A token of an auth service for a patient.
+fn foreign(user: i64, more: &Value) -> Credentials {
+    let mut claims = json!({"user_id": user, "user_type": "patient", "exp": 9_999_999_999_i64});
+    claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let key = EncodingKey::from_secret(&[1; 32]);
+    let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
+    Credentials { token: Some(token), ..Default::default() }
+}
+
+#[tokio::test]
+async fn an_auth_service_vouches_for_its_accounts_only_where_one_is_configured() {
+    let rows = Arc::new(Rows::default());
+    let alone = authenticator(Arc::clone(&rows), false);
+    let beside = built(Arc::clone(&rows), false, Some(Voucher::new([&[1; 32][..]])));
+    let nothing_more = json!({});
+
+    assert_eq!(reason(alone.admit(foreign(7, &nothing_more)).await), Unauthenticated::Malformed);
+    for _ in 0..3 {
+        let principal = beside.admit(foreign(7, &nothing_more)).await.unwrap();
+        assert_eq!((principal.user, principal.session), (UserId(7), None));
+        assert!(principal.expires_at.is_some());
+    }
+    assert_eq!(rows.asked.load(Ordering::Relaxed), 1, "then it is remembered");
+
+    beside.outdate(UserId(7), 99);
+    beside.admit(foreign(7, &nothing_more)).await.unwrap();
+    assert_eq!(rows.asked.load(Ordering::Relaxed), 2, "until the account changes");
+}
+
+#[tokio::test]
+async fn the_services_word_gives_roles_but_neither_life_nor_sessions() {
+    let beside = built(Arc::default(), false, Some(Voucher::new([&[1; 32][..]])));
+
+    let promoted = foreign(7, &json!({"user_type": "doctor", "reference_id": 45}));
+    let principal = beside.admit(promoted).await.unwrap();
+    assert_eq!((principal.primary_role, principal.reference_id), (Role::Doctor, Some(45)));
+
+    let deactivated = beside.admit(foreign(8, &json!({}))).await.unwrap_err();
+    assert!(matches!(deactivated.kind(), Kind::AccountInactive { .. }));
+    for (user, more) in [(9, json!({})), (7, json!({"sid": "s_0"}))] {
+        let refused = reason(beside.admit(foreign(user, &more)).await);
+        assert_eq!(refused, Unauthenticated::Revoked, "{user}");
+    }
+    assert_eq!(beside.admit(bearer(&beside, "s_1")).await.unwrap().session, Some("s_1".into()));
 }

@@ -2,22 +2,31 @@
 //!
 //! [`Authenticator::admit`] turns credentials into a [`Principal`](crate::domain::identity::Principal).
 //! A session known to be live costs no database; rows are reached through [`SessionLookup`], which
-//! the layers above implement, so nothing here knows SQL.
+//! the layers above implement, so nothing here knows SQL. Who else may vouch for a caller: a Supabase
+//! project by [`Supabase`], an auth service beside the hub by [`Voucher`].
 
 mod authenticator;
 pub mod failures;
+pub mod jwks;
+mod keys;
 mod opaque;
 pub mod password;
 mod sessions;
+mod signed;
 mod strangers;
+mod supabase;
 pub mod token;
+mod vouched;
 
 pub use authenticator::{Authenticator, Credentials, Settings, bearer_token};
+pub use keys::{KeyPair, NotAKey, PublicKey};
 pub use opaque::{RefreshKey, cookie_value, digest, new_id, new_secret};
 pub use password::Passwords;
 pub use sessions::{Account, Lookup, Record, SessionLookup, Sessions};
 pub use strangers::Strangers;
+pub use supabase::Supabase;
 pub use token::{Claims, Tokens};
+pub use vouched::{Vouched, Voucher};
 
 /// The session cookie; its value is `sid.secret`.
 pub const COOKIE: &str = "latido_session";

@@ -14,6 +14,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
+use super::vouched::Vouched;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
@@ -56,6 +57,12 @@ pub trait SessionLookup: Send + Sync {
 
     /// An account by id or e-mail, for the development bypass.
     fn account<'a>(&'a self, name: &'a str) -> Lookup<'a, Account>;
+
+    /// The account that the auth service beside the hub vouches for, made when it is not known yet.
+    /// None when the number is not the service's, or the token belongs to a session of ours.
+    fn vouched<'a>(&'a self, _: &'a Vouched) -> Lookup<'a, Account> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// The sessions this process knows.
@@ -63,6 +70,9 @@ pub trait SessionLookup: Send + Sync {
 pub struct Sessions {
     known: DashMap<SessionId, Known>,
     changed: DashMap<UserId, Changed>,
+    /// Accounts the auth service vouched for in a sign-in of its own, which is not one of ours, and
+    /// when the database was asked about them.
+    vouched: DashMap<(UserId, Option<SessionId>), (Account, Timestamp)>,
 }
 
 /// An account that changed lately: what was read of it before this version is out of date.
@@ -157,6 +167,18 @@ impl Sessions {
         self.changed.get(&account.user).is_some_and(|changed| changed.version > account.version)
     }
 
+    /// The account, if it is what the service still says it is.
+    pub(super) fn recall_vouched(&self, told: &Vouched, now: Timestamp) -> Option<Account> {
+        let entry = self.vouched.get(&(told.user, told.session.clone()))?;
+        let (account, asked) = entry.value();
+        let is_fresh = now.since(*asked) < IDLE && !self.is_outdated(account);
+        (is_fresh && told.describes(account)).then(|| account.clone())
+    }
+
+    pub(super) fn remember_vouched(&self, told: &Vouched, account: Account, now: Timestamp) {
+        self.vouched.insert((told.user, told.session.clone()), (account, now));
+    }
+
     /// Sessions used since their use was last written down, at most once a minute each.
     pub fn take_seen(&self) -> Vec<(SessionId, Timestamp)> {
         let every = i64::try_from(SEEN_EVERY.as_millis()).unwrap_or(i64::MAX);
@@ -185,6 +207,7 @@ impl Sessions {
             }
             Known::Revoked(at) => now.since(*at) < token_life + IDLE,
         });
+        self.vouched.retain(|_, (_, asked)| now.since(*asked) < IDLE);
     }
 
     /// How many sessions are remembered, tombstones included.

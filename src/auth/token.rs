@@ -1,19 +1,21 @@
 //! Access tokens: signed claims that need no look-up to be read.
 //!
 //! The algorithm is pinned per configured key; nothing in a token chooses it. A `kid` only picks
-//! among our keys. Whether the session behind a token still lives is asked of
-//! [`Sessions`](super::Sessions).
+//! among our keys, and keys or addresses of keys that a token brings along are not looked at. A
+//! token meant for an audience (`aud`) is not an access token. Whether the session behind a token
+//! still lives is asked of [`Sessions`](super::Sessions).
 
 use std::time::Duration;
 
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::jwk::{Jwk, JwkSet, ThumbprintHash};
+use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::keys::{KeyPair, PublicKey};
 use super::opaque::new_id;
 use super::sessions::Account;
+use super::signed::{claims, rules};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
@@ -21,8 +23,6 @@ use crate::error::{Error, Result, Unauthenticated};
 
 const ISSUER: &str = "latido";
 const TYPE: &str = "access";
-/// Seconds by which two clocks may differ (contract §3.2).
-const LEEWAY: u64 = 30;
 /// The shortest HS256 secret, in bytes.
 const MIN_SECRET: usize = 32;
 
@@ -54,10 +54,10 @@ pub struct Settings {
     pub secret: Vec<u8>,
     /// Verifies, never signs.
     pub previous_secret: Option<Vec<u8>>,
-    /// PEM of an ES256 or Ed25519 key; then tokens are signed with it instead of the secret.
-    pub private_key: Option<Vec<u8>>,
-    /// PEM; verifies, never signs.
-    pub previous_public_key: Option<Vec<u8>>,
+    /// Signs tokens in place of the secret, which then verifies none.
+    pub private_key: Option<KeyPair>,
+    /// Verifies, never signs.
+    pub previous_public_key: Option<PublicKey>,
     pub ttl: Duration,
 }
 
@@ -73,7 +73,7 @@ pub struct Tokens {
 struct Verifier {
     kid: Option<String>,
     key: DecodingKey,
-    validation: Validation,
+    rules: Validation,
 }
 
 impl Claims {
@@ -90,59 +90,30 @@ impl Claims {
 }
 
 impl Tokens {
-    /// Fails when a key cannot be read or a secret is shorter than 32 bytes.
+    /// Fails when a secret is shorter than 32 bytes.
     pub fn new(settings: &Settings) -> Result<Self> {
-        match &settings.private_key {
-            Some(pem) => Self::with_key_pair(pem, settings),
-            None => Self::with_secret(settings),
+        let Settings { secret, previous_secret, private_key, previous_public_key, ttl } = settings;
+        let secrets = [Some(secret), previous_secret.as_ref()];
+        if secrets.into_iter().flatten().any(|secret| secret.len() < MIN_SECRET) {
+            return Err(Error::internal("a token secret is shorter than 32 bytes"));
         }
-    }
-
-    fn with_secret(settings: &Settings) -> Result<Self> {
-        let secrets = [Some(&settings.secret), settings.previous_secret.as_ref()];
         let mut verifying = Vec::new();
-        for secret in secrets.into_iter().flatten() {
-            if secret.len() < MIN_SECRET {
-                return Err(Error::internal("a token secret is shorter than 32 bytes"));
-            }
-            let key = DecodingKey::from_secret(secret);
-            verifying.push(Verifier::new(None, key, Algorithm::HS256));
-        }
-        Ok(Self {
-            header: Header::new(Algorithm::HS256),
-            signing: EncodingKey::from_secret(&settings.secret),
-            verifying,
-            published: JwkSet { keys: Vec::new() },
-            ttl: settings.ttl,
-        })
-    }
-
-    fn with_key_pair(pem: &[u8], settings: &Settings) -> Result<Self> {
-        let (signing, algorithm) = match EncodingKey::from_ec_pem(pem) {
-            Ok(key) => (key, Algorithm::ES256),
-            Err(_) => (EncodingKey::from_ed_pem(pem).map_err(Error::internal)?, Algorithm::EdDSA),
+        let (header, signing) = if let Some(KeyPair { signing, public }) = private_key {
+            let header = Header { kid: Some(public.id.clone()), ..Header::new(public.algorithm) };
+            (header, signing.clone())
+        } else {
+            verifying.push(Verifier::of_secret(secret));
+            (Header::new(Algorithm::HS256), EncodingKey::from_secret(secret))
         };
-        let mut jwk = Jwk::from_encoding_key(&signing, algorithm).map_err(Error::internal)?;
-        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(Error::internal)?;
-        jwk.common.key_id = Some(kid.clone());
-        let key = DecodingKey::from_jwk(&jwk).map_err(Error::internal)?;
-        let mut verifying = vec![Verifier::new(Some(kid.clone()), key, algorithm)];
-        if let Some(pem) = &settings.previous_public_key {
-            let (key, algorithm) = match DecodingKey::from_ec_pem(pem) {
-                Ok(key) => (key, Algorithm::ES256),
-                Err(_) => {
-                    (DecodingKey::from_ed_pem(pem).map_err(Error::internal)?, Algorithm::EdDSA)
-                }
-            };
-            verifying.push(Verifier::new(None, key, algorithm));
-        }
-        let mut header = Header::new(algorithm);
-        header.kid = Some(kid);
-        let published = JwkSet { keys: vec![jwk] };
-        Ok(Self { header, signing, verifying, published, ttl: settings.ttl })
+        let current = private_key.as_ref().map(|pair| &pair.public);
+        let public: Vec<_> = current.into_iter().chain(previous_public_key).collect();
+        verifying.extend(public.iter().map(|key| Verifier::of_public(key)));
+        verifying.extend(previous_secret.as_deref().map(Verifier::of_secret));
+        let keys = public.iter().map(|key| key.jwk.clone()).collect();
+        Ok(Self { header, signing, verifying, published: JwkSet { keys }, ttl: *ttl })
     }
 
-    /// The public keys, for `/.well-known/jwks.json`; empty with a shared secret.
+    /// The public keys, for `/.well-known/jwks.json`; none with shared secrets alone.
     pub fn published(&self) -> &JwkSet {
         &self.published
     }
@@ -196,25 +167,23 @@ impl Tokens {
 }
 
 impl Verifier {
+    fn of_secret(secret: &[u8]) -> Self {
+        Self::new(None, DecodingKey::from_secret(secret), Algorithm::HS256)
+    }
+
+    fn of_public(key: &PublicKey) -> Self {
+        Self::new(Some(key.id.clone()), key.verifying.clone(), key.algorithm)
+    }
+
     fn new(kid: Option<String>, key: DecodingKey, algorithm: Algorithm) -> Self {
-        let mut validation = Validation::new(algorithm);
-        validation.leeway = LEEWAY;
-        validation.set_issuer(&[ISSUER]);
-        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
-        validation.validate_aud = false;
-        Self { kid, key, validation }
+        let mut rules = rules(algorithm);
+        rules.set_issuer(&[ISSUER]);
+        rules.set_required_spec_claims(&["exp", "iss", "sub"]);
+        Self { kid, key, rules }
     }
 
     fn verify(&self, token: &str) -> Result<Claims, Unauthenticated> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)
-            .map_err(|error| match error.kind() {
-                ErrorKind::ExpiredSignature => Unauthenticated::Expired,
-                ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => {
-                    Unauthenticated::Signature
-                }
-                _ => Unauthenticated::Malformed,
-            })?
-            .claims;
+        let claims: Claims = claims(token, &self.key, &self.rules)?;
         let coherent = claims.typ == TYPE
             && claims.sub == claims.user_id.to_string()
             && claims.roles.contains(&claims.user_type)

@@ -2,6 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use super::super::keys::tests::{edwards, elliptic};
 use super::*;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -86,6 +87,8 @@ fn a_claim_that_is_missing_mistyped_or_incoherent_is_refused() {
         ("sid", Value::Null),
         ("user_type", json!("admin")),
         ("roles", json!(["doctor", "service"])),
+        ("aud", json!("somewhere else")),
+        ("nbf", json!(9_999_999_999_i64)),
     ];
     for (claim, value) in changes {
         let mut claims = claims();
@@ -96,12 +99,35 @@ fn a_claim_that_is_missing_mistyped_or_incoherent_is_refused() {
 }
 
 #[test]
+fn what_a_header_brings_along_is_not_looked_at_unless_it_is_critical() {
+    let tokens = Tokens::new(&settings(SECRET)).unwrap();
+    let header = |more: Value| {
+        let mut header = json!({"alg": "HS256", "typ": "JWT"});
+        header.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value::<Header>(header).unwrap()
+    };
+    let foreign_key = json!({"kty": "oct", "k": URL_SAFE_NO_PAD.encode([7; 32])});
+    let brought = [
+        json!({"kid": "../../dev/null"}),
+        json!({"jku": "https://thief.example/keys", "x5u": "https://thief.example/chain"}),
+        json!({"jwk": foreign_key}),
+    ];
+
+    for more in brought {
+        let header = header(more);
+        let foreign = signed(&header, &claims(), &[7; 32]);
+        assert_eq!(tokens.verify(&foreign), Err(Unauthenticated::Signature), "{header:?}");
+        assert!(tokens.verify(&signed(&header, &claims(), SECRET)).is_ok(), "{header:?}");
+    }
+    let critical = signed(&header(json!({"crit": ["exp"]})), &claims(), SECRET);
+    assert_eq!(tokens.verify(&critical), Err(Unauthenticated::Malformed));
+}
+
+#[test]
 fn the_previous_secret_verifies_but_never_signs() {
     let old = Tokens::new(&settings(&[1; 32])).unwrap();
     let rotated =
         Tokens::new(&Settings { previous_secret: Some(vec![1; 32]), ..settings(SECRET) }).unwrap();
-    let issue =
-        |tokens: &Tokens| tokens.issue(&account(), &"s_1".into(), Timestamp::now()).unwrap();
 
     assert!(rotated.verify(&issue(&old)).is_ok());
     assert_eq!(old.verify(&issue(&rotated)), Err(Unauthenticated::Signature));
@@ -113,19 +139,64 @@ fn a_short_secret_is_refused() {
     assert!(Tokens::new(&settings(&[0; 31])).is_err());
 }
 
+fn pair(pem: &[u8]) -> KeyPair {
+    KeyPair::from_pem(pem).unwrap()
+}
+
+fn issue(tokens: &Tokens) -> String {
+    tokens.issue(&account(), &"s_1".into(), Timestamp::now()).unwrap()
+}
+
 #[test]
 fn a_key_pair_signs_and_publishes_its_public_half() {
-    // PKCS#8 of an Ed25519 seed: a fixed prefix and 32 bytes.
-    let der = [&b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"[..], &[9; 32]];
-    let body = base64::engine::general_purpose::STANDARD.encode(der.concat());
-    let (kind, rule) = ("PRIVATE KEY", "-----");
-    let pem = format!("{rule}BEGIN {kind}{rule}\n{body}\n{rule}END {kind}{rule}\n");
-    let tokens =
-        Tokens::new(&Settings { private_key: Some(pem.into_bytes()), ..settings(SECRET) }).unwrap();
-    let token = tokens.issue(&account(), &"s_1".into(), Timestamp::now()).unwrap();
+    for (pem, _) in [elliptic(9), edwards(9)] {
+        let tokens =
+            Tokens::new(&Settings { private_key: Some(pair(&pem)), ..settings(SECRET) }).unwrap();
+        let token = issue(&tokens);
 
-    assert!(tokens.verify(&token).is_ok());
-    assert_eq!(tokens.published().keys.len(), 1);
-    let shared = signed(&Header::default(), &claims(), SECRET);
-    assert_eq!(tokens.verify(&shared), Err(Unauthenticated::Signature));
+        assert!(tokens.verify(&token).is_ok());
+        let kid = jsonwebtoken::decode_header(&token).unwrap().kid;
+        let [published] = &tokens.published().keys[..] else { panic!("one key") };
+        assert!(kid.is_some() && published.common.key_id == kid);
+        let shared = signed(&Header::default(), &claims(), SECRET);
+        assert_eq!(tokens.verify(&shared), Err(Unauthenticated::Signature));
+    }
+}
+
+#[test]
+fn a_public_key_is_no_secret() {
+    let (private, public) = elliptic(9);
+    let tokens =
+        Tokens::new(&Settings { private_key: Some(pair(&private)), ..settings(SECRET) }).unwrap();
+    let published = serde_json::to_vec(tokens.published()).unwrap();
+
+    for secret in [public, published] {
+        let swapped = signed(&Header::default(), &claims(), &secret);
+        assert_eq!(tokens.verify(&swapped), Err(Unauthenticated::Signature));
+    }
+}
+
+#[test]
+fn tokens_from_before_a_change_of_keys_stay_good() {
+    let shared = settings(SECRET);
+    let first = Settings { private_key: Some(pair(&elliptic(1).0)), ..settings(SECRET) };
+    let second = Settings { private_key: Some(pair(&edwards(2).0)), ..settings(SECRET) };
+    let previous = |(_, public): (Vec<u8>, Vec<u8>)| PublicKey::from_pem(&public).ok();
+    let changes = [
+        (&shared, Settings { previous_secret: Some(SECRET.into()), ..first.clone() }),
+        (&first, Settings { previous_public_key: previous(elliptic(1)), ..second.clone() }),
+        (&second, Settings { previous_public_key: previous(edwards(2)), ..shared.clone() }),
+    ];
+
+    for (before, after) in changes {
+        let (old, new) = (Tokens::new(before).unwrap(), Tokens::new(&after).unwrap());
+
+        assert!(new.verify(&issue(&old)).is_ok());
+        assert!(new.verify(&issue(&new)).is_ok());
+        assert_eq!(old.verify(&issue(&new)), Err(Unauthenticated::Signature));
+        let ids = |tokens: &Tokens| -> Vec<_> {
+            tokens.published().keys.iter().map(|key| key.common.key_id.clone()).collect()
+        };
+        assert!(ids(&old).iter().all(|id| ids(&new).contains(id)), "still published");
+    }
 }

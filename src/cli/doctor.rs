@@ -1,7 +1,8 @@
 //! `latido doctor`: looks at everything the hub depends on and says what is wrong.
 //!
 //! One line per check. Services that need credentials are tried up to the open connection; the
-//! line says so. Nothing is written, and no value of a secret is shown.
+//! line says so. A key set needs none and is read. Nothing is written, and no value of a secret is
+//! shown.
 
 use std::fmt;
 use std::net::TcpListener;
@@ -13,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::health;
+use crate::auth::{KeyPair, PublicKey, jwks};
 use crate::config::Config;
 use crate::config::values::{HttpUrl, PaymentsMode, UseLivekit};
 use crate::domain::secret::Secret;
@@ -82,30 +84,42 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     );
     findings.push(payments(config).await);
     findings.push(collector(config).await);
+    findings.push(key_set(config).await);
+    findings.push(auth_service(config).await);
     findings.extend(ports(config));
     findings
 }
 
-/// The key files that the configuration names.
+/// The key files that the configuration names; those of tokens are read as a start would.
 fn files(config: &Config) -> Finding {
-    let named: [(&str, &Option<PathBuf>); 5] = [
-        ("TLS_CERT_FILE", &config.server.tls_cert_file),
-        ("TLS_KEY_FILE", &config.server.tls_key_file),
-        ("JWT_PRIVATE_KEY_FILE", &config.identity.jwt_private_key_file),
-        ("JWT_PREVIOUS_PUBLIC_KEY_FILE", &config.identity.jwt_previous_public_key_file),
-        ("VAPID_PRIVATE_KEY_FILE", &config.notifications.vapid_private_key_file),
+    type Reads = fn(&[u8]) -> bool;
+    let named: [(&str, &Option<PathBuf>, Reads); 5] = [
+        ("TLS_CERT_FILE", &config.server.tls_cert_file, |_| true),
+        ("TLS_KEY_FILE", &config.server.tls_key_file, |_| true),
+        ("JWT_PRIVATE_KEY_FILE", &config.identity.jwt_private_key_file, |pem| {
+            KeyPair::from_pem(pem).is_ok()
+        }),
+        ("JWT_PREVIOUS_PUBLIC_KEY_FILE", &config.identity.jwt_previous_public_key_file, |pem| {
+            PublicKey::from_pem(pem).is_ok()
+        }),
+        ("VAPID_PRIVATE_KEY_FILE", &config.notifications.vapid_private_key_file, |_| true),
     ];
-    let set: Vec<_> =
-        named.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?))).collect();
+    let set: Vec<_> = named
+        .into_iter()
+        .filter_map(|(key, path, reads)| Some((key, path.as_ref()?, reads)))
+        .collect();
     if set.is_empty() {
         return Finding::skip("key files", "none is configured");
     }
-    let unreadable: Vec<_> =
-        set.iter().filter(|(_, path)| std::fs::read(path).is_err()).map(|(key, _)| *key).collect();
-    if unreadable.is_empty() {
+    let unusable: Vec<_> = set
+        .iter()
+        .filter(|(_, path, reads)| !std::fs::read(path).is_ok_and(|text| reads(&text)))
+        .map(|(key, ..)| *key)
+        .collect();
+    if unusable.is_empty() {
         Finding::ok("key files", "readable")
     } else {
-        Finding::fail("key files", format!("cannot be read: {}", unreadable.join(", ")))
+        Finding::fail("key files", format!("cannot be used: {}", unusable.join(", ")))
     }
 }
 
@@ -197,6 +211,28 @@ async fn collector(config: &Config) -> Finding {
     match &config.observability.otlp_endpoint {
         Some(endpoint) => http_address("otlp", endpoint).await,
         None => Finding::skip("otlp", "OTEL_EXPORTER_OTLP_ENDPOINT is not set"),
+    }
+}
+
+/// The key set needs no credentials, so it is fetched and read as a sign-in would.
+async fn key_set(config: &Config) -> Finding {
+    const NAME: &str = "supabase";
+    let identity = &config.identity;
+    match (&identity.supabase_jwks_url, &identity.supabase_jwt_secret) {
+        (None, None) => Finding::skip(NAME, "neither SUPABASE_JWT_SECRET nor SUPABASE_JWKS_URL"),
+        (None, Some(_)) => Finding::skip(NAME, "tokens are verified by the secret alone"),
+        (Some(url), secret) => match jwks::count(url.as_str()).await {
+            Ok(0) if secret.is_none() => Finding::fail(NAME, "the key set holds no usable key"),
+            Ok(keys) => Finding::ok(NAME, format!("usable keys in the key set: {keys}")),
+            Err(failure) => Finding::fail(NAME, format!("the key set: {failure}")),
+        },
+    }
+}
+
+async fn auth_service(config: &Config) -> Finding {
+    match &config.identity.auth_service_url {
+        Some(url) => http_address("auth service", url).await,
+        None => Finding::skip("auth service", "AUTH_SERVICE_URL is not set"),
     }
 }
 
@@ -307,6 +343,19 @@ mod tests {
 
         assert_eq!(verdicts(&database(&file).await, "database"), [Verdict::Skip]);
         assert_eq!(verdicts(&database(&server).await, "database"), [Verdict::Fail]);
+    }
+
+    #[tokio::test]
+    async fn who_else_vouches_for_callers_is_asked_for_keys_or_for_a_connection() {
+        let gone = "http://127.0.0.1:1";
+        let configured =
+            config(&[("SUPABASE_JWKS_URL", &format!("{gone}/keys")), ("AUTH_SERVICE_URL", gone)]);
+        let alone = config(&[]);
+
+        assert_eq!(key_set(&configured).await.verdict, Verdict::Fail);
+        assert_eq!(auth_service(&configured).await.verdict, Verdict::Fail);
+        assert_eq!(key_set(&alone).await.verdict, Verdict::Skip);
+        assert_eq!(auth_service(&alone).await.verdict, Verdict::Skip);
     }
 
     #[test]

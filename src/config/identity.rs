@@ -23,7 +23,7 @@ section! {
         /// Verifies tokens signed before the secret was rotated; at least 32 bytes.
         pub jwt_previous_secret: Option<Secret> = Key::new("JWT_PREVIOUS_SECRET_KEY")
             .check(is_long_enough),
-        /// PEM private key (ES256 or `EdDSA`) that signs access tokens in place of the secret.
+        /// PEM private key (P-256 or Ed25519) that signs access tokens in place of the secret.
         pub jwt_private_key_file: Option<PathBuf> = Key::new("JWT_PRIVATE_KEY_FILE"),
         /// PEM public key that verifies tokens signed before the key was rotated.
         pub jwt_previous_public_key_file: Option<PathBuf> = Key::new("JWT_PREVIOUS_PUBLIC_KEY_FILE"),
@@ -45,10 +45,11 @@ section! {
         pub service_api_keys: Vec<ServiceKey> = Key::new("SERVICE_API_KEYS").or(""),
         /// Lets requests act as any account without credentials; refused in production.
         pub auth_dev_bypass: bool = Key::new("AUTH_DEV_BYPASS").or("false"),
-        /// Delegates sign-in and account creation to this service; empty uses the built-in one.
+        /// Delegates sign-in and account creation to this service, whose tokens `JWT_SECRET_KEY` signs; empty uses the built-in one.
         pub auth_service_url: Option<HttpUrl> = Key::new("AUTH_SERVICE_URL"),
-        /// Verifies Supabase tokens (HS256).
-        pub supabase_jwt_secret: Option<Secret> = Key::new("SUPABASE_JWT_SECRET"),
+        /// Verifies Supabase tokens (HS256); at least 32 bytes.
+        pub supabase_jwt_secret: Option<Secret> = Key::new("SUPABASE_JWT_SECRET")
+            .check(is_long_enough),
         /// Public keys of Supabase tokens (RS256, ES256).
         pub supabase_jwks_url: Option<HttpUrl> = Key::new("SUPABASE_JWKS_URL"),
     }

@@ -42,7 +42,10 @@ struct Identity(Arc<Result<Principal>>);
 pub async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let credentials = credentials(request.headers());
     let outcome = match app.auth.admit(credentials).await {
-        Ok(principal) if is_forged(&app, &request, &principal) => {
+        Ok(principal)
+            if changes_something(request.method())
+                && is_forged(&app, request.headers(), &principal) =>
+        {
             Err(Kind::OriginNotAllowed.into())
         }
         outcome => outcome,
@@ -83,15 +86,18 @@ pub(super) fn credentials(headers: &HeaderMap) -> Credentials {
     }
 }
 
-/// A browser sent the cookie along with a change that a foreign page asked for. Requests without
+fn changes_something(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// A browser sent the cookie along with something that a foreign page asked for. Requests without
 /// an `Origin` come from no page, unless the browser says so by `Sec-Fetch-Site`.
-fn is_forged(app: &App, request: &Request, principal: &Principal) -> bool {
+pub(super) fn is_forged(app: &App, headers: &HeaderMap, principal: &Principal) -> bool {
     let by_cookie = principal.session.is_some() && principal.expires_at.is_none();
-    let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !by_cookie || harmless {
+    if !by_cookie {
         return false;
     }
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match (header("sec-fetch-site"), header(ORIGIN.as_str())) {
         (Some("same-origin"), _) => false,
         (_, Some(origin)) => !(app.settings.allows_origin)(origin),

@@ -45,6 +45,9 @@ pub struct Settings {
     pub login: u32,
 }
 
+/// Where gateways ask on behalf of others.
+const INTROSPECTION: &str = "/auth/introspect";
+
 type Buckets<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
 
 /// The limits of this node. They may change while it runs.
@@ -147,7 +150,8 @@ impl InForce {
     }
 }
 
-/// Counts a request against its caller. Probes, metrics and service keys are not counted.
+/// Counts a request against its caller. Probes, metrics, service keys and what
+/// gateways ask for known callers are not counted.
 pub async fn throttle(State(app): State<App>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let limits = app.limits.in_force();
@@ -156,6 +160,8 @@ pub async fn throttle(State(app): State<App>, request: Request, next: Next) -> R
     }
     let outcome = match principal(request.extensions()) {
         Some(service) if service.has(Role::Service) => return next.run(request).await,
+        // A gateway takes any answer but yes and no for a failure of its own; it counts by itself.
+        Some(_) if path == INTROSPECTION => return next.run(request).await,
         Some(member) => limits.take(&limits.account, &member.user, "requests"),
         None => {
             let trusted = &app.settings.trusted_proxies;

@@ -51,6 +51,7 @@ pub struct App {
     pub auth: Authenticator,
     pub passwords: Passwords,
     pub deliveries: Deliveries,
+    pub elsewhere: identity::Elsewhere,
     pub limits: Arc<limits::Limits>,
     pub cache: cache::Cache,
     pub tracer: Tracer,

@@ -168,6 +168,12 @@ impl Problem {
                 Self::new("not-configured", "Not configured", S::SERVICE_UNAVAILABLE)
                     .with("missing", json!(missing))
             }
+            Kind::UpstreamFailed(_) => {
+                Self::new("upstream-failed", "Upstream failed", S::BAD_GATEWAY)
+            }
+            Kind::UpstreamTimeout(_) => {
+                Self::new("upstream-timeout", "Upstream timeout", S::GATEWAY_TIMEOUT)
+            }
             Kind::Unavailable { .. } => {
                 Self::new("unavailable", "Unavailable", S::SERVICE_UNAVAILABLE)
             }

@@ -72,6 +72,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         refresh: RefreshKey::new(&secret, None),
         service_keys: vec![("test".into(), "k".repeat(32))],
         dev_bypass: false,
+        voucher: None,
         lookup: Arc::new(Rows(store.clone())),
     });
     let hub = hub::Settings {
@@ -118,6 +119,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
             first_pause: Duration::ZERO,
         })
         .unwrap(),
+        elsewhere: identity::Elsewhere::default(),
         limits: Arc::new(limits::Limits::new(limits)),
         settings: Arc::new(Settings {
             node: "n1".into(),

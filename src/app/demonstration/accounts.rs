@@ -63,7 +63,7 @@ pub(super) async fn write(tx: &mut Tx, password_hash: &str, now: Timestamp) -> R
     for account in &ACCOUNTS {
         let user = NewUser {
             email: account.email,
-            password_hash,
+            password_hash: Some(password_hash),
             nombre: Some(account.nombre),
             apellido: Some(account.apellido),
             telefono: None,

@@ -113,7 +113,7 @@ mod tests {
             let mut tx = store.begin().await.unwrap();
             let someone = NewUser {
                 email: "someone@example.com",
-                password_hash: "x",
+                password_hash: Some("x"),
                 nombre: None,
                 apellido: None,
                 telefono: None,

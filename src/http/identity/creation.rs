@@ -2,17 +2,19 @@
 
 use axum::extract::State;
 use axum::http::header::{ETAG, LOCATION};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use utoipa::ToSchema;
 
 use super::change::{self, Author};
+use super::delegation::{Delegable, Delegated};
 use super::verification::Verification;
 use super::view::Account;
 use crate::domain::id::UserId;
-use crate::domain::identity::Role;
+use crate::domain::identity::{Principal, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::http::App;
@@ -21,9 +23,9 @@ use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::precondition::etag;
 use crate::http::problem::ProblemBody;
-use crate::persistence::Tx;
 use crate::persistence::identity::accounts::{self, NewUser, User};
 use crate::persistence::identity::references;
+use crate::persistence::{Tx, audit};
 
 /// An account to open for someone.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -56,7 +58,11 @@ pub(super) struct Created {
     user: Account,
 }
 
-type Answer = (StatusCode, [(HeaderName, HeaderValue); 2], Json<Created>);
+/// What is read of the auth service's answer.
+#[derive(Deserialize)]
+struct Opened {
+    user_id: UserId,
+}
 
 /// Opens an account, for administrators and services.
 #[utoipa::path(
@@ -69,17 +75,22 @@ type Answer = (StatusCode, [(HeaderName, HeaderValue); 2], Json<Created>);
         (status = 409, description = "The e-mail is taken, or the row belongs to an account",
             body = ProblemBody),
         (status = 422, body = ProblemBody),
+        (status = 502, description = "The auth service that keeps accounts failed", body = ProblemBody),
+        (status = 504, description = "It did not answer in time", body = ProblemBody),
     ),
 )]
 pub(super) async fn create(
     State(app): State<App>,
     AdminOrService(caller): AdminOrService,
     context: Context,
-    Json(new): Json<NewAccount>,
-) -> Result<Answer> {
+    Delegable(Json(new), delegated): Delegable<Json<NewAccount>>,
+) -> Result<Response> {
     if new.user_type == Role::Service {
         let detail = "no account acts as a service";
         return Err(Error::field("/user_type", FieldCode::Enum, detail));
+    }
+    if let Some(delegated) = delegated {
+        return elsewhere(&app, &context, &caller, new.user_type, &delegated).await;
     }
     let email = new.email.trim().to_lowercase();
     let password_hash = app.passwords.hash_new(&new.password, &email, "/password").await?;
@@ -88,7 +99,7 @@ pub(super) async fn create(
     let mut tx = app.store.begin().await?;
     let account = NewUser {
         email: &email,
-        password_hash: &password_hash,
+        password_hash: Some(&password_hash),
         nombre: None,
         apellido: None,
         telefono: None,
@@ -108,7 +119,29 @@ pub(super) async fn create(
     let location = HeaderValue::try_from(format!("/users/{id}")).map_err(Error::internal)?;
     let headers = [(LOCATION, location), (ETAG, etag(user.version))];
     let created = Created { success: true, user_id: id, user: Account::from(user) };
-    Ok((StatusCode::CREATED, headers, Json(created)))
+    Ok((StatusCode::CREATED, headers, Json(created)).into_response())
+}
+
+/// Has the auth service open the account, and keeps what became of it.
+async fn elsewhere(
+    app: &App,
+    context: &Context,
+    caller: &Principal,
+    role: Role,
+    delegated: &Delegated,
+) -> Result<Response> {
+    let answer = delegated.ask("/users/create").await?;
+    let is_made = answer.status.is_success();
+    let action = if is_made { "created" } else { "creation_refused" };
+    let opened = answer.json::<Opened>().filter(|_| is_made);
+    let id = opened.map_or(UserId(0), |opened| opened.user_id);
+    let mut entry = context.audit(Some(caller), action, "user", &id);
+    entry.data.insert("by".into(), "auth-service".into());
+    entry.data.insert("user_type".into(), role.user_type().into());
+    let mut tx = app.store.begin().await?;
+    audit::append(&mut tx, &entry, Timestamp::now()).await?;
+    tx.commit().await?;
+    Ok(answer.into_response())
 }
 
 /// Links the account to its row: the one that is named, or the one every professional has.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
+use super::mirroring;
 use crate::actors::Hub;
-use crate::auth::{Account, Authenticator, Lookup, Record, SessionLookup};
+use crate::auth::{Account, Authenticator, Lookup, Record, SessionLookup, Vouched};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -48,6 +49,13 @@ impl SessionLookup for Rows {
                 Ok(id) => accounts::by_id(&self.0, UserId(id)).await?,
                 Err(_) => accounts::by_email(&self.0, &name.to_lowercase()).await?,
             };
+            Ok(user.as_ref().map(Account::from))
+        })
+    }
+
+    fn vouched<'a>(&'a self, told: &'a Vouched) -> Lookup<'a, Account> {
+        Box::pin(async move {
+            let user = mirroring::holder(&self.0, told, Timestamp::now()).await?;
             Ok(user.as_ref().map(Account::from))
         })
     }

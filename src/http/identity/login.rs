@@ -1,16 +1,20 @@
 //! Signing in.
 
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::http::header::SET_COOKIE;
+use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::{Deserialize, Deserializer};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::attempts::Attempt;
+use super::delegation::{Answer, Delegable, Delegated};
+use super::mirroring;
 use super::opening::{Device, Opened};
 use super::view::TokenPair;
-use crate::auth::failures::Surface;
+use crate::auth::failures::{Surface, count_failure};
+use crate::domain::id::UserId;
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
@@ -56,16 +60,21 @@ pub struct Login {
         (status = 403, body = ProblemBody),
         (status = 422, body = ProblemBody),
         (status = 429, body = ProblemBody),
+        (status = 502, description = "The auth service that is to judge failed", body = ProblemBody),
+        (status = 504, description = "It did not answer in time", body = ProblemBody),
     ),
 )]
 pub async fn login(
     State(app): State<App>,
     context: Context,
     device: Device,
-    AnyForm(login): AnyForm<Login>,
-) -> Result<([(axum::http::HeaderName, HeaderValue); 1], Json<TokenPair>)> {
+    Delegable(AnyForm(login), delegated): Delegable<AnyForm<Login>>,
+) -> Result<Response> {
     let name = login.name()?;
     app.limits.sign_in(context.peer, &name)?;
+    if let Some(delegated) = delegated {
+        return elsewhere(&app, &context, &name, &delegated).await.map(IntoResponse::into_response);
+    }
 
     let now = Timestamp::now();
     let user = accounts::by_email(&app.store, &name).await?;
@@ -93,7 +102,41 @@ pub async fn login(
     tx.commit().await?;
 
     let (cookie, pair) = opened.announce(&app, user, login.remember, now)?;
-    Ok(([(SET_COOKIE, cookie)], Json(pair)))
+    Ok(([(SET_COOKIE, cookie)], Json(pair)).into_response())
+}
+
+/// Has the auth service judge, and notes what became of it.
+async fn elsewhere(
+    app: &App,
+    context: &Context,
+    name: &str,
+    delegated: &Delegated,
+) -> Result<Answer> {
+    let answer = delegated.ask("/auth/login").await?;
+    let now = Timestamp::now();
+    let user = match answer.json::<Issued>().filter(|_| answer.status.is_success()) {
+        Some(issued) => mirroring::signed_in(app, &issued.access_token, name, now).await?,
+        None => None,
+    };
+    let action = if answer.status.is_success() { "login" } else { "login_refused" };
+    let id = user.as_ref().map_or(UserId(0), |user| user.id);
+    let mut entry = context.audit(None, action, "user", &id);
+    entry.actor = user.as_ref().map(|user| user.id);
+    entry.actor_role = user.as_ref().map(|user| user.primary_role.user_type());
+    entry.data.insert("by".into(), json!("auth-service"));
+    if !answer.status.is_success() {
+        count_failure(Surface::Login, "elsewhere");
+    }
+    let mut tx = app.store.begin().await?;
+    audit::append(&mut tx, &entry, now).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// What is read of the auth service's answer.
+#[derive(Deserialize)]
+struct Issued {
+    access_token: String,
 }
 
 impl Login {

@@ -5,12 +5,18 @@ mod administration;
 pub mod attempts;
 mod change;
 mod creation;
+pub mod delegation;
 pub mod devices;
 mod directory;
 pub mod ending;
+pub mod exchange;
+pub mod introspection;
+pub mod keys;
+pub mod linking;
 pub mod links;
 pub mod liveness;
 pub mod login;
+pub mod mirroring;
 pub mod opening;
 pub mod passwords;
 pub mod refresh;
@@ -23,7 +29,17 @@ pub mod view;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::delegation::AuthService;
 use super::App;
+use crate::auth::Supabase;
+
+/// Who else may say who a caller is.
+#[derive(Clone, Default)]
+pub struct Elsewhere {
+    pub supabase: Option<Supabase>,
+    /// Keeps the accounts in our place.
+    pub auth_service: Option<AuthService>,
+}
 
 /// The routes of this context.
 pub fn routes() -> OpenApiRouter<App> {
@@ -34,6 +50,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::validate))
         .routes(routes!(sessions::logout))
         .routes(routes!(refresh::refresh))
+        .routes(routes!(exchange::exchange))
+        .routes(routes!(keys::published))
+        .routes(routes!(introspection::introspect))
         .routes(routes!(devices::list))
         .routes(routes!(devices::end))
         .routes(routes!(passwords::change))

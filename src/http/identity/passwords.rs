@@ -10,6 +10,7 @@ use tracing::warn;
 use utoipa::ToSchema;
 
 use super::attempts;
+use super::delegation;
 use super::ending::Ended;
 use crate::auth::failures::{Surface, count_failure};
 use crate::auth::{digest, new_secret};
@@ -61,7 +62,8 @@ pub struct Reset {
     responses(
         (status = 204),
         (status = 401, description = "Not signed in, or not the present password", body = ProblemBody),
-        (status = 403, description = "Locked after too many failures", body = ProblemBody),
+        (status = 403, description = "Locked after too many failures, or kept at the auth service",
+            body = ProblemBody),
         (status = 422, body = ProblemBody),
         (status = 429, body = ProblemBody),
     ),
@@ -72,6 +74,7 @@ pub async fn change(
     Member(caller): Member,
     Json(change): Json<Change>,
 ) -> Result<StatusCode> {
+    delegation::accounts_are_ours(&app)?;
     let proven = attempts::once_more(&app, &context, &caller, &change.current_password).await?;
     let email = &proven.user.email;
     let password_hash =
@@ -95,13 +98,18 @@ pub async fn change(
 /// The answer comes before anybody looks, so neither it nor its time tells whether there is one.
 #[utoipa::path(
     post, path = "/auth/password/forgot", tag = "auth", request_body = Forgotten,
-    responses((status = 202), (status = 429, body = ProblemBody)),
+    responses(
+        (status = 202),
+        (status = 403, description = "Accounts are kept at the auth service", body = ProblemBody),
+        (status = 429, body = ProblemBody),
+    ),
 )]
 pub async fn forgot(
     State(app): State<App>,
     context: Context,
     Json(forgotten): Json<Forgotten>,
 ) -> Result<StatusCode> {
+    delegation::accounts_are_ours(&app)?;
     let email = forgotten.email.trim().to_lowercase();
     app.limits.letter(context.peer, &email)?;
     let deliveries = app.deliveries.clone();
@@ -142,6 +150,7 @@ async fn letter(app: &App, context: &Context, email: &str) -> Result<Option<Mail
     post, path = "/auth/password/reset", tag = "auth", request_body = Reset,
     responses(
         (status = 204),
+        (status = 403, description = "Accounts are kept at the auth service", body = ProblemBody),
         (status = 410, description = "Used or expired", body = ProblemBody),
         (status = 422, body = ProblemBody),
     ),
@@ -151,6 +160,7 @@ pub async fn reset(
     context: Context,
     Json(reset): Json<Reset>,
 ) -> Result<StatusCode> {
+    delegation::accounts_are_ours(&app)?;
     let (hash, purpose, now) = (digest(&reset.token), Purpose::PasswordReset, Timestamp::now());
     // Looked at first: a hash is computed for nobody without a token, and a password that breaks a
     // rule does not spend it.

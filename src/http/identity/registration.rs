@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::delegation;
 use super::opening::{Device, Opened};
 use super::verification::Verification;
 use super::view::TokenPair;
@@ -59,6 +60,7 @@ type Registered = (StatusCode, [(HeaderName, HeaderValue); 2], Json<TokenPair>);
     post, path = "/auth/register", tag = "auth", request_body = Register,
     responses(
         (status = 201, body = TokenPair),
+        (status = 403, description = "Accounts are kept at the auth service", body = ProblemBody),
         (status = 409, description = "The e-mail is taken", body = ProblemBody),
         (status = 422, body = ProblemBody),
         (status = 429, body = ProblemBody),
@@ -70,6 +72,7 @@ pub async fn register(
     device: Device,
     Json(new): Json<Register>,
 ) -> Result<Registered> {
+    delegation::accounts_are_ours(&app)?;
     let email = new.email.trim().to_lowercase();
     app.limits.sign_in(context.peer, &email)?;
     let now = Timestamp::now();
@@ -85,7 +88,7 @@ pub async fn register(
     let mut tx = app.store.begin().await?;
     let account = NewUser {
         email: &email,
-        password_hash: &password_hash,
+        password_hash: Some(&password_hash),
         nombre: Some(&new.nombre),
         apellido: Some(&new.apellido),
         telefono: new.telefono.as_deref(),

@@ -4,10 +4,12 @@
 use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::delegation::Delegable;
 use super::ending::Ended;
 use super::opening;
 use super::view::{Inspection, Session, User, Validation};
@@ -49,13 +51,20 @@ pub struct Logout {
 /// Looks at an access token. Anyone may ask; a bad token is an answer, not an error.
 #[utoipa::path(
     post, path = "/auth/verify-token", tag = "auth", request_body = VerifyToken,
-    responses((status = 200, body = Inspection)),
+    responses(
+        (status = 200, body = Inspection),
+        (status = 502, description = "The auth service that is to look failed", body = ProblemBody),
+        (status = 504, description = "It did not answer in time", body = ProblemBody),
+    ),
 )]
 pub async fn verify_token(
     State(app): State<App>,
     headers: HeaderMap,
-    body: Option<Json<VerifyToken>>,
-) -> Result<Json<Inspection>> {
+    Delegable(body, delegated): Delegable<Option<Json<VerifyToken>>>,
+) -> Result<Response> {
+    if let Some(delegated) = delegated {
+        return delegated.ask("/auth/verify-token").await.map(IntoResponse::into_response);
+    }
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = body.and_then(|Json(body)| body.token);
     let token = token.as_deref().or_else(|| header.and_then(bearer_token)).unwrap_or_default();
@@ -63,7 +72,8 @@ pub async fn verify_token(
         Ok(claims) => {
             let expires_in = (claims.exp - Timestamp::now().seconds()).max(0);
             let payload = Box::new(claims);
-            return Ok(Json(Inspection::Good { valid: true, payload, expires_in }));
+            let good = Inspection::Good { valid: true, payload, expires_in };
+            return Ok(Json(good).into_response());
         }
         Err(error) => match error.kind() {
             Kind::Unauthenticated(Unauthenticated::Expired) => "expired",
@@ -75,7 +85,7 @@ pub async fn verify_token(
             _ => return Err(error),
         },
     };
-    Ok(Json(Inspection::Bad { valid: false, reason }))
+    Ok(Json(Inspection::Bad { valid: false, reason }).into_response())
 }
 
 /// Confirms the caller's session and tells whose it is.

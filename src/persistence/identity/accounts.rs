@@ -44,7 +44,8 @@ pub struct Roles(pub Vec<Role>);
 pub struct NewUser<'a> {
     /// In lower case.
     pub email: &'a str,
-    pub password_hash: &'a str,
+    /// Absent for those who sign in elsewhere.
+    pub password_hash: Option<&'a str>,
     pub nombre: Option<&'a str>,
     pub apellido: Option<&'a str>,
     pub telefono: Option<&'a str>,
@@ -121,6 +122,12 @@ pub async fn by_id(store: &Store, id: UserId) -> Result<Option<User>> {
 /// The account as the transaction sees it.
 pub async fn within(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
     Ok(on!(tx, |conn| sqlx::query_as(BY_ID).bind(id).fetch_optional(conn).await)?)
+}
+
+/// The account that has this e-mail, given in lower case, as the transaction sees it.
+pub async fn holder_of(tx: &mut Tx, email: &str) -> Result<Option<UserId>> {
+    const SQL: &str = "select id from users where email = $1 and deleted_at is null";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).bind(email).fetch_optional(conn).await)?)
 }
 
 /// Whether there is any account, a deleted one included.
@@ -213,6 +220,22 @@ pub async fn note_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
         update users set failed_logins = 0, failed_since = null, locked_until = null, last_login_at = $2
         where id = $1";
     Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
+}
+
+/// Notes that the e-mail of an account is its holder's, and forgets the password of whoever had not
+/// proven that.
+pub async fn claim(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
+    const SQL: &str = "
+        update users set email_verified = true, password_hash = null, updated_at = $2,
+            version = version + 1
+        where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
+}
+
+/// Notes that an e-mail was verified elsewhere.
+pub async fn note_verified(tx: &mut Tx, id: UserId) -> Result<()> {
+    const SQL: &str = "update users set email_verified = true where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).execute(conn).await.map(drop))?)
 }
 
 /// Stores a password hash without telling anyone: the password stays the same.

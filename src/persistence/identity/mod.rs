@@ -1,9 +1,12 @@
-//! Accounts, the rows of their roles, their settings, sessions and single-use secrets.
+//! Accounts, the rows of their roles, their settings, sessions, single-use secrets, and names
+//! elsewhere.
 
 pub mod accounts;
 pub mod addressees;
 pub mod changes;
+pub mod identities;
 pub mod list;
+pub mod mirrors;
 pub mod one_time_tokens;
 pub mod profiles;
 pub mod references;

@@ -120,7 +120,7 @@ mod tests {
     async fn user(tx: &mut Tx) -> UserId {
         let new = NewUser {
             email: "ana@example.com",
-            password_hash: "",
+            password_hash: None,
             nombre: None,
             apellido: None,
             telefono: None,

@@ -138,6 +138,12 @@ pub async fn hold(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<Option<
     }))
 }
 
+/// Whether a session of that id was ever opened here.
+pub async fn exists(store: &Store, id: &SessionId) -> Result<bool> {
+    const SQL: &str = "select exists (select 1 from sessions where id = $1)";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(id).fetch_one(conn).await)?)
+}
+
 /// Puts the next refresh token in the place of the current one, and lets the session live on.
 pub async fn replace_leaf(
     tx: &mut Tx,

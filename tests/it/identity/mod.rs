@@ -1,11 +1,16 @@
-//! Accounts, their devices and their secrets: their holders, those who administer them, and what
-//! becomes of their live sockets.
+//! Accounts, their devices and their secrets: their holders, those who administer them, who else may
+//! vouch for them, and what becomes of their live sockets.
 
 mod accounts;
 mod administration;
 mod authority;
 mod canary;
+mod delegation;
 mod devices;
+mod exchange;
+mod introspection;
+mod key_sets;
+mod keys;
 mod limits;
 mod live_authority;
 mod mail;

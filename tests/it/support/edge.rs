@@ -98,6 +98,7 @@ fn authenticator(latido: &Latido) -> Authenticator {
         refresh: RefreshKey::new(SECRET.as_bytes(), None),
         service_keys: Vec::new(),
         dev_bypass: false,
+        voucher: None,
         lookup: Arc::new(Rows(latido.running.store.clone())),
     })
 }

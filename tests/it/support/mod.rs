@@ -8,6 +8,7 @@ pub(crate) mod device;
 pub(crate) mod directory;
 pub(crate) mod edge;
 pub(crate) mod http;
+pub(crate) mod keys;
 pub(crate) mod node;
 pub(crate) mod plain;
 pub(crate) mod polling;
@@ -17,6 +18,7 @@ pub(crate) mod scrape;
 pub(crate) mod smtp;
 pub(crate) mod socket_io;
 pub(crate) mod tls;
+pub(crate) mod upstream;
 pub(crate) mod websocket;
 
 use std::time::Duration;

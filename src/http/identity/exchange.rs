@@ -1,0 +1,107 @@
+//! A token from elsewhere for a session here (contract §3.7).
+
+use axum::extract::State;
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderName, HeaderValue};
+use garde::Validate;
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::linking;
+use super::opening::{Device, Opened};
+use super::view::TokenPair;
+use crate::domain::time::Timestamp;
+use crate::error::{Error, Kind, Result};
+use crate::http::App;
+use crate::http::context::Context;
+use crate::http::json::Json;
+use crate::http::problem::ProblemBody;
+use crate::persistence::audit;
+use crate::persistence::identity::accounts;
+use crate::telemetry::names;
+
+/// Proof from elsewhere of who someone is.
+#[derive(Deserialize, Validate, ToSchema)]
+pub struct Exchange {
+    #[garde(skip)]
+    provider: Provider,
+    /// An access token of the provider.
+    #[garde(length(min = 1, max = 8192))]
+    token: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Provider {
+    Supabase,
+}
+
+/// Exchanges a Supabase access token for a session.
+///
+/// The first use links an account by e-mail, if the project itself says that the address is
+/// verified (`email_verified` at the top of the token or in `app_metadata`; what users write in
+/// `user_metadata` does not count), or else makes one with the role of `app_metadata.role`.
+#[utoipa::path(
+    post, path = "/auth/exchange", tag = "auth", request_body = Exchange,
+    responses(
+        (status = 200, body = TokenPair),
+        (status = 401, body = ProblemBody),
+        (status = 403, description = "Deactivated, or no account can be made", body = ProblemBody),
+        (status = 409, description = "The e-mail is an account's that is not linked",
+            body = ProblemBody),
+        (status = 422, body = ProblemBody),
+        (status = 502, description = "The provider's keys could not be had", body = ProblemBody),
+        (status = 503, description = "No Supabase project is configured", body = ProblemBody),
+        (status = 504, description = "The provider did not answer", body = ProblemBody),
+    ),
+)]
+pub async fn exchange(
+    State(app): State<App>,
+    context: Context,
+    device: Device,
+    Json(proof): Json<Exchange>,
+) -> Result<([(HeaderName, HeaderValue); 1], Json<TokenPair>)> {
+    let found = match proof.provider {
+        Provider::Supabase => linking::account_of(&app, &context, &proof.token).await,
+    };
+    let user = match found {
+        Ok(user) => user,
+        Err(error) => {
+            refused(&app, &context, &error).await?;
+            return Err(error);
+        }
+    };
+    let now = Timestamp::now();
+    let mut tx = app.store.begin().await?;
+    accounts::note_login(&mut tx, user.id, now).await?;
+    let opened = Opened::insert(&app, &mut tx, &user, &device, now).await?;
+    let mut entry = context.audit(None, "login", "session", &opened.session);
+    entry.actor = Some(user.id);
+    entry.actor_role = Some(user.primary_role.user_type());
+    entry.data.insert("provider".into(), json!("supabase"));
+    audit::append(&mut tx, &entry, now).await?;
+    tx.commit().await?;
+
+    let (cookie, pair) = opened.announce(&app, user, false, now)?;
+    Ok(([(SET_COOKIE, cookie)], Json(pair)))
+}
+
+/// Records a refusal; that something does not work here is none.
+async fn refused(app: &App, context: &Context, error: &Error) -> Result<()> {
+    let reason = match error.kind() {
+        Kind::Unauthenticated(_) => "credentials",
+        Kind::AccountInactive { .. } => "inactive",
+        Kind::Forbidden(_) => "role",
+        Kind::Conflict { .. } => "email",
+        _ => return Ok(()),
+    };
+    metrics::counter!(names::AUTH_FAILURES, "surface" => "exchange", "reason" => reason)
+        .increment(1);
+    let mut entry = context.audit(None, "login_refused", "user", &0);
+    entry.data.insert("provider".into(), json!("supabase"));
+    entry.data.insert("reason".into(), json!(reason));
+    let mut tx = app.store.begin().await?;
+    audit::append(&mut tx, &entry, Timestamp::now()).await?;
+    tx.commit().await
+}
