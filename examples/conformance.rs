@@ -142,7 +142,7 @@ impl Seat for Room {
 /// A bare WebSocket that sends every message back.
 async fn echo(mut request: Request<Body>) -> Response<Body> {
     if !is_asked_for(request.headers()) {
-        return refusal::upgrade_required(request.uri().path());
+        return refusal::upgrade_required();
     }
     match Handshake::of(&mut request, false) {
         Err(response) => response,

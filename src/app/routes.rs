@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use axum::routing::any;
+use axum::routing::{any, get};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
@@ -40,8 +40,7 @@ pub(super) fn router(config: &Config, parts: &Parts) -> Router {
     if config.realtime.serve_client {
         sockets = sockets.merge(client_bundle::router());
     }
-    http::router(api::app(config, parts, Arc::clone(&allows_origin)))
-        .merge(sockets.layer(http::cors(allows_origin)))
+    http::router(api::app(config, parts, allows_origin), sockets)
 }
 
 fn sockets(config: &Config, parts: &Parts) -> Router {
@@ -78,7 +77,7 @@ fn sockets(config: &Config, parts: &Parts) -> Router {
             heartbeat: Arc::clone(&plain_heartbeat),
             reads_query_token: config.realtime.query_token,
         });
-        any(move |request: Request<Body>| Arc::clone(&plain).serve(request))
+        get(move |request: Request<Body>| Arc::clone(&plain).serve(request))
     };
     let compression = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESS_POLLING_FROM));
     Router::new()

@@ -91,10 +91,10 @@ pub struct CookieSettings {
     pub secure: bool,
 }
 
-/// Every route, inside what all of them share.
-pub fn router(app: App) -> Router {
+/// Every route and the endpoints of sockets, inside what all of them share.
+pub fn router(app: App, sockets: Router) -> Router {
     let (routes, _) = routes().split_for_parts();
-    framed(routes, app)
+    framed(routes, sockets, app)
 }
 
 /// What the routes say of themselves.
@@ -112,20 +112,22 @@ fn routes() -> OpenApiRouter<App> {
         .merge(admin::routes())
 }
 
-fn framed(routes: Router<App>, app: App) -> Router {
+/// Sockets prove themselves and keep their limits in their own ways.
+fn framed(routes: Router<App>, sockets: Router, app: App) -> Router {
     routes
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(app.clone(), idempotency::replay))
         .layer(middleware::from_fn_with_state(app.clone(), limits::throttle))
         .layer(middleware::from_fn_with_state(app.clone(), caller::identify))
+        .merge(sockets.with_state(()))
         .layer(cors(Arc::clone(&app.settings.allows_origin)))
         .layer(CatchPanicLayer::custom(frame::after_panic))
         .layer(middleware::from_fn_with_state(app.clone(), frame::frame))
         .with_state(app)
 }
 
-/// Contract §2.10; sockets that begin as HTTP requests stand behind the same rule.
-pub fn cors(allows: AllowsOrigin) -> CorsLayer {
+/// Contract §2.10.
+fn cors(allows: AllowsOrigin) -> CorsLayer {
     let name = HeaderName::from_static;
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| {

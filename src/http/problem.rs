@@ -10,6 +10,7 @@ use axum::Json;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
+use latido_protocol::engine::RequestError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tracing::error;
@@ -126,7 +127,10 @@ impl Problem {
                 }
             }
             Kind::OriginNotAllowed => {
+                // Engine.IO clients read these two (Engine.IO protocol, error 4).
                 Self::new("origin-not-allowed", "Origin not allowed", S::FORBIDDEN)
+                    .with("code", json!(RequestError::Forbidden.code()))
+                    .with("message", json!(RequestError::Forbidden.message()))
             }
             Kind::NotFound(_) => Self::new("not-found", "Not found", S::NOT_FOUND),
             Kind::Conflict { field } => {

@@ -123,7 +123,7 @@ impl<A: Application> Engine<A> {
     /// Answers any request to the engine's path.
     pub async fn serve(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
         if !self.is_origin_allowed(request.headers()) {
-            return refusal::origin(request.uri().path());
+            return refusal::origin();
         }
         let query = request.uri().query().unwrap_or_default();
         let Ok(query) = serde_urlencoded::from_str::<Query>(query) else {
@@ -140,7 +140,7 @@ impl<A: Application> Engine<A> {
             },
         };
         if session.is_none() && !self.application.is_open() {
-            return refusal::unavailable(request.uri().path());
+            return refusal::unavailable();
         }
         match (query.transport.as_deref(), session) {
             (Some("websocket"), session) if is_asked_for(request.headers()) => {

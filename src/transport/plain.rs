@@ -67,15 +67,14 @@ struct Message {
 impl Plain {
     /// Answers a request to the endpoint.
     pub async fn serve(self: Arc<Self>, mut request: Request<Body>) -> Response<Body> {
-        let path = request.uri().path().to_owned();
         if !is_asked_for(request.headers()) {
-            return refusal::upgrade_required(&path);
+            return refusal::upgrade_required();
         }
         if !is_origin_allowed(&self.settings.origins, request.headers()) {
-            return refusal::origin(&path);
+            return refusal::origin();
         }
         if self.hub.is_draining() {
-            return refusal::unavailable(&path);
+            return refusal::unavailable();
         }
         let offered = Offered::of(request.headers());
         let greeting = Greeting::of(request.headers());
@@ -84,7 +83,7 @@ impl Plain {
         if token.is_some() || greeting.offers_credentials() {
             match admit(&self.authenticator, greeting.credentials(token)).await {
                 Ok(admitted) => principal = Some(admitted),
-                Err(error) => return refused(&error, &path),
+                Err(error) => return refusal::credentials(error),
             }
         }
         let mut handshake = match Handshake::of(&mut request, self.settings.compression) {
@@ -258,16 +257,6 @@ impl Offered {
             }
         }
         offered
-    }
-}
-
-/// Why offered credentials open no connection.
-fn refused(error: &Error, path: &str) -> Response<Body> {
-    match error.kind() {
-        Kind::AccountInactive { .. } => refusal::inactive(path),
-        Kind::Forbidden(_) => refusal::forbidden(path),
-        Kind::Unavailable { .. } | Kind::Internal(_) => refusal::unavailable(path),
-        _ => refusal::unauthenticated(path),
     }
 }
 

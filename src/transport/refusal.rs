@@ -1,9 +1,16 @@
 //! Refusals before a connection exists, as the protocols want them.
+//!
+//! What no protocol words is an [`Error`], which the edge of the router makes a problem of.
 
 use axum::body::Body;
-use axum::http::{Response, StatusCode, header};
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse as _;
 use latido_protocol::engine::RequestError;
-use serde_json::json;
+
+use crate::error::{Error, Kind};
+
+/// Seconds after which another node, or this one, may answer.
+const RETRY_AFTER: u64 = 1;
 
 /// An Engine.IO request error: 400 with a code and a message (Engine.IO protocol, "handshake").
 pub fn engine(error: RequestError) -> Response<Body> {
@@ -11,83 +18,47 @@ pub fn engine(error: RequestError) -> Response<Body> {
         RequestError::Forbidden => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
     };
-    json(status, "application/json", error.body())
+    let json = HeaderValue::from_static("application/json");
+    (status, [(header::CONTENT_TYPE, json)], error.body()).into_response()
 }
 
-/// The request's `Origin` is not allowed: a problem (RFC 9457) that an Engine.IO client reads too.
-pub fn origin(path: &str) -> Response<Body> {
-    let mut body = problem("origin-not-allowed", "Origin not allowed", 403, path);
-    body["code"] = json!(RequestError::Forbidden.code());
-    body["message"] = json!(RequestError::Forbidden.message());
-    json(StatusCode::FORBIDDEN, PROBLEM, body.to_string())
+/// The request's `Origin` is not allowed.
+pub fn origin() -> Response<Body> {
+    refuse(Kind::OriginNotAllowed)
 }
 
-/// Credentials offered in a WebSocket upgrade were not accepted.
-pub fn unauthenticated(path: &str) -> Response<Body> {
-    let body = problem("unauthenticated", "Unauthenticated", 401, path);
-    let mut response = json(StatusCode::UNAUTHORIZED, PROBLEM, body.to_string());
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
-    response
-}
-
-/// The account of the credentials is switched off.
-pub fn inactive(path: &str) -> Response<Body> {
-    let body = problem("account-inactive", "Account inactive", 403, path);
-    json(StatusCode::FORBIDDEN, PROBLEM, body.to_string())
-}
-
-/// Whoever offered the credentials opens no sockets.
-pub fn forbidden(path: &str) -> Response<Body> {
-    let body = problem("forbidden", "Forbidden", 403, path);
-    json(StatusCode::FORBIDDEN, PROBLEM, body.to_string())
+/// Credentials offered in an upgrade open no connection.
+pub fn credentials(error: Error) -> Response<Body> {
+    match error.kind() {
+        Kind::AccountInactive { .. } | Kind::Forbidden(_) | Kind::Unauthenticated(_) => {
+            error.into_response()
+        }
+        _ => unavailable(),
+    }
 }
 
 /// The node is shutting down or cannot read; another one, or this one later, will answer.
-pub fn unavailable(path: &str) -> Response<Body> {
-    let body = problem("unavailable", "Unavailable", 503, path);
-    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, PROBLEM, body.to_string());
-    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-    response
+pub fn unavailable() -> Response<Body> {
+    refuse(Kind::Unavailable { retry_after: RETRY_AFTER })
 }
 
 /// A WebSocket path was asked for without an upgrade.
-pub fn upgrade_required(path: &str) -> Response<Body> {
-    let body = problem("upgrade-required", "Upgrade required", 426, path);
-    let mut response = json(StatusCode::UPGRADE_REQUIRED, PROBLEM, body.to_string());
+pub fn upgrade_required() -> Response<Body> {
+    let mut response = refuse(Kind::UpgradeRequired);
     let headers = response.headers_mut();
-    headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
-    headers.insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     response
 }
 
 /// The upgrade request is not one of RFC 6455 §4.2.1.
-pub fn malformed_upgrade(path: &str) -> Response<Body> {
-    let body = problem("malformed", "Malformed upgrade request", 400, path);
-    let mut response = json(StatusCode::BAD_REQUEST, PROBLEM, body.to_string());
-    response
-        .headers_mut()
-        .insert(header::SEC_WEBSOCKET_VERSION, header::HeaderValue::from_static("13"));
+pub fn malformed_upgrade() -> Response<Body> {
+    let mut response = refuse(Kind::Malformed("not a WebSocket handshake of version 13".into()));
+    let version = HeaderValue::from_static("13");
+    response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
     response
 }
 
-const PROBLEM: &str = "application/problem+json";
-
-fn problem(slug: &str, title: &str, status: u16, path: &str) -> serde_json::Value {
-    json!({
-        "type": format!("urn:latido:problem:{slug}"),
-        "title": title,
-        "status": status,
-        "instance": path,
-    })
-}
-
-fn json(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
-    response
+fn refuse(kind: Kind) -> Response<Body> {
+    Error::from(kind).into_response()
 }

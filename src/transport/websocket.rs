@@ -101,7 +101,7 @@ impl Handshake {
         let key = headers.get(header::SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok());
         let is_version_13 =
             headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
-        let refused = || refusal::malformed_upgrade(request.uri().path());
+        let refused = refusal::malformed_upgrade;
         let Some(key) = key.filter(|key| handshake::is_valid_key(key)) else {
             return Err(refused());
         };
@@ -116,7 +116,7 @@ impl Handshake {
             .and_then(|answer| HeaderValue::from_str(&answer).ok());
         let accept = HeaderValue::from_str(&handshake::accept_key(key)).map_err(|_| refused())?;
         let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
-            return Err(refusal::upgrade_required(request.uri().path()));
+            return Err(refusal::upgrade_required());
         };
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -1,4 +1,6 @@
-//! HTTP at its edge: how requests are framed, and what a caller can make of itself.
+//! HTTP at its edge: how requests are framed, what a caller can make of itself, and what sockets'
+//! endpoints have in common with all others.
 
 mod callers;
+mod endpoints;
 mod framing;
