@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 pub use failure::Failure;
+use routes::Routes;
 
 use crate::actors::Hub;
 use crate::config::Config;
@@ -30,6 +31,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Error;
 use crate::http::identity::liveness;
 use crate::http::limits::Limits;
+use crate::http::portal::Portal;
 use crate::persistence::Store;
 use crate::persistence::identity::accounts::{self, NewUser};
 use crate::telemetry::Tracer;
@@ -55,6 +57,12 @@ pub struct Running {
     _background: JoinSet<()>,
 }
 
+/// A port, and the portal that is served there.
+struct Door {
+    listener: TcpListener,
+    portal: Option<Portal>,
+}
+
 /// What an operator may change without a restart.
 struct Live {
     origins: Origins,
@@ -69,12 +77,12 @@ struct Live {
 /// other accounts.
 pub async fn serve(config: Config, demo: bool, level: LogLevel) -> Result<(), Failure> {
     let is_tls = config.server.tls().is_some();
-    let listeners = bind(&config)?;
+    let doors = bind(&config)?;
     let listening = listening(&config)?;
     let parts = assembly::Parts::of(&config, level).await?;
     // Whoever is answered finds the data there.
     let sign_ins = if demo { demonstration::prepare(&parts.store).await? } else { Vec::new() };
-    let node = launch(&config, listeners, &listening, parts);
+    let node = launch(&config, doors, &listening, parts);
     if demo {
         demonstration::invite(node.address().port(), is_tls, &sign_ins).map_err(Error::internal)?;
     }
@@ -129,31 +137,32 @@ pub async fn start_on(
     listeners: Vec<TcpListener>,
     level: LogLevel,
 ) -> Result<Running, Failure> {
+    let doors = listeners.into_iter().map(Door::plain).collect();
     let listening = listening(&config)?;
     let parts = assembly::Parts::of(&config, level).await?;
-    Ok(launch(&config, listeners, &listening, parts))
+    Ok(launch(&config, doors, &listening, parts))
 }
 
 fn listening(config: &Config) -> Result<listener::Settings, Failure> {
     Ok(listener::Settings { tls: assembly::tls(config)?, head_deadline: HEAD_DEADLINE })
 }
 
-/// Has the parts serve on the listeners.
+/// Has the parts serve at the doors.
 fn launch(
     config: &Config,
-    listeners: Vec<TcpListener>,
+    doors: Vec<Door>,
     listening: &listener::Settings,
     parts: assembly::Parts,
 ) -> Running {
-    let router = routes::router(config, &parts);
+    let routes = Routes::of(config, &parts);
     let (stopping, _) = watch::channel(false);
     let mut addresses = Vec::new();
     let mut servers = JoinSet::new();
-    for listener in listeners {
+    for Door { listener, portal } in doors {
         addresses.extend(listener.local_addr());
         let mut stopping = stopping.subscribe();
         let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
-        servers.spawn(listener::serve(listener, listening.clone(), router.clone(), stop));
+        servers.spawn(listener::serve(listener, listening.clone(), routes.router(portal), stop));
     }
     info!(addresses = ?addresses, "serving");
     let mut background = JoinSet::new();
@@ -186,16 +195,25 @@ fn launch(
 }
 
 /// Binds every configured port, so that one that is taken is found before anything else happens.
-fn bind(config: &Config) -> Result<Vec<TcpListener>, Failure> {
+fn bind(config: &Config) -> Result<Vec<Door>, Failure> {
     let server = &config.server;
-    server
-        .ports()
-        .into_iter()
-        .map(|port| {
+    let plain = server.ports().into_iter().map(|port| (port, None));
+    let portals = config.portals.served().into_iter();
+    let portals = portals.map(|(directory, port)| (port, Some(Portal::new(directory.clone()))));
+    plain
+        .chain(portals)
+        .map(|(port, portal)| {
             listener::bind(SocketAddr::new(server.bind_addr, port))
+                .map(|listener| Door { listener, portal })
                 .map_err(|cause| Failure::Port { port, cause })
         })
         .collect()
+}
+
+impl Door {
+    fn plain(listener: TcpListener) -> Self {
+        Self { listener, portal: None }
+    }
 }
 
 impl Running {

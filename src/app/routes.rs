@@ -14,7 +14,8 @@ use super::api;
 use super::assembly::Parts;
 use crate::actors::Namespace;
 use crate::config::Config;
-use crate::http;
+use crate::http::portal::Portal;
+use crate::http::{self, App};
 use crate::transport::client_bundle;
 use crate::transport::engine::{self, Engine};
 use crate::transport::heartbeat::{self, Heartbeat};
@@ -32,15 +33,27 @@ const MESSAGE_DEADLINE: Duration = Duration::from_secs(10);
 /// Polling answers from this size on are compressed when the client accepts it.
 const COMPRESS_POLLING_FROM: u64 = 1024;
 
-/// The API and the sockets behind one door, the same on every port.
-pub(super) fn router(config: &Config, parts: &Parts) -> Router {
-    let origins = parts.origins.clone();
-    let allows_origin: http::AllowsOrigin = Arc::new(move |origin| origins.allows(origin));
-    let mut sockets = sockets(config, parts);
-    if config.realtime.serve_client {
-        sockets = sockets.merge(client_bundle::router());
+/// The API and the sockets, the same behind every port.
+pub(super) struct Routes {
+    api: App,
+    sockets: Router,
+}
+
+impl Routes {
+    pub(super) fn of(config: &Config, parts: &Parts) -> Self {
+        let origins = parts.origins.clone();
+        let allows_origin: http::AllowsOrigin = Arc::new(move |origin| origins.allows(origin));
+        let mut sockets = sockets(config, parts);
+        if config.realtime.serve_client {
+            sockets = sockets.merge(client_bundle::router());
+        }
+        Self { api: api::app(config, parts, allows_origin), sockets }
     }
-    http::router(api::app(config, parts, allows_origin), sockets)
+
+    /// What one port serves: these routes, and behind them its portal.
+    pub(super) fn router(&self, portal: Option<Portal>) -> Router {
+        http::router(self.api.clone(), self.sockets.clone(), portal)
+    }
 }
 
 fn sockets(config: &Config, parts: &Parts) -> Router {

@@ -1,6 +1,6 @@
 //! Services around the hub: payments, mail and push, suggestions, portals, section tracking.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lettre::message::Mailbox;
@@ -71,19 +71,22 @@ section! {
         /// Where links for doctors lead.
         pub doctors_url: HttpUrl = Key::new("PORTAL_DOCTORS_URL").or("http://localhost:3001"),
         /// The built doctors portal, served on its port when set.
-        pub doctors_dir: Option<PathBuf> = Key::new("PORTAL_DOCTORS_DIR"),
+        pub doctors_dir: Option<PathBuf> = Key::new("PORTAL_DOCTORS_DIR")
+            .check(is_portal),
         /// The port of the doctors portal.
         pub doctors_port: u16 = Key::new("PORTAL_DOCTORS_PORT").range(1, 65_535).or("3001"),
         /// Where links for patients lead.
         pub patients_url: HttpUrl = Key::new("PORTAL_PATIENTS_URL").or("http://localhost:3002"),
         /// The built patients portal, served on its port when set.
-        pub patients_dir: Option<PathBuf> = Key::new("PORTAL_PATIENTS_DIR"),
+        pub patients_dir: Option<PathBuf> = Key::new("PORTAL_PATIENTS_DIR")
+            .check(is_portal),
         /// The port of the patients portal.
         pub patients_port: u16 = Key::new("PORTAL_PATIENTS_PORT").range(1, 65_535).or("3002"),
         /// Where links for companies and institutions lead.
         pub companies_url: HttpUrl = Key::new("PORTAL_COMPANIES_URL").or("http://localhost:3003"),
         /// The built companies portal, served on its port when set.
-        pub companies_dir: Option<PathBuf> = Key::new("PORTAL_COMPANIES_DIR"),
+        pub companies_dir: Option<PathBuf> = Key::new("PORTAL_COMPANIES_DIR")
+            .check(is_portal),
         /// The port of the companies portal.
         pub companies_port: u16 = Key::new("PORTAL_COMPANIES_PORT").range(1, 65_535).or("3003"),
     }
@@ -110,6 +113,13 @@ impl Portals {
         .into_iter()
         .filter_map(|(dir, port)| Some((dir.as_ref()?, port)))
         .collect()
+    }
+}
+
+fn is_portal(directory: &str) -> Result<(), &'static str> {
+    match Path::new(directory).join("index.html").is_file() {
+        true => Ok(()),
+        false => Err("must be a directory with an index.html"),
     }
 }
 

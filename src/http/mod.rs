@@ -21,6 +21,7 @@ pub mod limits;
 pub mod page;
 pub mod peer;
 pub mod platform;
+pub mod portal;
 pub mod precondition;
 pub mod problem;
 
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderName, Method, StatusCode};
+use axum::routing::get;
 use axum::{Router, middleware};
 use ipnet::IpNet;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -36,6 +38,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use self::portal::Portal;
 use crate::actors::Hub;
 use crate::auth::{Authenticator, Passwords};
 use crate::delivery::Deliveries;
@@ -92,9 +95,11 @@ pub struct CookieSettings {
 }
 
 /// Every route and the endpoints of sockets, inside what all of them share.
-pub fn router(app: App, sockets: Router) -> Router {
+///
+/// Paths that are none of these are a portal's, where one is served.
+pub fn router(app: App, sockets: Router, portal: Option<Portal>) -> Router {
     let (routes, _) = routes().split_for_parts();
-    framed(routes, sockets, app)
+    framed(routes, sockets, portal, app)
 }
 
 /// What the routes say of themselves.
@@ -112,14 +117,19 @@ fn routes() -> OpenApiRouter<App> {
         .merge(admin::routes())
 }
 
-/// Sockets prove themselves and keep their limits in their own ways.
-fn framed(routes: Router<App>, sockets: Router, app: App) -> Router {
-    routes
+/// Sockets prove themselves and keep their limits in their own ways; files have neither.
+fn framed(routes: Router<App>, sockets: Router, portal: Option<Portal>, app: App) -> Router {
+    let routes = routes
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(app.clone(), idempotency::replay))
         .layer(middleware::from_fn_with_state(app.clone(), limits::throttle))
         .layer(middleware::from_fn_with_state(app.clone(), caller::identify))
-        .merge(sockets.with_state(()))
+        .merge(sockets.with_state(()));
+    let routes = match portal {
+        Some(portal) => routes.fallback(get(move |request| portal.serve(request))),
+        None => routes,
+    };
+    routes
         .layer(cors(Arc::clone(&app.settings.allows_origin)))
         .layer(CatchPanicLayer::custom(frame::after_panic))
         .layer(middleware::from_fn_with_state(app.clone(), frame::frame))

@@ -143,7 +143,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         .route("/panic", axum::routing::get(async || -> StatusCode { panic!("on purpose") }))
         .route("/count", axum::routing::post(count));
     let (routes, _) = routes().split_for_parts();
-    Node { router: framed(routes.merge(extra), Router::new(), app.clone()), app }
+    Node { router: framed(routes.merge(extra), Router::new(), None, app.clone()), app }
 }
 
 /// Answers 201 with a number that no other answer has.

@@ -2,4 +2,5 @@
 
 mod configuration;
 mod lifecycle;
+mod portals;
 mod tls;
