@@ -37,6 +37,9 @@ pub enum Kind {
     NotFound(&'static str),
     #[error("{field} is already taken")]
     Conflict { field: &'static str },
+    /// The time that starts at `field` belongs to another one, at least in part.
+    #[error("{field} and what follows overlap with another one")]
+    Overlap { field: &'static str },
     /// The change itself is well, but not what would be left after it.
     #[error("{0}")]
     Untenable(&'static str),
@@ -126,6 +129,18 @@ impl Error {
     pub fn field(pointer: impl Into<String>, code: FieldCode, detail: impl Into<String>) -> Self {
         Kind::Validation(vec![FieldError { pointer: pointer.into(), code, detail: detail.into() }])
             .into()
+    }
+
+    /// Both refusals where both are of fields, so that a caller hears of all at once; else the first.
+    #[must_use]
+    pub fn beside(self, other: Self) -> Self {
+        match (*self.0, *other.0) {
+            (Kind::Validation(mut fields), Kind::Validation(more)) => {
+                fields.extend(more);
+                Kind::Validation(fields).into()
+            }
+            (first, _) => first.into(),
+        }
     }
 }
 

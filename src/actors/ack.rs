@@ -50,6 +50,7 @@ impl From<Error> for Refusal {
             }
             Kind::NotFound(_) | Kind::Gone(_) => Code::NotFound,
             Kind::Conflict { .. }
+            | Kind::Overlap { .. }
             | Kind::Untenable(_)
             | Kind::InvalidTransition { .. }
             | Kind::PreconditionFailed
@@ -68,7 +69,7 @@ impl From<Error> for Refusal {
             | Kind::Internal(_) => Code::Internal,
         };
         let field = match error.kind() {
-            Kind::Conflict { field } => Some((*field).to_owned()),
+            Kind::Conflict { field } | Kind::Overlap { field } => Some((*field).to_owned()),
             _ => None,
         };
         Self { code, message: error.to_string(), field }

@@ -69,11 +69,26 @@ impl Passwords {
         email: &str,
         pointer: &'static str,
     ) -> Result<String> {
+        self.judged(plain, email, pointer, compute).await
+    }
+
+    /// Refuses a new password that breaks a rule, as [`Self::hash_new`] does.
+    pub async fn check_new(&self, plain: &str, email: &str, pointer: &'static str) -> Result<()> {
+        self.judged(plain, email, pointer, |_| Ok(())).await
+    }
+
+    async fn judged<T: Send + 'static>(
+        &self,
+        plain: &str,
+        email: &str,
+        pointer: &'static str,
+        then: fn(&str) -> Result<T>,
+    ) -> Result<T> {
         let (plain, email, min_score) = (normal(plain), email.to_owned(), self.0.min_score);
         self.off_thread(move || {
             check(&plain, &email, min_score)
                 .map_err(|(code, detail)| Error::field(pointer, code, detail))?;
-            compute(&plain)
+            then(&plain)
         })
         .await
     }

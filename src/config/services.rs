@@ -117,10 +117,8 @@ impl Portals {
 }
 
 fn is_portal(directory: &str) -> Result<(), &'static str> {
-    match Path::new(directory).join("index.html").is_file() {
-        true => Ok(()),
-        false => Err("must be a directory with an index.html"),
-    }
+    let has_page = Path::new(directory).join("index.html").is_file();
+    if has_page { Ok(()) } else { Err("must be a directory with an index.html") }
 }
 
 fn is_smtp_url(text: &str) -> Result<(), &'static str> {

@@ -19,9 +19,15 @@ use crate::error::{Error, Kind, Result};
 #[derive(Debug)]
 pub struct AnyForm<T>(pub T);
 
+/// Fields that a form can fill.
+pub trait Form: DeserializeOwned + Validate<Context: Default> {
+    /// Fields that are true or false in JSON. A form has only texts: `true`, `1` or a browser's `on`.
+    const FLAGS: &'static [&'static str];
+}
+
 impl<T> FromRequest<App> for AnyForm<T>
 where
-    T: DeserializeOwned + Validate<Context: Default>,
+    T: Form,
 {
     type Rejection = Error;
 
@@ -56,17 +62,26 @@ async fn parts(request: Request, app: &App) -> Result<Vec<(String, String)>> {
     Ok(pairs)
 }
 
-fn read<T: DeserializeOwned + Validate<Context: Default>>(
-    pairs: Vec<(String, String)>,
-) -> Result<T> {
+fn read<T: Form>(pairs: Vec<(String, String)>) -> Result<T> {
     let mut fields = Map::new();
-    for (name, value) in pairs {
-        if fields.insert(name, Value::String(value)).is_some() {
+    for (name, text) in pairs {
+        let value =
+            if T::FLAGS.contains(&name.as_str()) { flag(text) } else { Value::String(text) };
+        if fields.insert(name, value).is_some() {
             return Err(Kind::Malformed("a field is given twice".into()).into());
         }
     }
     let text = serde_json::to_vec(&fields).map_err(Error::internal)?;
     json::parse(&Bytes::from(text))
+}
+
+/// What is none of these stays a text, and is refused as one.
+fn flag(text: String) -> Value {
+    match text.as_str() {
+        "true" | "1" | "on" => Value::Bool(true),
+        "false" | "0" | "off" | "" => Value::Bool(false),
+        _ => Value::String(text),
+    }
 }
 
 fn malformed() -> Error {

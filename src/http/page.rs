@@ -141,11 +141,14 @@ impl<F: DeserializeOwned> FromRequestParts<App> for List<F> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let mut pairs = pairs(parts)?;
-        let mut take = |name: &str| {
-            let at = pairs.iter().position(|(key, _)| key == name)?;
-            Some(pairs.remove(at).1)
+        let mut take = |name: &'static str| {
+            let (mut own, others) =
+                std::mem::take(&mut pairs).into_iter().partition(|(key, _)| key == name);
+            pairs = others;
+            let value = Vec::pop(&mut own).map(|(_, value)| value);
+            if own.is_empty() { Ok(value) } else { Err(twice(name)) }
         };
-        let (limit, cursor, count) = (take("limit"), take("cursor"), take("count"));
+        let (limit, cursor, count) = (take("limit")?, take("cursor")?, take("count")?);
         let limit = match limit {
             Some(text) => text.parse().map_err(|_| bad("limit"))?,
             None => DEFAULT_LIMIT,
@@ -187,6 +190,10 @@ fn filters<F: DeserializeOwned>(pairs: &[(String, String)]) -> Result<F> {
     let text = serde_urlencoded::to_string(pairs).map_err(Error::internal)?;
     serde_urlencoded::from_str(&text)
         .map_err(|error| Kind::Malformed(format!("bad query: {error}")).into())
+}
+
+fn twice(name: &'static str) -> Error {
+    Kind::Malformed(format!("{name} is given twice")).into()
 }
 
 fn bad(name: &'static str) -> Error {

@@ -133,7 +133,7 @@ impl Problem {
                     .with("message", json!(RequestError::Forbidden.message()))
             }
             Kind::NotFound(_) => Self::new("not-found", "Not found", S::NOT_FOUND),
-            Kind::Conflict { field } => {
+            Kind::Conflict { field } | Kind::Overlap { field } => {
                 Self::new("conflict", "Conflict", S::CONFLICT).with("field", json!(field))
             }
             Kind::Untenable(_) => Self::new("conflict", "Conflict", S::CONFLICT),

@@ -237,6 +237,53 @@ async fn a_patient_registers_and_is_signed_in() {
 }
 
 #[tokio::test]
+async fn a_registration_hears_of_all_that_is_wrong_with_it() {
+    for node in nodes().await {
+        let body = json!({"email": "ana@example.com", "password": "short", "nombre": "Ana",
+            "apellido": "Ruiz", "rol": "PACIENTE", "fecha_nacimiento": "yesterday"});
+
+        let refused = node.post("/auth/register", &[], body).await;
+
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let errors = refused.body["errors"].as_array().unwrap();
+        let pointers: Vec<_> = errors.iter().map(|error| error["pointer"].as_str()).collect();
+        assert_eq!(pointers, [Some("/fecha_nacimiento"), Some("/password")]);
+    }
+}
+
+#[tokio::test]
+async fn a_flag_is_a_text_in_forms_alone() {
+    for node in nodes().await {
+        node.register("ana@example.com").await;
+        let body = json!({"username": "ana@example.com", "password": "a fine password", "remember": "yes"});
+        let json = node.post("/auth/login", &[], body).await;
+        let form = Body::from("username=ana%40example.com&password=a+fine+password&remember=yes");
+        let kind = ("content-type", "application/x-www-form-urlencoded");
+        let form = node.send("POST", "/auth/login", &[kind], form).await;
+
+        for refused in [json, form] {
+            assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+            let error = &refused.body["errors"][0];
+            assert_eq!((&error["pointer"], &error["code"]), (&json!("/remember"), &json!("type")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_given_twice_is_named() {
+    for node in nodes().await {
+        let path = "/api/v1/catalog/exams?limit=1&limit=2";
+
+        let refused = node.send("GET", path, &[], Body::empty()).await;
+
+        assert_eq!(
+            (refused.status, &refused.body["detail"]),
+            (StatusCode::BAD_REQUEST, &json!("limit is given twice"))
+        );
+    }
+}
+
+#[tokio::test]
 async fn one_signs_in_by_json_form_or_parts() {
     for node in nodes().await {
         node.register("ana@example.com").await;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
@@ -20,7 +20,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::http::App;
 use crate::http::context::Context;
-use crate::http::form::AnyForm;
+use crate::http::form::{AnyForm, Form};
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::audit;
@@ -37,8 +37,8 @@ pub struct Login {
     password: String,
     /// Whether the cookie outlives the browser.
     #[garde(skip)]
-    #[serde(default, deserialize_with = "flag")]
-    remember: bool,
+    #[schema(default = false)]
+    remember: Option<bool>,
     /// Refuses an account without this role.
     #[garde(skip)]
     user_type: Option<Role>,
@@ -101,7 +101,7 @@ pub async fn login(
     audit::append(&mut tx, &entry, now).await?;
     tx.commit().await?;
 
-    let (cookie, pair) = opened.announce(&app, user, login.remember, now)?;
+    let (cookie, pair) = opened.announce(&app, user, login.remember.unwrap_or(false), now)?;
     Ok(([(SET_COOKIE, cookie)], Json(pair)).into_response())
 }
 
@@ -139,6 +139,10 @@ struct Issued {
     access_token: String,
 }
 
+impl Form for Login {
+    const FLAGS: &'static [&'static str] = &["remember"];
+}
+
 impl Login {
     /// The name as accounts are found by.
     fn name(&self) -> Result<String> {
@@ -147,21 +151,5 @@ impl Login {
             Some(name) if !name.is_empty() => Ok(name.to_lowercase()),
             _ => Err(Error::field("/username", FieldCode::Required, "is required")),
         }
-    }
-}
-
-/// A flag as JSON or as the text a form sends.
-fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Flag {
-        Bool(bool),
-        Text(String),
-        Absent(()),
-    }
-    match Flag::deserialize(deserializer)? {
-        Flag::Bool(value) => Ok(value),
-        Flag::Text(text) => Ok(matches!(text.as_str(), "true" | "1" | "on")),
-        Flag::Absent(()) => Ok(false),
     }
 }

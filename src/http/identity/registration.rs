@@ -76,13 +76,19 @@ pub async fn register(
     let email = new.email.trim().to_lowercase();
     app.limits.sign_in(context.peer, &email)?;
     let now = Timestamp::now();
-    let applicant = Application {
+    let application = Application {
         rol: new.rol,
         fecha_nacimiento: new.fecha_nacimiento.as_deref(),
         razon_social: new.razon_social.as_deref(),
         tax_id: new.tax_id.as_deref(),
-    }
-    .check(jiff::Timestamp::now().to_zoned(TimeZone::UTC).date())?;
+    };
+    let applicant = match application.check(jiff::Timestamp::now().to_zoned(TimeZone::UTC).date()) {
+        Ok(applicant) => applicant,
+        Err(refused) => {
+            let password = app.passwords.check_new(&new.password, &email, "/password").await;
+            return Err(password.err().into_iter().fold(refused, Error::beside));
+        }
+    };
     let password_hash = app.passwords.hash_new(&new.password, &email, "/password").await?;
 
     let mut tx = app.store.begin().await?;

@@ -4,7 +4,7 @@ use http::StatusCode;
 use latido::domain::identity::Role;
 use serde_json::{Value, json};
 
-use crate::support::accounts::Account;
+use crate::support::accounts::{self, Account};
 use crate::support::http::Answer;
 use crate::support::node::{self, Latido};
 use crate::support::socket_io::SocketIo;
@@ -57,6 +57,45 @@ async fn an_exam_lives_from_creation_to_removal() {
     assert_eq!(latido.call("GET", &path).send().await.status, StatusCode::NOT_FOUND);
     let twice = latido.call("DELETE", &path).bearer(&admin.token).send().await;
     assert_eq!(twice.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_removed_exam_comes_back_unless_its_code_is_taken() {
+    let latido = node::start().await;
+    let admin = latido.account(Role::Admin).await;
+    let doctor = latido.account(Role::Doctor).await;
+    let mut socket = latido.connect(&doctor).await;
+    let hemogram = json!({"code": "HEM", "name": "Hemograma"});
+    let exam = created(&latido, &admin, "exams", &hemogram).await;
+    let path = format!("{EXAMS}/{}", exam["id"]);
+    let restore = format!("{path}/restore");
+    let mut socket = latido.connect(&doctor).await;
+    assert_eq!(
+        write(&latido, &admin, "POST", &restore, &json!({})).await.status,
+        404,
+        "it is there"
+    );
+    latido.call("DELETE", &path).bearer(&admin.token).send().await;
+    let other = created(&latido, &admin, "exams", &hemogram).await;
+
+    let taken = write(&latido, &admin, "POST", &restore, &json!({})).await;
+    assert_eq!((taken.status, &taken.json()["field"]), (StatusCode::CONFLICT, &json!("code")));
+    let other = format!("{EXAMS}/{}", other["id"]);
+    latido.call("DELETE", &other).bearer(&admin.token).send().await;
+    assert_eq!(write(&latido, &doctor, "POST", &restore, &json!({})).await.status, 403);
+    let late = latido.call("POST", &restore).bearer(&admin.token).header("if-match", "\"v1\"");
+    assert_eq!(late.send().await.status, 412);
+    let back = write(&latido, &admin, "POST", &restore, &json!({})).await;
+
+    assert_eq!((back.status, back.header("etag")), (StatusCode::OK, "\"v3\""));
+    assert_eq!(latido.call("GET", &path).send().await.json()["code"], "HEM");
+    let mut told = Vec::new();
+    while told.len() < 5 {
+        told.push(socket.next("catalog:update").await["action"].clone());
+    }
+    assert_eq!(told, ["created", "deleted", "created", "deleted", "created"]);
+    let sql = "select count(*) from audit_log where action = 'restored'";
+    assert_eq!(accounts::value::<i64>(latido.database.url(), sql).await, 1);
 }
 
 #[tokio::test]

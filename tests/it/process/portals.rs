@@ -17,7 +17,8 @@ struct Served {
 
 impl Served {
     async fn start() -> Self {
-        let (database, directory, port) = (Database::fresh().await, Directory::fresh(), free_port());
+        let (database, directory, port) =
+            (Database::fresh().await, Directory::fresh(), free_port());
         directory.write("index.html", PAGE);
         directory.write("app-0123abcd.js", "portal()");
         directory.write(".env", "SECRET=1");

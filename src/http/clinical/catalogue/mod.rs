@@ -7,6 +7,7 @@ mod bulk;
 mod filters;
 mod read;
 mod resources;
+mod restoring;
 mod write;
 
 use garde::Validate;
@@ -67,6 +68,7 @@ impl Resource for Location {
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(bulk::change_prices))
+        .routes(routes!(restoring::restore_exam))
         .merge(resources::exams::routes())
         .merge(resources::prices::routes())
         .merge(resources::categories::routes())

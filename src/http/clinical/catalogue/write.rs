@@ -20,7 +20,7 @@ use crate::http::admin::deed::Deed;
 use crate::http::context::Context;
 use crate::http::json::{self, Json};
 use crate::http::precondition::{IfMatch, etag};
-use crate::persistence::clinical::catalogue::{hold, remove};
+use crate::persistence::clinical::catalogue::{self, hold, hold_removed, remove};
 use crate::persistence::{Tx, outbox};
 
 /// Any fields of a resource; each replaces the whole field, null empties it.
@@ -119,6 +119,28 @@ pub(super) async fn delete<R: Resource>(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Shows a removed row again, unless the field that must be its own was taken meanwhile.
+pub(super) async fn restore<R: Resource>(
+    app: &App,
+    author: &Author,
+    condition: &IfMatch,
+    id: i64,
+    unique: &'static str,
+) -> Result<Response> {
+    let now = Timestamp::now();
+
+    let mut tx = app.store.begin().await?;
+    let row: R = hold_removed(&mut tx, id.into()).await?;
+    condition.check(row.stamp().version)?;
+    let row: R = catalogue::restore(&mut tx, row.id(), unique, now).await?;
+    // To everyone who lists them it is a new one.
+    record_as(app, &mut tx, author, &row, ChangeAction::Created, "restored", now).await?;
+    tx.commit().await?;
+    committed(app);
+
+    Ok(([(ETAG, etag(row.stamp().version))], Json(row)).into_response())
+}
+
 /// Puts a change into the audit trail and tells everyone, its followers, and the administrators.
 pub(super) async fn record<R: Resource>(
     app: &App,
@@ -126,6 +148,19 @@ pub(super) async fn record<R: Resource>(
     author: &Author,
     row: &R,
     action: ChangeAction,
+    now: Timestamp,
+) -> Result<()> {
+    record_as(app, tx, author, row, action, action.name(), now).await
+}
+
+/// [`record`], under another name in the audit trail.
+async fn record_as<R: Resource>(
+    app: &App,
+    tx: &mut Tx,
+    author: &Author,
+    row: &R,
+    action: ChangeAction,
+    deed: &'static str,
     now: Timestamp,
 ) -> Result<()> {
     let (kind, id) = (R::KIND, row.id().into());
@@ -146,12 +181,8 @@ pub(super) async fn record<R: Resource>(
     for event in [update.event(), mirror.event()] {
         outbox::append(tx, &event, Some(&app.settings.node)).await?;
     }
-    let deed = Deed {
-        action: action.name(),
-        entity_type: kind.name(),
-        entity_id: id.into(),
-        data: Map::new(),
-    };
+    let deed =
+        Deed { action: deed, entity_type: kind.name(), entity_id: id.into(), data: Map::new() };
     deed.record(tx, app, &author.context, &author.caller).await
 }
 

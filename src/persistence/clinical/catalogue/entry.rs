@@ -92,11 +92,20 @@ pub async fn find<E: Entry>(store: &Store, id: E::Id) -> Result<E> {
 
 /// The row, unless it was removed; until the transaction ends nobody else can change it.
 pub async fn hold<E: Entry>(tx: &mut Tx, id: E::Id) -> Result<E> {
+    hold_where(tx, id, "deleted_at is null").await
+}
+
+/// The row, if it was removed; until the transaction ends nobody else can change it.
+pub async fn hold_removed<E: Entry>(tx: &mut Tx, id: E::Id) -> Result<E> {
+    hold_where(tx, id, "deleted_at is not null").await
+}
+
+async fn hold_where<E: Entry>(tx: &mut Tx, id: E::Id, condition: &'static str) -> Result<E> {
     let held: Option<E> = on!(tx, |conn| {
         let mut sql = QueryBuilder::new("update ");
         // A write that changes nothing takes the row lock on both engines.
-        sql.push(E::TABLE).push(" set version = version where id = ");
-        sql.push_bind(id.into()).push(" and deleted_at is null returning ").push(E::COLUMNS);
+        sql.push(E::TABLE).push(" set version = version where id = ").push_bind(id.into());
+        sql.push(" and ").push(condition).push(" returning ").push(E::COLUMNS);
         sql.build_query_as().fetch_optional(conn).await
     })?;
     held.ok_or_else(|| Kind::NotFound(E::NOUN).into())
@@ -124,6 +133,24 @@ pub async fn remove<E: Entry>(tx: &mut Tx, id: E::Id, now: Timestamp) -> Result<
         sql.build().execute(conn).await.map(drop)
     })?;
     Ok(())
+}
+
+/// Brings a removed row back to lists and reads. Fails with [`Kind::Conflict`] when `unique` was
+/// taken meanwhile.
+pub async fn restore<E: Entry>(
+    tx: &mut Tx,
+    id: E::Id,
+    unique: &'static str,
+    now: Timestamp,
+) -> Result<E> {
+    on!(tx, |conn| {
+        let mut sql = QueryBuilder::new("update ");
+        sql.push(E::TABLE).push(" set deleted_at = null, updated_at = ").push_bind(now);
+        sql.push(", version = version + 1 where id = ").push_bind(id.into());
+        sql.push(" returning ").push(E::COLUMNS);
+        sql.build_query_as().fetch_one(conn).await
+    })
+    .map_err(taken(unique))
 }
 
 /// A refused write: `field` is taken, or something unforeseen.

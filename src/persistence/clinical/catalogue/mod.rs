@@ -16,7 +16,7 @@ mod price;
 mod tests;
 
 pub use category::Category;
-pub use entry::{Entry, Search, Stamp, find, hold, remove};
+pub use entry::{Entry, Search, Stamp, find, hold, hold_removed, remove, restore};
 pub use exam::Exam;
 pub use list::{Filter, count, page};
 pub use location::Location;

@@ -171,7 +171,7 @@ async fn check(tx: &mut Tx, current: Option<&Price>, draft: &PriceDraft) -> Resu
         current.is_none_or(|current| current.id != *id)
             && wanted.overlaps(&Validity { from: from.as_ref(), to: to.as_ref() })
     });
-    if contradicts { Err(Kind::Conflict { field: "valid_from" }.into()) } else { Ok(()) }
+    if contradicts { Err(Kind::Overlap { field: "valid_from" }.into()) } else { Ok(()) }
 }
 
 fn currency(draft: &PriceDraft) -> Result<&Currency> {

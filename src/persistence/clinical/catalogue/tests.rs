@@ -39,7 +39,7 @@ async fn exam(store: &Store, code: &str) -> Exam {
 
 fn conflict<T: std::fmt::Debug>(outcome: Result<T>) -> &'static str {
     match outcome.unwrap_err().kind() {
-        Kind::Conflict { field } => field,
+        Kind::Conflict { field } | Kind::Overlap { field } => field,
         other => panic!("{other:?}"),
     }
 }
