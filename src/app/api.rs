@@ -11,7 +11,7 @@ use crate::config::values::UseLivekit;
 use crate::http::body::Bounds;
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
-use crate::http::platform::{self, Ask, Platform};
+use crate::http::platform::{self, Platform};
 use crate::http::{self, AllowsOrigin, App, CookieSettings};
 
 /// How long a request's body may take to arrive.
@@ -63,14 +63,15 @@ fn settings(config: &Config, allows_origin: AllowsOrigin) -> http::Settings {
 
 fn platform_settings(config: &Config, parts: &Parts) -> platform::Settings {
     let origins = parts.origins.clone();
-    // Neither is used by this node yet, whatever is configured.
-    let always = |standing| -> Ask { Arc::new(move || standing) };
+    // Who configured it counts on other nodes hearing of events, which this one cannot give.
+    let redis =
+        if config.cluster.redis_url.is_some() { Standing::Down } else { Standing::Disabled };
     platform::Settings {
         region: config.cluster.region.clone(),
         cors_origins: Arc::new(move || origins.names()),
         metrics_public: config.observability.metrics_public,
-        redis: always(Standing::Disabled),
-        livekit: always(Standing::NotConfigured),
+        redis,
+        livekit: parts.livekit.clone(),
         flags: flags(config),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tracing::warn;
 
 use super::Failure;
 use crate::actors::Hub;
@@ -26,6 +27,8 @@ use crate::http::identity::Elsewhere;
 use crate::http::identity::delegation::AuthService;
 use crate::http::identity::liveness::Rows;
 use crate::http::limits::{self, Limits};
+use crate::http::platform::pulse::Pulse;
+use crate::outgoing;
 use crate::persistence::{self, Store, partitions};
 use crate::telemetry::logs::LogLevel;
 use crate::telemetry::otlp::Exporter;
@@ -33,6 +36,9 @@ use crate::telemetry::{Metrics, Tracer};
 
 /// Events one user may send a second over all sockets, for each event one socket may send.
 const USER_FACTOR: f64 = 4.0;
+
+/// How long a service may take to say that it lives.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long a message that could not be sent waits for its first retry (contract §5.18).
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -44,6 +50,7 @@ pub(super) struct Parts {
     pub passwords: Passwords,
     pub deliveries: Deliveries,
     pub elsewhere: Elsewhere,
+    pub livekit: Option<Pulse>,
     pub hub: Hub,
     pub origins: Origins,
     pub limits: Arc<Limits>,
@@ -55,10 +62,14 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) async fn of(config: &Config, log_level: LogLevel) -> Result<Self, Failure> {
         let metrics = Metrics::start().map_err(Error::internal)?;
+        if config.cluster.redis_url.is_some() {
+            warn!("REDIS_URL is set, but this version serves as a single node");
+        }
         let store = store(config).await?;
         let authenticator = authenticator(config, &store)?;
         let passwords = passwords(config)?;
         let elsewhere = elsewhere(config)?;
+        let livekit = livekit(config)?;
         let tracer = tracer(config).await?;
         let deliveries = Deliveries::start(&deliveries(config))?;
         let settings = hub_settings(config, tracer.clone());
@@ -71,6 +82,7 @@ impl Parts {
             passwords,
             deliveries,
             elsewhere,
+            livekit,
             hub,
             origins,
             limits,
@@ -158,6 +170,13 @@ fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failur
             .then(|| Voucher::new([Some(secret), previous].into_iter().flatten())),
         lookup: Arc::new(Rows(store.clone())),
     }))
+}
+
+/// How the media server is, where one is configured; its probe needs no credentials.
+fn livekit(config: &Config) -> Result<Option<Pulse>, Failure> {
+    let Some(url) = &config.media.livekit_url else { return Ok(None) };
+    let client = outgoing::client(PROBE_PATIENCE)?;
+    Ok(Some(Pulse::of_service(client, url.as_str().to_owned())))
 }
 
 /// What is recorded of traces, and the collector it goes to when one is configured.

@@ -89,8 +89,8 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         region: "local".into(),
         cors_origins: Arc::new(Vec::new),
         metrics_public: false,
-        redis: Arc::new(|| Standing::Disabled),
-        livekit: Arc::new(|| Standing::NotConfigured),
+        redis: Standing::Disabled,
+        livekit: None,
         flags: Flags {
             use_livekit: false,
             use_mock_video: false,

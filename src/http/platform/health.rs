@@ -155,11 +155,15 @@ impl Standing {
 impl Checks {
     async fn of(app: &App) -> Self {
         let platform = &app.platform;
-        Self {
-            database: if platform.pulse.is_up().await { Standing::Ok } else { Standing::Down },
-            redis: (platform.settings.redis)(),
-            livekit: (platform.settings.livekit)(),
-        }
+        let standing = |is_up| if is_up { Standing::Ok } else { Standing::Down };
+        let livekit = async {
+            match &platform.settings.livekit {
+                Some(pulse) => standing(pulse.is_up().await),
+                None => Standing::NotConfigured,
+            }
+        };
+        let (database, livekit) = tokio::join!(platform.pulse.is_up(), livekit);
+        Self { database: standing(database), redis: platform.settings.redis, livekit }
     }
 
     fn overall(self) -> Standing {

@@ -27,9 +27,6 @@ use crate::telemetry::logs::LogLevel;
 /// The version of the running program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Tells how something outside this process is, without waiting for it.
-pub type Ask = Arc<dyn Fn() -> Standing + Send + Sync>;
-
 /// What the node knows of itself.
 pub struct Platform {
     pub settings: Settings,
@@ -48,9 +45,9 @@ pub struct Settings {
     /// Shows `/metrics` to everybody.
     pub metrics_public: bool,
     /// [`Standing::Disabled`] without `REDIS_URL`.
-    pub redis: Ask,
-    /// [`Standing::NotConfigured`] without `LIVEKIT_*`.
-    pub livekit: Ask,
+    pub redis: Standing,
+    /// The media server's, where one is configured.
+    pub livekit: Option<Pulse>,
     pub flags: Flags,
 }
 
@@ -59,7 +56,7 @@ impl Platform {
     pub fn new(settings: Settings, store: Store, metrics: Metrics, log_level: LogLevel) -> Self {
         Self {
             settings,
-            pulse: Pulse::new(store),
+            pulse: Pulse::of_database(store),
             metrics,
             log_level,
             started_at: Timestamp::now(),

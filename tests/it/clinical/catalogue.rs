@@ -69,7 +69,6 @@ async fn a_removed_exam_comes_back_unless_its_code_is_taken() {
     let exam = created(&latido, &admin, "exams", &hemogram).await;
     let path = format!("{EXAMS}/{}", exam["id"]);
     let restore = format!("{path}/restore");
-    let mut socket = latido.connect(&doctor).await;
     assert_eq!(
         write(&latido, &admin, "POST", &restore, &json!({})).await.status,
         404,

@@ -4,3 +4,4 @@
 mod callers;
 mod endpoints;
 mod framing;
+mod health;
