@@ -293,8 +293,13 @@ async fn load(store: &Store, after: EventId) -> Result<Loaded> {
         outbox::next_batch(store, BATCH).await?.into_iter().map(|row| row.row_id).collect();
     let mut rows = HashMap::new();
     if !pending.is_empty() {
-        let numbered = outbox::dispatch(store.begin().await?, &pending, Timestamp::now()).await?;
-        rows.extend(numbered.into_iter().map(|(row, id)| (id, row)));
+        let numbered = outbox::dispatch(store.begin().await?, &pending, Timestamp::now()).await;
+        if numbered.is_err() {
+            let mut tx = store.begin().await?;
+            outbox::note_failure(&mut tx, &pending).await?;
+            tx.commit().await?;
+        }
+        rows.extend(numbered?.into_iter().map(|(row, id)| (id, row)));
     }
     let events = outbox::since(store, after, BATCH).await?;
     let mut accounts = HashMap::new();

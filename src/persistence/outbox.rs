@@ -109,10 +109,16 @@ pub async fn dispatch(mut tx: Tx, rows: &[i64], now: Timestamp) -> Result<Vec<(i
     Ok(dispatched)
 }
 
-/// Notes that a batch could not be dispatched.
-pub async fn failed(tx: &mut Tx, row: i64) -> Result<()> {
-    const SQL: &str = "update outbox set attempts = attempts + 1 where id = $1 and seq is null";
-    Ok(on!(tx, |conn| sqlx::query(SQL).bind(row).execute(conn).await.map(drop))?)
+/// Notes that `rows` could not be dispatched.
+pub async fn note_failure(tx: &mut Tx, rows: &[i64]) -> Result<()> {
+    const SQLITE: &str = "
+        update outbox set attempts = attempts + 1
+        where seq is null and id in (select value from json_each($1))";
+    const POSTGRES: &str = "
+        update outbox set attempts = attempts + 1
+        where seq is null and id in (select value::bigint from jsonb_array_elements_text($1))";
+    let sql = tx.text(SQLITE, POSTGRES);
+    Ok(on!(tx, |conn| sqlx::query(sql).bind(Json(rows)).execute(conn).await.map(drop))?)
 }
 
 /// Dispatched events after `seq`, in order.

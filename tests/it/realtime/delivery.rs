@@ -7,7 +7,7 @@ use latido::domain::topic::Topic;
 use serde_json::{Value, json};
 
 use crate::support::socket_io::End;
-use crate::support::{self, EVENTS};
+use crate::support::{self, EVENTS, Latido, accounts};
 
 #[tokio::test]
 async fn an_event_to_all_reaches_every_socket_once() {
@@ -211,4 +211,45 @@ async fn the_census_counts_sockets_by_role() {
     assert_eq!(census.total, 4);
     assert_eq!(census.by_role.get("Paciente"), Some(&3));
     assert_eq!(census.by_role.get("Administrador"), Some(&1));
+}
+
+/// Makes every dispatch fail, and what undoes that.
+fn refusing_dispatch(latido: &Latido) -> (&'static str, &'static str) {
+    if latido.database.url().starts_with("postgres") {
+        (
+            "create function refuse_dispatch() returns trigger language plpgsql as $$
+             begin raise exception 'injected'; end $$;
+             create trigger refuse_dispatch before update of seq on outbox
+             for each row execute function refuse_dispatch()",
+            "drop trigger refuse_dispatch on outbox",
+        )
+    } else {
+        (
+            "create trigger refuse_dispatch before update of seq on outbox
+             begin select raise(abort, 'injected'); end",
+            "drop trigger refuse_dispatch",
+        )
+    }
+}
+
+#[tokio::test]
+async fn an_event_whose_dispatch_fails_is_counted_and_arrives_later() {
+    let latido = support::start().await;
+    let admin = latido.account(Role::Admin).await;
+    let mut socket = latido.connect(&latido.account(Role::Patient).await).await;
+    let outbox = async || {
+        let answer = latido.call("GET", "/api/admin/outbox").bearer(&admin.token).send().await;
+        answer.json()
+    };
+    let (refuse, allow) = refusing_dispatch(&latido);
+    accounts::run(latido.database.url(), refuse).await;
+
+    latido.publish("catalog:update", &[Topic::All], &json!({"entityId": 1})).await;
+
+    support::within("a failed dispatch", async { while outbox().await["failed"] != 1 {} }).await;
+    assert_eq!(outbox().await["pending"], 1);
+    accounts::run(latido.database.url(), allow).await;
+    assert_eq!(socket.next("catalog:update").await["entityId"], 1);
+    let after = outbox().await;
+    assert_eq!((&after["pending"], &after["failed"]), (&json!(0), &json!(0)));
 }
