@@ -12,6 +12,8 @@ use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use tracing::{Instrument as _, Span, warn};
 
@@ -27,6 +29,7 @@ use crate::error::{Error, Kind, Result};
 use crate::persistence::idempotency::{self, Claim, Headers, Kept};
 
 const KEY: &str = "idempotency-key";
+const SERVICE_KEY: &str = "x-service-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// How long an answer is kept.
 const KEPT_FOR: Duration = Duration::from_hours(24);
@@ -47,7 +50,7 @@ pub async fn replay(State(app): State<App>, request: Request, next: Next) -> Res
     if !(1..=128).contains(&key.chars().count()) {
         return Error::from(Kind::Malformed("bad Idempotency-Key".into())).into_response();
     }
-    let scope = scope(caller, request.uri().path());
+    let scope = scope(caller, &request);
     keyed(app, request, next, scope, key).await.unwrap_or_else(IntoResponse::into_response)
 }
 
@@ -71,7 +74,7 @@ async fn keyed(
         Claim::Taken(kept) if kept.request_hash != request_hash => {
             Err(Kind::IdempotencyKeyReuse.into())
         }
-        Claim::Taken(kept) => replayed(kept),
+        Claim::Taken(kept) => replayed(kept, stale),
         Claim::Ours => {
             let run = run(app, request, next, scope, key).instrument(Span::current());
             tokio::spawn(run).await.map_err(Error::internal)?
@@ -89,12 +92,15 @@ async fn run(
 ) -> Result<Response> {
     let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
     let asked = Asked::new(&request, id);
-    let response = problem::render(next.run(request).await, &asked);
+    let response = idempotency::within(&scope, &key, next.run(request)).await;
+    let response = problem::render(response, &asked);
     let status = response.status();
-    let passing = status.is_server_error()
-        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED);
-    if passing {
+    if status.is_server_error() {
         idempotency::abandon(&app.store, &scope, &key).await?;
+        return Ok(response);
+    }
+    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED) {
+        idempotency::retract(&app.store, &scope, &key).await?;
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
@@ -114,9 +120,14 @@ async fn run(
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
-fn replayed(kept: Kept) -> Result<Response> {
+/// The kept answer. Without one the request still runs, or its node died after the change.
+fn replayed(kept: Kept, stale: Timestamp) -> Result<Response> {
     let (Some(status), Some(body)) = (kept.status, kept.body) else {
-        return Err(Kind::IdempotencyInProgress.into());
+        return Err(if kept.is_done && kept.created_at < stale {
+            Kind::Untenable("the request was carried out, but its answer is lost").into()
+        } else {
+            Kind::IdempotencyInProgress.into()
+        });
     };
     let status = u16::try_from(status).ok().and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or_else(|| Error::internal("a kept status is none"))?;
@@ -131,9 +142,15 @@ fn replayed(kept: Kept) -> Result<Response> {
     Ok(response)
 }
 
-fn scope(caller: &Principal, path: &str) -> String {
-    let who = if caller.has(Role::Service) { "service".into() } else { caller.user.to_string() };
-    format!("{who} POST {path}")
+/// Services have no account; each is told by its key.
+fn scope(caller: &Principal, request: &Request) -> String {
+    let path = request.uri().path();
+    if caller.has(Role::Service) {
+        let key = request.headers().get(SERVICE_KEY).map(HeaderValue::as_bytes);
+        let who: [u8; 32] = Sha256::digest(key.unwrap_or_default()).into();
+        return format!("service {} POST {path}", URL_SAFE_NO_PAD.encode(who));
+    }
+    format!("{} POST {path}", caller.user)
 }
 
 fn request_hash(query: &str, body: &Bytes) -> String {

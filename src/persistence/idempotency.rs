@@ -1,4 +1,7 @@
 //! Answers kept for callers that repeat a request under the same key.
+//!
+//! What a keyed request changes commits together with a mark on its key, so that a node that dies
+//! before the answer is kept leaves a key that nobody runs a second time.
 
 use std::collections::BTreeMap;
 
@@ -21,14 +24,34 @@ pub enum Claim {
     Taken(Kept),
 }
 
-/// A key in use. The answer is absent while its request runs.
+/// A key in use. The answer is absent while its request runs, and for good when it was lost.
 #[derive(Debug, FromRow)]
 pub struct Kept {
     pub request_hash: String,
+    /// Whether the request has changed something, or was answered.
+    pub is_done: bool,
     pub status: Option<i64>,
     pub body: Option<String>,
     pub headers: Json<Headers>,
     pub created_at: Timestamp,
+}
+
+tokio::task_local! {
+    static UNDER_WAY: (String, String);
+}
+
+/// Does the work of the request that claimed `key`: whatever it commits marks the key.
+pub async fn within<F: Future>(scope: &str, key: &str, work: F) -> F::Output {
+    UNDER_WAY.scope((scope.to_owned(), key.to_owned()), work).await
+}
+
+/// Marks the key of the request under way, if it has one, in a transaction of its work.
+pub(super) async fn mark(tx: &mut Tx) -> Result<()> {
+    const SQL: &str = "
+        update idempotency_keys set state = 'done'
+        where scope = $1 and key = $2 and state = 'running'";
+    let Ok((scope, key)) = UNDER_WAY.try_with(Clone::clone) else { return Ok(()) };
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(scope).bind(key).execute(conn).await.map(drop))?)
 }
 
 /// Claims `key` for the request with `request_hash`, or tells who has it.
@@ -53,7 +76,7 @@ pub async fn claim(
         where (idempotency_keys.state = 'running' and idempotency_keys.created_at < $5)
            or idempotency_keys.created_at < $6";
     const KEPT: &str = "
-        select request_hash, status, body, headers, created_at
+        select request_hash, state = 'done' as is_done, status, body, headers, created_at
         from idempotency_keys where scope = $1 and key = $2";
     let mut tx = store.begin().await?;
     let claimed = on!(tx, |conn| sqlx::query(CLAIM)
@@ -104,12 +127,23 @@ pub async fn finish(
     tx.commit().await
 }
 
-/// Gives a claimed key back, so that the request may be tried again.
+/// Gives a claimed key back, so that the request may be tried again, unless it changed something.
 pub async fn abandon(store: &Store, scope: &str, key: &str) -> Result<()> {
     const SQL: &str =
         "delete from idempotency_keys where scope = $1 and key = $2 and state = 'running'";
+    delete(store, scope, key, SQL).await
+}
+
+/// Gives the key of a refused request back, whatever the refusal wrote down.
+pub async fn retract(store: &Store, scope: &str, key: &str) -> Result<()> {
+    const SQL: &str =
+        "delete from idempotency_keys where scope = $1 and key = $2 and status is null";
+    delete(store, scope, key, SQL).await
+}
+
+async fn delete(store: &Store, scope: &str, key: &str, sql: &'static str) -> Result<()> {
     let mut tx = store.begin().await?;
-    on!(tx, |conn| sqlx::query(SQL).bind(scope).bind(key).execute(conn).await.map(drop))?;
+    on!(tx, |conn| sqlx::query(sql).bind(scope).bind(key).execute(conn).await.map(drop))?;
     tx.commit().await
 }
 

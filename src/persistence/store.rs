@@ -15,6 +15,7 @@ use sqlx::{
     PgConnection, PgPool, Pool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
 };
 
+use super::idempotency;
 pub(crate) use super::on::Either;
 use super::timing::{Timed, Timing};
 use crate::error::{Error, Kind, Result};
@@ -186,8 +187,10 @@ impl Store {
 }
 
 impl Tx {
-    /// Makes everything since [`Store::begin`] permanent at once.
-    pub async fn commit(self) -> Result<()> {
+    /// Makes everything since [`Store::begin`] permanent at once, with the mark on the idempotency key
+    /// of the request under way.
+    pub async fn commit(mut self) -> Result<()> {
+        idempotency::mark(&mut self).await?;
         let _timed = Timed::by(&self.timing.commit);
         match self.engine {
             Either::Sqlite(tx) => tx.commit().await?,

@@ -5,3 +5,4 @@ mod callers;
 mod endpoints;
 mod framing;
 mod health;
+mod idempotency;
