@@ -4,6 +4,7 @@ mod api;
 mod assembly;
 mod demonstration;
 mod failure;
+pub mod key_files;
 mod routes;
 mod signals;
 mod upkeep;
@@ -19,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 pub use failure::Failure;
+use key_files::KeyFiles;
 use routes::Routes;
 
 use crate::actors::Hub;
@@ -77,12 +79,12 @@ struct Live {
 /// other accounts.
 pub async fn serve(config: Config, demo: bool, level: LogLevel) -> Result<(), Failure> {
     let is_tls = config.server.tls().is_some();
+    let keys = KeyFiles::read(&config.key_paths()).map_err(Failure::Configuration)?;
     let doors = bind(&config)?;
-    let listening = listening(&config)?;
-    let parts = assembly::Parts::of(&config, level).await?;
+    let parts = assembly::Parts::of(&config, &keys, level).await?;
     // Whoever is answered finds the data there.
     let sign_ins = if demo { demonstration::prepare(&parts.store).await? } else { Vec::new() };
-    let node = launch(&config, doors, &listening, parts);
+    let node = launch(&config, doors, keys, parts);
     if demo {
         demonstration::invite(node.address().port(), is_tls, &sign_ins).map_err(Error::internal)?;
     }
@@ -138,22 +140,14 @@ pub async fn start_on(
     level: LogLevel,
 ) -> Result<Running, Failure> {
     let doors = listeners.into_iter().map(Door::plain).collect();
-    let listening = listening(&config)?;
-    let parts = assembly::Parts::of(&config, level).await?;
-    Ok(launch(&config, doors, &listening, parts))
-}
-
-fn listening(config: &Config) -> Result<listener::Settings, Failure> {
-    Ok(listener::Settings { tls: assembly::tls(config)?, head_deadline: HEAD_DEADLINE })
+    let keys = KeyFiles::read(&config.key_paths()).map_err(Failure::Configuration)?;
+    let parts = assembly::Parts::of(&config, &keys, level).await?;
+    Ok(launch(&config, doors, keys, parts))
 }
 
 /// Has the parts serve at the doors.
-fn launch(
-    config: &Config,
-    doors: Vec<Door>,
-    listening: &listener::Settings,
-    parts: assembly::Parts,
-) -> Running {
+fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Parts) -> Running {
+    let listening = listener::Settings { tls: keys.tls, head_deadline: HEAD_DEADLINE };
     let routes = Routes::of(config, &parts);
     let (stopping, _) = watch::channel(false);
     let mut addresses = Vec::new();

@@ -6,10 +6,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use latido::app::key_files::KeyFiles;
 use latido::app::{self, Failure};
 use latido::cli::doctor::{self, Verdict};
 use latido::cli::health;
-use latido::config::{Config, Sources};
+use latido::config::{Config, KeyPaths, Sources};
 use latido::domain::secret::Secret;
 use latido::error::Error;
 use latido::telemetry::logs::{self, LogLevel};
@@ -57,21 +58,33 @@ fn main() -> ExitCode {
         return say(concat!("latido ", env!("CARGO_PKG_VERSION")));
     }
     let is_demo = matches!(command, Command::Serve { demo: true });
-    let config = match Config::load(&Sources::of_process(is_demo)) {
-        Ok(config) => config,
-        Err(problems) => {
+    let sources = Sources::of_process(is_demo);
+    let done = match Config::load(&sources) {
+        Ok(config) => run(command, config),
+        Err(mut problems) => {
+            if matches!(command, Command::Serve { .. } | Command::Doctor) {
+                problems.extend(KeyFiles::read(&KeyPaths::of(&sources)).err().unwrap_or_default());
+            }
+            Err(Failure::Configuration(problems))
+        }
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => {
+            complain(&failure);
+            failure.into()
+        }
+    }
+}
+
+fn complain(failure: &Failure) {
+    match failure {
+        Failure::Configuration(problems) => {
             for problem in problems {
                 eprintln!("configuration: {problem}");
             }
-            return ExitCode::from(2);
         }
-    };
-    match run(command, config) {
-        Ok(code) => code,
-        Err(failure) => {
-            eprintln!("latido: {}", told(&failure));
-            failure.into()
-        }
+        other => eprintln!("latido: {}", told(other)),
     }
 }
 

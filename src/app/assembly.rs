@@ -1,22 +1,17 @@
 //! The parts of a node, each given its settings from the configuration.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tracing::warn;
 
 use super::Failure;
+use super::key_files::KeyFiles;
 use crate::actors::Hub;
 use crate::actors::hub;
 use crate::actors::throttle::Allowance;
-use crate::auth::{
-    Authenticator, KeyPair, NotAKey, Passwords, PublicKey, RefreshKey, Supabase, Tokens, Voucher,
-    token,
-};
+use crate::auth::{Authenticator, Passwords, RefreshKey, Supabase, Tokens, Voucher, token};
 use crate::config::Config;
 use crate::config::values::HttpUrl;
 use crate::delivery::{self, Deliveries};
@@ -60,13 +55,17 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) async fn of(config: &Config, log_level: LogLevel) -> Result<Self, Failure> {
+    pub(super) async fn of(
+        config: &Config,
+        keys: &KeyFiles,
+        log_level: LogLevel,
+    ) -> Result<Self, Failure> {
         let metrics = Metrics::start().map_err(Error::internal)?;
         if config.cluster.redis_url.is_some() {
             warn!("REDIS_URL is set, but this version serves as a single node");
         }
         let store = store(config).await?;
-        let authenticator = authenticator(config, &store)?;
+        let authenticator = authenticator(config, keys, &store)?;
         let passwords = passwords(config)?;
         let elsewhere = elsewhere(config)?;
         let livekit = livekit(config)?;
@@ -136,23 +135,19 @@ fn deliveries(config: &Config) -> delivery::Settings {
     }
 }
 
-fn authenticator(config: &Config, store: &Store) -> Result<Authenticator, Failure> {
+fn authenticator(
+    config: &Config,
+    keys: &KeyFiles,
+    store: &Store,
+) -> Result<Authenticator, Failure> {
     let identity = &config.identity;
     let secret = identity.jwt_secret.expose().as_bytes();
     let previous = identity.jwt_previous_secret.as_ref().map(|it| it.expose().as_bytes());
     let tokens = Tokens::new(&token::Settings {
         secret: secret.to_vec(),
         previous_secret: previous.map(<[u8]>::to_vec),
-        private_key: key(
-            "JWT_PRIVATE_KEY_FILE",
-            identity.jwt_private_key_file.as_ref(),
-            KeyPair::from_pem,
-        )?,
-        previous_public_key: key(
-            "JWT_PREVIOUS_PUBLIC_KEY_FILE",
-            identity.jwt_previous_public_key_file.as_ref(),
-            PublicKey::from_pem,
-        )?,
+        private_key: keys.signing.clone(),
+        previous_public_key: keys.previous.clone(),
         ttl: identity.access_token_ttl,
     })?;
     Ok(Authenticator::new(crate::auth::Settings {
@@ -231,45 +226,4 @@ pub(super) fn limits(config: &Config) -> limits::Settings {
         account: limits.user_per_minute,
         login: limits.login_per_minute,
     }
-}
-
-/// The certificate to serve TLS with, when one is configured.
-pub(super) fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, Failure> {
-    let Some((certificate, key)) = config.server.tls() else { return Ok(None) };
-    let unreadable = |name| {
-        move |cause: rustls::pki_types::pem::Error| Failure::File { key: name, cause: cause.into() }
-    };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(unreadable("TLS_CERT_FILE"))?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(unreadable("TLS_KEY_FILE"))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut server = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|cause| Failure::File { key: at_fault(&cause), cause: cause.into() })?;
-    server.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(Arc::new(server)))
-}
-
-/// Which of the two files TLS cannot be served with; a key that is another's is the wrong key.
-fn at_fault(cause: &rustls::Error) -> &'static str {
-    match cause {
-        rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_) => {
-            "TLS_CERT_FILE"
-        }
-        _ => "TLS_KEY_FILE",
-    }
-}
-
-/// The key in a file that a setting names.
-fn key<T>(
-    name: &'static str,
-    path: Option<&PathBuf>,
-    read: impl Fn(&[u8]) -> Result<T, NotAKey>,
-) -> Result<Option<T>, Failure> {
-    let Some(path) = path else { return Ok(None) };
-    let unusable = |cause| Failure::File { key: name, cause };
-    let pem = std::fs::read(path).map_err(|cause| unusable(cause.into()))?;
-    read(&pem).map(Some).map_err(|cause| unusable(cause.into()))
 }

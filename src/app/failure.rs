@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::config::Problem;
 use crate::error::Error;
 
 /// What stopped a command, in one line for the operator.
@@ -10,9 +11,9 @@ use crate::error::Error;
 pub enum Failure {
     #[error("port {port} cannot be bound: {cause}")]
     Port { port: u16, cause: io::Error },
-    /// A file that a key names cannot be used.
-    #[error("{key} cannot be used: {cause}")]
-    File { key: &'static str, cause: Box<dyn std::error::Error + Send + Sync> },
+    /// What a key names cannot be used.
+    #[error("the configuration is wrong")]
+    Configuration(Vec<Problem>),
     #[error("{0}")]
     Refused(&'static str),
     #[error(transparent)]
@@ -23,7 +24,7 @@ pub enum Failure {
 impl From<Failure> for ExitCode {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Port { .. } | Failure::File { .. } | Failure::Refused(_) => 2.into(),
+            Failure::Port { .. } | Failure::Configuration(_) | Failure::Refused(_) => 2.into(),
             Failure::Runtime(_) => 1.into(),
         }
     }

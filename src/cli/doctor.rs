@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -14,9 +13,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::health;
-use crate::auth::{KeyPair, PublicKey, jwks};
-use crate::config::Config;
+use crate::app::key_files::KeyFiles;
+use crate::auth::jwks;
 use crate::config::values::{HttpUrl, PaymentsMode, UseLivekit};
+use crate::config::{Config, Problem};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::persistence::{Settings, Store};
@@ -73,7 +73,8 @@ impl fmt::Display for Finding {
 
 /// Checks everything a checked configuration names.
 pub async fn examine(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![Finding::ok("configuration", "every key is valid"), files(config)];
+    let mut findings = vec![Finding::ok("configuration", "every key is valid")];
+    findings.extend(files(config));
     findings.extend(database(config).await);
     findings
         .push(secret_address("redis", "REDIS_URL", config.cluster.redis_url.as_ref(), 6379).await);
@@ -90,36 +91,20 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// The key files that the configuration names; those of tokens are read as a start would.
-fn files(config: &Config) -> Finding {
-    type Reads = fn(&[u8]) -> bool;
-    let named: [(&str, &Option<PathBuf>, Reads); 5] = [
-        ("TLS_CERT_FILE", &config.server.tls_cert_file, |_| true),
-        ("TLS_KEY_FILE", &config.server.tls_key_file, |_| true),
-        ("JWT_PRIVATE_KEY_FILE", &config.identity.jwt_private_key_file, |pem| {
-            KeyPair::from_pem(pem).is_ok()
-        }),
-        ("JWT_PREVIOUS_PUBLIC_KEY_FILE", &config.identity.jwt_previous_public_key_file, |pem| {
-            PublicKey::from_pem(pem).is_ok()
-        }),
-        ("VAPID_PRIVATE_KEY_FILE", &config.notifications.vapid_private_key_file, |_| true),
-    ];
-    let set: Vec<_> = named
-        .into_iter()
-        .filter_map(|(key, path, reads)| Some((key, path.as_ref()?, reads)))
-        .collect();
-    if set.is_empty() {
-        return Finding::skip("key files", "none is configured");
+/// The key files that the configuration names, read as a start reads them.
+fn files(config: &Config) -> Vec<Finding> {
+    const NAME: &str = "key files";
+    let paths = config.key_paths();
+    let push = &config.notifications.vapid_private_key_file;
+    let named = [&paths.certificate, &paths.certificate_key, &paths.signing, &paths.previous, push];
+    let mut problems = KeyFiles::read(&paths).err().unwrap_or_default();
+    if push.as_ref().is_some_and(|path| std::fs::read(path).is_err()) {
+        problems.push(Problem::new("VAPID_PRIVATE_KEY_FILE", "cannot be read"));
     }
-    let unusable: Vec<_> = set
-        .iter()
-        .filter(|(_, path, reads)| !std::fs::read(path).is_ok_and(|text| reads(&text)))
-        .map(|(key, ..)| *key)
-        .collect();
-    if unusable.is_empty() {
-        Finding::ok("key files", "readable")
-    } else {
-        Finding::fail("key files", format!("cannot be used: {}", unusable.join(", ")))
+    match named.into_iter().flatten().count() {
+        0 => vec![Finding::skip(NAME, "none is configured")],
+        count if problems.is_empty() => vec![Finding::ok(NAME, format!("{count} in use"))],
+        _ => problems.iter().map(|problem| Finding::fail(NAME, problem.to_string())).collect(),
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod identity;
 mod key;
+mod key_paths;
 pub mod media;
 pub mod observability;
 mod reader;
@@ -21,6 +22,7 @@ mod tests;
 pub mod values;
 
 pub use key::{Default, Key};
+pub use key_paths::KeyPaths;
 pub use reader::{Problem, Reader};
 pub use sources::{CONFIG_FILE, Layer, Sources};
 

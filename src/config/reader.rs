@@ -16,7 +16,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(key: impl Into<String>, rule: impl Into<Rule>) -> Self {
+    pub fn new(key: impl Into<String>, rule: impl Into<Rule>) -> Self {
         Self { key: key.into(), rule: rule.into() }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 
 use crate::support::database::Database;
+use crate::support::directory::Directory;
 use crate::support::process::{Finished, Process, create_admin, finish, free_port, settings};
 
 fn assert_refused(done: &Finished, names: &str) {
@@ -41,6 +42,29 @@ fn every_problem_is_reported_at_once() {
 
     assert_refused(&done, "WS_MAX_PAYLOAD");
     assert_refused(&done, "SHUTDOWN_GRACE_SECONDS");
+}
+
+#[test]
+fn every_key_file_that_is_none_is_named_at_once() {
+    let (database, directory) = (Database::sqlite(), Directory::fresh());
+    let prose = directory.write("prose.pem", "not a key, nor a certificate");
+    let files =
+        ["TLS_CERT_FILE", "TLS_KEY_FILE", "JWT_PRIVATE_KEY_FILE", "JWT_PREVIOUS_PUBLIC_KEY_FILE"];
+    let more: Vec<_> = files.iter().map(|key| (*key, prose.as_str())).collect();
+    let settings = [settings(&database, "8888").as_slice(), &more].concat();
+
+    let served = finish(&["serve"], &settings, "");
+    let looked_at = finish(&["doctor"], &settings, "");
+    let worse = [settings.as_slice(), &[("WS_MAX_PAYLOAD", "much")]].concat();
+    let worse = finish(&["serve"], &worse, "");
+
+    for key in files {
+        assert_refused(&served, key);
+        assert_refused(&worse, key);
+        assert!(looked_at.stdout.contains(&format!("fail  key files      {key}")), "{looked_at:?}");
+    }
+    assert_refused(&worse, "WS_MAX_PAYLOAD");
+    assert_eq!(looked_at.code, Some(1));
 }
 
 #[test]
