@@ -6,6 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import vm from "node:vm";
+import { Validator } from "@seriousme/openapi-schema-validator";
 import { Latido, next } from "./latido.js";
 
 let latido;
@@ -45,6 +46,12 @@ test("/socket.io/socket.io.esm.min.js is a module with the same client", async (
   const { text: source } = await text("/socket.io/socket.io.esm.min.js");
   const module = await import(`data:text/javascript;base64,${Buffer.from(source).toString("base64")}`);
   assert.equal(typeof module.io, "function");
+});
+
+test("/openapi.json is a document of OpenAPI 3.1", async () => {
+  const { text: document } = await text("/openapi.json");
+  const { valid, errors } = await new Validator().validate(JSON.parse(document));
+  assert.ok(valid, JSON.stringify(errors, null, 1));
 });
 
 const SAMPLE = `

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::spec::{Direction, EventSpec};
-use super::{all, components};
+use super::{all, components, is_ahead};
 use crate::domain::event::Class;
 
 /// Channels by id, with their namespace.
@@ -75,6 +75,10 @@ fn messages() -> Map<String, Value> {
         if spec.direction == Direction::ToClient {
             message["description"] = json!(format!("Sent to: {}.", spec.to));
             message["x-delivery"] = json!(class_name(spec.class));
+        }
+        if is_ahead(spec) {
+            message["description"] = json!("Not answered by this version.");
+            message["x-answered"] = json!(false);
         }
         if !spec.aliases.is_empty() {
             message["x-aliases"] = json!(spec.aliases);

@@ -25,6 +25,11 @@ pub mod values;
 
 pub use spec::{Ack, ClientEvent, Direction, EventSpec, ServerEvent, Shape};
 
+/// The client events that this version answers. The registry holds all of the contract, so that
+/// portals can be built against them; asked for one of the others, the hub says that there is none.
+pub const ANSWERED: [&str; 6] =
+    ["ping", "subscribe", "unsubscribe", "sync", "admin:live", "auth:refresh"];
+
 /// Every event of the contract, server to client and client to server.
 pub fn all() -> impl Iterator<Item = &'static EventSpec> {
     [
@@ -44,6 +49,11 @@ pub fn all() -> impl Iterator<Item = &'static EventSpec> {
     ]
     .into_iter()
     .flatten()
+}
+
+/// Whether the registry is ahead of this version.
+fn is_ahead(spec: &EventSpec) -> bool {
+    spec.direction == Direction::ToServer && !ANSWERED.contains(&spec.name)
 }
 
 /// The server event of this name.

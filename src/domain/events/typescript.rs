@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::spec::{Direction, EventSpec};
-use super::{all, components};
+use super::{all, components, is_ahead};
 use crate::domain::event::Class;
 
 const PRELUDE: &str = r"
@@ -44,6 +44,9 @@ pub fn declarations(version: &str) -> String {
         let _ = write!(text, "\n/** {about} */\nexport interface {name} {{\n");
         let specs = all().filter(|spec| spec.direction == direction);
         for spec in specs.filter(|spec| spec.namespaces.contains(&namespace)) {
+            if is_ahead(spec) {
+                text.push_str("  /** Not answered by this version. */\n");
+            }
             for wire in std::iter::once(spec.name).chain(spec.aliases.iter().copied()) {
                 let _ = writeln!(text, "  \"{wire}\": {};", signature(spec));
             }

@@ -2,6 +2,8 @@
 //!
 //! Each is made once, when first asked for, from what routes and events say of themselves.
 
+mod access;
+mod endpoints;
 mod examples;
 mod gaps;
 mod page;
@@ -110,9 +112,8 @@ fn description() -> Value {
         "sessionCookie": { "type": "apiKey", "in": "cookie", "name": "latido_session" },
         "serviceKey": { "type": "apiKey", "in": "header", "name": "X-Service-Key" },
     });
-    // Which of them an operation accepts, and whether it needs one, is in its text.
-    document["security"] =
-        json!([{}, { "accessToken": [] }, { "sessionCookie": [] }, { "serviceKey": [] }]);
+    endpoints::add(&mut document);
+    access::fill(&mut document);
     gaps::fill(&mut document);
     examples::fill(&mut document);
     document

@@ -74,7 +74,6 @@ pub(super) struct NewRole {
     responses(
         (status = 200, body = OwnAccount, headers(("ETag" = String))),
         (status = 304, description = "The caller has this version"),
-        (status = 401, body = ProblemBody),
         (status = 403, description = "A service key has no account", body = ProblemBody),
     ),
 )]
@@ -96,10 +95,6 @@ pub(super) async fn me(
     request_body = OwnPatch,
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
-        (status = 412, body = ProblemBody),
-        (status = 422, body = ProblemBody),
     ),
 )]
 pub(super) async fn patch_me(
@@ -134,9 +129,7 @@ pub(super) async fn patch_me(
     responses(
         (status = 204),
         (status = 401, description = "Not signed in, or a wrong password", body = ProblemBody),
-        (status = 403, body = ProblemBody),
         (status = 409, description = "The last administrator stays", body = ProblemBody),
-        (status = 422, body = ProblemBody),
     ),
 )]
 pub(super) async fn leave(
@@ -167,10 +160,7 @@ pub(super) async fn leave(
     request_body = NewRole,
     responses(
         (status = 201, body = Account, headers(("Location" = String), ("ETag" = String))),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
         (status = 409, description = "The account holds it", body = ProblemBody),
-        (status = 422, body = ProblemBody),
     ),
 )]
 pub(super) async fn add_role(

@@ -70,9 +70,6 @@ pub(super) struct Grounds {
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
         (status = 304, description = "The caller has this version"),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
-        (status = 404, body = ProblemBody),
     ),
 )]
 pub(super) async fn one(
@@ -92,13 +89,8 @@ pub(super) async fn one(
     request_body = Patch,
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
-        (status = 404, body = ProblemBody),
         (status = 409, description = "The e-mail is taken, or nobody would administer",
             body = ProblemBody),
-        (status = 412, body = ProblemBody),
-        (status = 422, body = ProblemBody),
     ),
 )]
 pub(super) async fn patch(
@@ -120,12 +112,7 @@ pub(super) async fn patch(
     request_body = Option<Grounds>,
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
-        (status = 404, body = ProblemBody),
         (status = 409, description = "Nobody would administer", body = ProblemBody),
-        (status = 412, body = ProblemBody),
-        (status = 422, body = ProblemBody),
     ),
 )]
 pub(super) async fn deactivate(
@@ -152,11 +139,6 @@ pub(super) async fn deactivate(
     request_body = Option<Grounds>,
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
-        (status = 404, body = ProblemBody),
-        (status = 412, body = ProblemBody),
-        (status = 422, body = ProblemBody),
     ),
 )]
 pub(super) async fn activate(

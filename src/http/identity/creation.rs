@@ -70,11 +70,8 @@ struct Opened {
     request_body = NewAccount,
     responses(
         (status = 201, body = Created, headers(("Location" = String), ("ETag" = String))),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
         (status = 409, description = "The e-mail is taken, or the row belongs to an account",
             body = ProblemBody),
-        (status = 422, body = ProblemBody),
         (status = 502, description = "The auth service that keeps accounts failed", body = ProblemBody),
         (status = 504, description = "It did not answer in time", body = ProblemBody),
     ),

@@ -49,7 +49,6 @@ pub async fn list(
     params(("id" = SessionId, Path, description = "A session of the caller")),
     responses(
         (status = 204),
-        (status = 401, body = ProblemBody),
         (status = 404, description = "Ended, or somebody else's", body = ProblemBody),
     ),
 )]

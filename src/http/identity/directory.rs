@@ -47,8 +47,6 @@ pub(super) struct Filters {
     responses(
         (status = 200, body = Page<Account>),
         (status = 400, description = "Unknown filter or bad cursor", body = ProblemBody),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
     ),
 )]
 pub(super) async fn list(

@@ -14,7 +14,6 @@ use crate::http::admin::deed::Deed;
 use crate::http::caller::Member;
 use crate::http::context::Context;
 use crate::http::json::Json;
-use crate::http::problem::ProblemBody;
 use crate::persistence::identity::{changes, sessions, settings};
 use crate::persistence::outbox;
 
@@ -23,8 +22,6 @@ use crate::persistence::outbox;
     get, path = "/users/me/settings", tag = "users", operation_id = "get_settings",
     responses(
         (status = 200, body = Settings),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
     ),
 )]
 pub(super) async fn read(State(app): State<App>, Member(caller): Member) -> Result<Json<Settings>> {
@@ -37,9 +34,6 @@ pub(super) async fn read(State(app): State<App>, Member(caller): Member) -> Resu
     request_body = SettingsPatch,
     responses(
         (status = 200, body = Settings),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
-        (status = 422, body = ProblemBody),
     ),
 )]
 pub(super) async fn replace(
@@ -57,9 +51,6 @@ pub(super) async fn replace(
     request_body = SettingsPatch,
     responses(
         (status = 200, body = Settings),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
-        (status = 422, body = ProblemBody),
     ),
 )]
 pub(super) async fn patch(

@@ -2,6 +2,7 @@
 //! endpoints have in common with all others.
 
 mod callers;
+mod documents;
 mod endpoints;
 mod framing;
 mod health;

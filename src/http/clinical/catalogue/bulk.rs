@@ -41,8 +41,6 @@ pub(super) struct Changed {
     request_body = NewAmounts,
     responses(
         (status = 200, body = Changed),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
         (status = 422, description = "A rule is broken, or a price does not exist", body = ProblemBody),
     ),
 )]

@@ -60,7 +60,6 @@ macro_rules! resource {
                 responses(
                     (status = 200, body = $row, headers(("ETag" = String))),
                     (status = 304, description = "The caller has this version"),
-                    (status = 404, body = ProblemBody),
                 ),
             )]
             async fn one(
@@ -77,10 +76,7 @@ macro_rules! resource {
                 request_body = $draft,
                 responses(
                     (status = 201, body = $row, headers(("Location" = String), ("ETag" = String))),
-                    (status = 401, body = ProblemBody),
-                    (status = 403, body = ProblemBody),
                     (status = 409, description = "Taken, or in contradiction", body = ProblemBody),
-                    (status = 422, body = ProblemBody),
                 ),
             )]
             async fn create(
@@ -99,12 +95,7 @@ macro_rules! resource {
                 request_body = $draft,
                 responses(
                     (status = 200, body = $row, headers(("ETag" = String))),
-                    (status = 401, body = ProblemBody),
-                    (status = 403, body = ProblemBody),
-                    (status = 404, body = ProblemBody),
                     (status = 409, description = "Taken, or in contradiction", body = ProblemBody),
-                    (status = 412, body = ProblemBody),
-                    (status = 422, body = ProblemBody),
                 ),
             )]
             async fn replace(
@@ -126,12 +117,7 @@ macro_rules! resource {
                 request_body = $draft,
                 responses(
                     (status = 200, body = $row, headers(("ETag" = String))),
-                    (status = 401, body = ProblemBody),
-                    (status = 403, body = ProblemBody),
-                    (status = 404, body = ProblemBody),
                     (status = 409, description = "Taken, or in contradiction", body = ProblemBody),
-                    (status = 412, body = ProblemBody),
-                    (status = 422, body = ProblemBody),
                 ),
             )]
             async fn patch(
@@ -152,10 +138,6 @@ macro_rules! resource {
                 params(("id" = i64, Path), ("If-Match" = Option<String>, Header)),
                 responses(
                     (status = 204),
-                    (status = 401, body = ProblemBody),
-                    (status = 403, body = ProblemBody),
-                    (status = 404, body = ProblemBody),
-                    (status = 412, body = ProblemBody),
                 ),
             )]
             async fn delete(

@@ -18,11 +18,8 @@ use crate::persistence::clinical::catalogue::Exam;
     params(("id" = i64, Path), ("If-Match" = Option<String>, Header)),
     responses(
         (status = 200, body = Exam, headers(("ETag" = String))),
-        (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody),
         (status = 404, description = "No removed exam has this id", body = ProblemBody),
         (status = 409, description = "Its code was taken meanwhile", body = ProblemBody),
-        (status = 412, body = ProblemBody),
     ),
 )]
 pub(super) async fn restore_exam(

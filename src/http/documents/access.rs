@@ -1,0 +1,217 @@
+//! Who may call what, and the refusals that follow from it, for every operation alike.
+//!
+//! Operations say of themselves what is special about them. A test calls each of them as everyone
+//! there is and holds this table to the answers.
+
+use serde_json::{Map, Value, json};
+
+use super::JSON;
+
+const PROBLEM: &str = "application/problem+json";
+
+/// Who an operation answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Callers {
+    /// Everybody; credentials, where they are given, may show more.
+    Anyone,
+    /// Whoever is signed in.
+    Members,
+    /// Whoever has credentials of any kind.
+    Holders,
+    Administrators,
+    /// Administrators and services.
+    House,
+}
+
+const MEMBERS: &[&str] = &[
+    "add_role",
+    "change",
+    "end",
+    "get_me",
+    "get_settings",
+    "leave",
+    "list",
+    "listEvents",
+    "logout",
+    "patch_me",
+    "patch_settings",
+    "replace_settings",
+    "resend",
+    "validate",
+];
+const HOLDERS: &[&str] = &["introspect"];
+const ADMINISTRATORS: &[&str] = &[
+    "activate_user",
+    "changeLogLevel",
+    "deactivate_user",
+    "disconnectSocket",
+    "listAudit",
+    "list_users",
+    "nodes",
+    "outbox",
+    "patch_user",
+    "readLogLevel",
+    "restore_exam",
+    "webSocketStats",
+];
+const HOUSE: &[&str] = &[
+    "adminStats",
+    "change_prices",
+    "create_category",
+    "create_exam",
+    "create_location",
+    "create_package",
+    "create_price",
+    "create_user",
+    "delete_category",
+    "delete_exam",
+    "delete_location",
+    "delete_package",
+    "delete_price",
+    "get_user",
+    "invalidateCache",
+    "metrics",
+    "patch_category",
+    "patch_exam",
+    "patch_location",
+    "patch_package",
+    "patch_price",
+    "publishEvent",
+    "replace_category",
+    "replace_exam",
+    "replace_location",
+    "replace_package",
+    "replace_price",
+    "sendMessage",
+];
+
+impl Callers {
+    fn of(operation: &str) -> Self {
+        let lists = [
+            (MEMBERS, Self::Members),
+            (HOLDERS, Self::Holders),
+            (ADMINISTRATORS, Self::Administrators),
+            (HOUSE, Self::House),
+        ];
+        let listed = lists.iter().find(|(names, _)| names.contains(&operation));
+        listed.map_or(Self::Anyone, |(_, callers)| *callers)
+    }
+
+    /// The ways to authenticate, any of which will do.
+    fn security(self) -> Value {
+        let (token, cookie) = (json!({ "accessToken": [] }), json!({ "sessionCookie": [] }));
+        let service = json!({ "serviceKey": [] });
+        match self {
+            Self::Anyone => json!([{}, token, cookie, service]),
+            Self::Members | Self::Administrators => json!([token, cookie]),
+            Self::Holders | Self::House => json!([token, cookie, service]),
+        }
+    }
+
+    /// Refusals of whoever is not one of them.
+    fn refusals(self) -> &'static [&'static str] {
+        match self {
+            Self::Anyone => &[],
+            _ => &["401", "403"],
+        }
+    }
+
+    fn in_words(self) -> Option<&'static str> {
+        match self {
+            Self::Anyone => None,
+            Self::Members => Some("For whoever is signed in."),
+            Self::Holders => Some("For whoever has credentials."),
+            Self::Administrators => Some("For administrators."),
+            Self::House => Some("For administrators and services."),
+        }
+    }
+}
+
+/// Gives every operation its credentials, its common refusals and its common parameters.
+pub(super) fn fill(document: &mut Value) {
+    let Some(paths) = document["paths"].as_object_mut() else { return };
+    for (path, operations) in paths.iter_mut() {
+        for (method, operation) in operations.as_object_mut().into_iter().flatten() {
+            describe(operation, path, method);
+        }
+    }
+}
+
+fn describe(operation: &mut Value, path: &str, method: &str) {
+    let callers = Callers::of(operation["operationId"].as_str().unwrap_or_default());
+    operation["security"] = callers.security();
+    if let Some(words) = callers.in_words() {
+        let said = operation["description"].as_str().map(|said| format!("{said}\n\n{words}"));
+        operation["description"] = json!(said.unwrap_or_else(|| words.to_owned()));
+    }
+    let mut refusals = callers.refusals().to_vec();
+    let has_body = operation.get("requestBody").is_some();
+    if has_body {
+        refusals.extend(["400", "413", "415", "422"]);
+    }
+    if path.contains('{') {
+        refusals.push("404");
+    }
+    if has_parameter(operation, "query") {
+        refusals.push("400");
+    }
+    if has_parameter(operation, "header") {
+        refusals.extend(["400", "412"]);
+    }
+    if !is_probe(path) {
+        refusals.push("429");
+    }
+    if method == "post" && callers != Callers::Anyone {
+        refusals.extend(["400", "409", "422"]);
+        let parameters = operation.as_object_mut().map(|operation| operation.entry("parameters"));
+        if let Some(Value::Array(parameters)) =
+            parameters.map(|parameters| parameters.or_insert_with(|| json!([])))
+        {
+            parameters.push(idempotency_key());
+        }
+    }
+    if let Some(Value::Object(answers)) = operation.get_mut("responses") {
+        refuse(answers, &refusals);
+    }
+}
+
+/// Adds the refusals that are not told yet. All are problems, which have a media type of their own.
+fn refuse(answers: &mut Map<String, Value>, refusals: &[&str]) {
+    for status in refusals {
+        let untold = || json!({ "description": "", "content": { JSON: { "schema": problem() } } });
+        answers.entry(*status).or_insert_with(untold);
+    }
+    answers.sort_keys();
+    for (_, answer) in answers {
+        if let Some(Value::Object(content)) = answer.get_mut("content")
+            && content.get(JSON).is_some_and(|body| body["schema"] == problem())
+            && let Some(body) = content.remove(JSON)
+        {
+            content.insert(PROBLEM.to_owned(), body);
+        }
+    }
+}
+
+fn problem() -> Value {
+    json!({ "$ref": "#/components/schemas/Problem" })
+}
+
+fn has_parameter(operation: &Value, place: &str) -> bool {
+    let parameters = operation["parameters"].as_array();
+    parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == place))
+}
+
+/// Probes and documents are not counted against anyone.
+fn is_probe(path: &str) -> bool {
+    path.starts_with("/health") || path == "/metrics"
+}
+
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "Under the same key a repeated request gets the first answer again.",
+        "schema": { "type": "string", "minLength": 1, "maxLength": 128 },
+    })
+}
