@@ -43,6 +43,9 @@ pub enum Kind {
     /// The change itself is well, but not what would be left after it.
     #[error("{0}")]
     Untenable(&'static str),
+    /// Made from another revision than the current one, which is shown.
+    #[error("the revision is not the current one")]
+    Stale { current: serde_json::Value },
     #[error("{from} cannot become {to}")]
     InvalidTransition { from: String, to: String, allowed: Vec<&'static str> },
     #[error("a request with this idempotency key is still running")]

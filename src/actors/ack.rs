@@ -3,22 +3,25 @@
 use serde_json::json;
 
 use crate::domain::events::values::AckError;
+use crate::domain::identity::session_sync::SharedState;
 use crate::domain::subscription;
 use crate::error::{Error, FieldError, Kind};
 
 pub use crate::domain::events::values::AckCode as Code;
 
 /// A refused event, as its ack or as the server's `error` event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
     pub code: Code,
     pub message: String,
     pub field: Option<String>,
+    /// What a stale change is to be made from.
+    pub current: Option<SharedState>,
 }
 
 impl Refusal {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None }
+        Self { code, message: message.into(), field: None, current: None }
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
@@ -27,7 +30,12 @@ impl Refusal {
 
     /// The `error` object.
     pub fn into_object(self) -> AckError {
-        AckError { code: self.code, message: self.message, field: self.field }
+        AckError {
+            code: self.code,
+            message: self.message,
+            field: self.field,
+            current: self.current,
+        }
     }
 
     /// The whole ack.
@@ -52,6 +60,7 @@ impl From<Error> for Refusal {
             Kind::Conflict { .. }
             | Kind::Overlap { .. }
             | Kind::Untenable(_)
+            | Kind::Stale { .. }
             | Kind::InvalidTransition { .. }
             | Kind::PreconditionFailed
             | Kind::IdempotencyInProgress
@@ -72,7 +81,11 @@ impl From<Error> for Refusal {
             Kind::Conflict { field } | Kind::Overlap { field } => Some((*field).to_owned()),
             _ => None,
         };
-        Self { code, message: error.to_string(), field }
+        let current = match error.kind() {
+            Kind::Stale { current } => serde_json::from_value(current.clone()).ok(),
+            _ => None,
+        };
+        Self { code, message: error.to_string(), field, current }
     }
 }
 

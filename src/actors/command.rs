@@ -23,7 +23,7 @@ use super::{Reply, relay};
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
 use crate::domain::events::admin::AdminLive;
-use crate::domain::events::session::{self as session_events, Pong, Sync};
+use crate::domain::events::session::{self as session_events, Pong, SessionPatch, Sync};
 use crate::domain::events::subscription::{Subscribed, Unsubscribed};
 use crate::domain::events::values::EntityRef;
 use crate::domain::events::{self, ClientEvent, ServerEvent as _};
@@ -144,6 +144,7 @@ impl Hub {
             match event {
                 "subscribe" => return self.subscribe(socket, read(arg)?).await,
                 "unsubscribe" => return self.unsubscribe(socket, read(arg)?).await,
+                "session:patch" => return Box::pin(self.share(socket, ask(arg)?)).await,
                 "sync" => return Box::pin(self.sync(socket, ask(arg)?)).await,
                 "admin:live" => return self.live(socket, &ask(arg)?).await,
                 _ => {}
@@ -243,6 +244,16 @@ impl Hub {
         Ok(ok(&json!({
             "ok": true, "events": events, "lastEventId": last.to_string(), "more": more
         })))
+    }
+
+    /// Changes what the session's apps share; every socket of the sign-on hears of it.
+    async fn share(&self, socket: &Socket, patch: SessionPatch) -> Result<Done, Refusal> {
+        let principal = socket.principal();
+        let session = principal.session.as_ref().ok_or_else(|| {
+            Refusal::new(Code::Unauthenticated, "the socket belongs to no session")
+        })?;
+        let state = self.patch_session(session, patch).await?.state;
+        Ok(ok(&json!({ "ok": true, "data": state.data, "revision": state.revision })))
     }
 
     /// Asks the socket's session actor. One that just crashed is asked again once restarted.

@@ -26,6 +26,7 @@ mod renewal;
 mod replay;
 mod run;
 mod session;
+mod session_sync;
 mod sessions;
 pub mod socket;
 mod standing;

@@ -136,6 +136,6 @@ fn warn(socket: &Socket, expires_at: Timestamp, now: Timestamp) {
 /// Names the reason: a stock client is shown the same words for every end that a server wants.
 fn tell_expired(socket: &Socket, now: Timestamp) {
     let (code, message) = (AckCode::Unauthenticated, Closure::TokenExpired.name().to_owned());
-    let error = AckError { code, message, field: None };
+    let error = AckError { code, message, field: None, current: None };
     socket.tell(&Refusal { event: AuthRefresh::NAME.to_owned(), error, timestamp: now });
 }

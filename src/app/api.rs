@@ -48,7 +48,7 @@ fn settings(config: &Config, allows_origin: AllowsOrigin) -> http::Settings {
         tls: config.server.tls().is_some(),
         cookie: CookieSettings {
             domain: config.identity.session_cookie_domain.clone(),
-            secure: config.server.is_production(),
+            secure: config.server.is_production() || config.server.is_reached_by_tls(),
         },
         refresh_ttl: config.identity.refresh_token_ttl,
         portals: http::identity::links::Portals {

@@ -11,11 +11,12 @@ use subtle::ConstantTimeEq as _;
 use crate::domain::id::SessionId;
 use crate::domain::secret::Secret;
 
-/// Derives the refresh tokens of a session, one per rotation.
+/// Derives what a session is carried on with: its cookie, and its refresh tokens, one per rotation.
 ///
-/// A token is `r_<session>.<generation>.<mac>`. Because the next one follows from the key, a retry
-/// of the token just spent can be given the same successor without keeping it in clear; because
-/// every spent one still carries our mac, its reuse is told apart from a guess.
+/// A cookie follows from the key so that every portal of a session is handed the same one, at any
+/// time, by any node. A token is `r_<session>.<generation>.<mac>`. Because the next one follows from
+/// the key, a retry of the token just spent can be given the same successor without keeping it in
+/// clear; because every spent one still carries our mac, its reuse is told apart from a guess.
 #[derive(Clone)]
 pub struct RefreshKey {
     key: Vec<u8>,
@@ -33,6 +34,18 @@ impl RefreshKey {
     pub fn new(secret: &[u8], previous: Option<&[u8]>) -> Self {
         let apart = |secret: &[u8]| [b"latido refresh v1:", secret].concat();
         Self { key: apart(secret), previous: previous.map(apart) }
+    }
+
+    /// The secret half of the session's cookie.
+    pub fn cookie(&self, session: &SessionId) -> Secret {
+        Secret::new(URL_SAFE_NO_PAD.encode(cookie_mac(&self.key, session)))
+    }
+
+    /// Whether this is the secret half of the session's cookie, by the key or the previous one.
+    pub fn made_cookie(&self, session: &SessionId, secret: &str) -> bool {
+        let Ok(tag) = URL_SAFE_NO_PAD.decode(secret) else { return false };
+        let made_with = |key: &Vec<u8>| same(&tag, &cookie_mac(key, session));
+        made_with(&self.key) || self.previous.as_ref().is_some_and(made_with)
     }
 
     /// The token of `generation`; generation 0 is handed out at sign-in.
@@ -66,9 +79,18 @@ fn token(key: &[u8], session: &SessionId, generation: i64) -> Secret {
 }
 
 fn mac(key: &[u8], session: &SessionId, generation: i64) -> [u8; 32] {
+    tag(key, &[session.as_str().as_bytes(), &generation.to_be_bytes()])
+}
+
+fn cookie_mac(key: &[u8], session: &SessionId) -> [u8; 32] {
+    tag(key, &[b"cookie:", session.as_str().as_bytes()])
+}
+
+fn tag(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("an HMAC key may have any length");
-    mac.update(session.as_str().as_bytes());
-    mac.update(&generation.to_be_bytes());
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 
@@ -129,6 +151,19 @@ mod tests {
         assert_eq!(again(&old).as_deref(), Some(token.expose()));
         assert_eq!(again(&RefreshKey::new(b"new", Some(b"old"))).as_deref(), Some(token.expose()));
         assert_eq!(again(&RefreshKey::new(b"new", None)), None);
+    }
+
+    #[test]
+    fn a_cookie_is_the_same_at_any_time_and_outlives_one_change_of_the_key() {
+        let (old, session) = (RefreshKey::new(b"new", None), SessionId::from("s_1"));
+        let cookie = old.cookie(&session);
+        assert_eq!(old.cookie(&session).expose(), cookie.expose());
+
+        let rotated = RefreshKey::new(b"newer", Some(b"new"));
+        assert!(rotated.made_cookie(&session, cookie.expose()));
+        assert!(!rotated.made_cookie(&"s_2".into(), cookie.expose()));
+        assert!(!RefreshKey::new(b"other", None).made_cookie(&session, cookie.expose()));
+        assert!(!old.made_cookie(&session, ""));
     }
 
     #[test]

@@ -109,8 +109,9 @@ impl Sessions {
                 live.seen.fetch_max(now.0, Ordering::Relaxed);
                 Recalled::Live(Arc::clone(&live.record))
             }
-            Some(_) => Recalled::Revoked,
-            None => Recalled::Unknown,
+            Some(Known::Revoked(_)) => Recalled::Revoked,
+            // Another node may have let it live on.
+            Some(Known::Live(_)) | None => Recalled::Unknown,
         }
     }
 

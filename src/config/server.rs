@@ -119,6 +119,11 @@ impl Server {
         std::iter::once(self.port).chain(others).collect()
     }
 
+    /// Whether browsers come by TLS, ended here or at a proxy.
+    pub fn is_reached_by_tls(&self) -> bool {
+        self.tls().is_some() || self.public_url.as_str().starts_with("https://")
+    }
+
     /// Certificate and key, when the binary terminates TLS itself.
     pub fn tls(&self) -> Option<(&PathBuf, &PathBuf)> {
         self.tls_cert_file.as_ref().zip(self.tls_key_file.as_ref())

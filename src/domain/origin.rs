@@ -124,7 +124,7 @@ impl fmt::Display for Pattern {
 }
 
 /// Lower case, without the scheme's own port (RFC 6454 §6.2). `None` when it is not an origin.
-fn canonical(text: &str) -> Option<String> {
+pub fn canonical(text: &str) -> Option<String> {
     let text = text.trim_end_matches('/').to_ascii_lowercase();
     let (scheme, authority) = text.split_once("://")?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())

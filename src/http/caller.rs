@@ -93,8 +93,7 @@ fn changes_something(method: &Method) -> bool {
 /// A browser sent the cookie along with something that a foreign page asked for. Requests without
 /// an `Origin` come from no page, unless the browser says so by `Sec-Fetch-Site`.
 pub(super) fn is_forged(app: &App, headers: &HeaderMap, principal: &Principal) -> bool {
-    let by_cookie = principal.session.is_some() && principal.expires_at.is_none();
-    if !by_cookie {
+    if !principal.came_by_cookie() {
         return false;
     }
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

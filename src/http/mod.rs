@@ -11,6 +11,7 @@ pub mod caller;
 pub mod clinical;
 pub mod context;
 pub mod documents;
+pub mod envelope;
 pub mod form;
 pub mod frame;
 pub mod given;
@@ -90,7 +91,8 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct CookieSettings {
     pub domain: Option<String>,
-    /// False in development only.
+    /// Sent over TLS only, and then for pages of every site. False only in development without TLS,
+    /// where portals are ports of one host.
     pub secure: bool,
 }
 

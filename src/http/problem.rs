@@ -47,7 +47,8 @@ pub struct Problem {
 #[derive(Debug, Clone, Copy)]
 pub struct Explained;
 
-/// The body of every refusal. Some kinds add members: `retryAfter`, `missing`, `field`, `from`.
+/// The body of every refusal. Some kinds add members: `retryAfter`, `missing`, `field`, `from`,
+/// `current`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Problem)]
@@ -137,6 +138,9 @@ impl Problem {
                 Self::new("conflict", "Conflict", S::CONFLICT).with("field", json!(field))
             }
             Kind::Untenable(_) => Self::new("conflict", "Conflict", S::CONFLICT),
+            Kind::Stale { current } => {
+                Self::new("conflict", "Conflict", S::CONFLICT).with("current", current.clone())
+            }
             Kind::InvalidTransition { from, to, allowed } => {
                 Self::new("invalid-transition", "Invalid transition", S::CONFLICT)
                     .with("from", json!(from))

@@ -302,7 +302,7 @@ async fn one_signs_in_by_json_form_or_parts() {
             assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         }
         let set = |answer: &Answer| answer.headers[SET_COOKIE].to_str().unwrap().to_owned();
-        assert!(set(&json).contains("; HttpOnly; SameSite=None; Path=/; Secure"));
+        assert!(set(&json).contains("; HttpOnly; Secure; SameSite=None; Partitioned; Path=/"));
         assert!(set(&form).contains("Max-Age=3600") && !set(&json).contains("Max-Age"));
     }
 }

@@ -54,10 +54,11 @@ export class Latido {
     const latido = new Latido();
     latido.directory = mkdtempSync(join(tmpdir(), "latido-e2e-"));
     latido.port = await freePort();
-    latido.url = `${tls ? "https" : "http"}://127.0.0.1:${latido.port}`;
     const files = tls ? certificate(latido.directory) : {};
+    const trusted = files.TLS_CERT_FILE ?? settings.TLS_CERT_FILE;
+    latido.url = `${trusted ? "https" : "http"}://127.0.0.1:${latido.port}`;
     /** What a client has to trust, if anything. */
-    latido.ca = tls ? readFileSync(files.TLS_CERT_FILE) : undefined;
+    latido.ca = trusted && readFileSync(trusted);
     latido.environment = {
       NODE_ENV: "development",
       BIND_ADDR: "127.0.0.1",

@@ -22,6 +22,7 @@ install_packages() {
   have git || missing+=(git)
   have openssl || missing+=(openssl)
   python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
+  [[ -x /usr/bin/chromium ]] || missing+=(chromium)
   postgres_bin >/dev/null || missing+=(postgresql)
   if ((${#missing[@]} == 0)); then
     echo "Debian packages: nothing missing"

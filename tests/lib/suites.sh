@@ -42,7 +42,13 @@ with_conformance_server() {
 
 client_tests() {
   cd tests/e2e
-  LATIDO_BIN="${LATIDO_BIN:-$(cd "$ROOT" && target_dir)/debug/latido}" node --test --test-timeout=60000
+  LATIDO_BIN="${LATIDO_BIN:-$(cd "$ROOT" && target_dir)/debug/latido}" node --test --test-timeout=60000 ./*.test.js
+}
+
+browser_tests() {
+  cd tests/e2e/browser
+  # Browsers start slowly on a busy machine, and the limit holds for a whole file as well.
+  LATIDO_BIN="${LATIDO_BIN:-$(cd "$ROOT" && target_dir)/debug/latido}" node --test --test-timeout=300000
 }
 
 target_dir() {

@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 use super::spec::{ClientEvent, EVERYWHERE, EventSpec, ServerEvent};
 use super::values::{AckError, Fields};
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::identity::Revocation;
+use crate::domain::identity::session_sync::SharedState;
+use crate::domain::identity::{Portal, Revocation};
 use crate::domain::shape::Rules;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
@@ -75,12 +76,12 @@ impl ServerEvent for Pong {
 #[serde(rename_all = "camelCase")]
 pub struct SessionUpdate {
     pub session_id: SessionId,
-    pub apps: Vec<String>,
+    pub apps: Vec<Portal>,
     pub data: Fields,
     pub revision: i64,
     /// The app that caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub app: Option<String>,
+    pub app: Option<Portal>,
     pub timestamp: Timestamp,
 }
 
@@ -272,14 +273,7 @@ pub struct SessionPatch {
     pub revision: i64,
 }
 
-/// The shared state after the merge.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct SessionPatched {
-    pub data: Fields,
-    pub revision: i64,
-}
-
 impl ClientEvent for SessionPatch {
     const NAME: &'static str = "session:patch";
-    type Ack = SessionPatched;
+    type Ack = SharedState;
 }

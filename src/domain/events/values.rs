@@ -9,6 +9,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::identity::Role;
+use crate::domain::identity::session_sync::SharedState;
 use crate::domain::topic::Topic;
 
 /// A JSON object whose keys the contract leaves open.
@@ -66,13 +67,16 @@ impl From<&str> for EntityRef {
 pub struct Done {}
 
 /// Why a client event was refused; the acks' `error`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AckError {
     pub code: AckCode,
     pub message: String,
     /// The field that was refused, where one is to blame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// What to change instead, when the change was made from an older revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<SharedState>,
 }
 
 /// The closed set of reasons an ack can carry.

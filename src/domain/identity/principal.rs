@@ -31,6 +31,11 @@ impl Principal {
         self.has(Role::Admin)
     }
 
+    /// Whether it was the session's cookie that proved it.
+    pub fn came_by_cookie(&self) -> bool {
+        self.session.is_some() && self.expires_at.is_none()
+    }
+
     /// Whether the mutation of this caller is an administrative act (audited and announced).
     pub fn acts_for_the_house(&self) -> bool {
         self.is_admin() || self.has(Role::Service)

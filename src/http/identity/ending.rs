@@ -6,7 +6,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
 use crate::persistence::Tx;
-use crate::persistence::identity::sessions;
+use crate::persistence::identity::{session_sync, sessions};
 
 /// Sessions whose rows say that they ended; [`Ended::announce`] makes it so everywhere else.
 #[must_use = "the sessions' sockets stay open until the end is announced"]
@@ -25,6 +25,17 @@ impl Ended {
     ) -> Result<Self> {
         let ended = sessions::revoke(tx, session, reason, now).await?;
         let sessions = ended.then(|| session.clone()).into_iter().collect();
+        Ok(Self { sessions, reason })
+    }
+
+    /// Ends a session and those that belong to the same sign-on, in every app and on every domain.
+    pub async fn sign_on(
+        tx: &mut Tx,
+        session: &SessionId,
+        reason: Revocation,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let sessions = session_sync::revoke(tx, session, reason, now).await?;
         Ok(Self { sessions, reason })
     }
 

@@ -18,7 +18,7 @@ use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::audit;
-use crate::persistence::identity::accounts;
+use crate::persistence::identity::accounts::{self, User};
 use crate::telemetry::names;
 
 /// Proof from elsewhere of who someone is.
@@ -62,20 +62,35 @@ pub async fn exchange(
     device: Device,
     Json(proof): Json<Exchange>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<TokenPair>)> {
-    let found = match proof.provider {
-        Provider::Supabase => linking::account_of(&app, &context, &proof.token).await,
+    let user = match proof.provider {
+        Provider::Supabase => account(&app, &context, &proof.token).await?,
     };
-    let user = match found {
-        Ok(user) => user,
+    let (cookie, pair) = open(&app, &context, &device, user).await?;
+    Ok(([(SET_COOKIE, cookie)], Json(pair)))
+}
+
+/// The account that a Supabase token stands for; a refusal is recorded.
+pub(super) async fn account(app: &App, context: &Context, token: &str) -> Result<User> {
+    match linking::account_of(app, context, token).await {
+        Ok(user) => Ok(user),
         Err(error) => {
-            refused(&app, &context, &error).await?;
-            return Err(error);
+            refused(app, context, &error).await?;
+            Err(error)
         }
-    };
+    }
+}
+
+/// Signs the account in on this device: its cookie and its tokens.
+pub(super) async fn open(
+    app: &App,
+    context: &Context,
+    device: &Device,
+    user: User,
+) -> Result<(HeaderValue, TokenPair)> {
     let now = Timestamp::now();
     let mut tx = app.store.begin().await?;
     accounts::note_login(&mut tx, user.id, now).await?;
-    let opened = Opened::insert(&app, &mut tx, &user, &device, now).await?;
+    let opened = Opened::insert(app, &mut tx, &user, device, now).await?;
     let mut entry = context.audit(None, "login", "session", &opened.session);
     entry.actor = Some(user.id);
     entry.actor_role = Some(user.primary_role.user_type());
@@ -83,8 +98,7 @@ pub async fn exchange(
     audit::append(&mut tx, &entry, now).await?;
     tx.commit().await?;
 
-    let (cookie, pair) = opened.announce(&app, user, false, now)?;
-    Ok(([(SET_COOKIE, cookie)], Json(pair)))
+    opened.announce(app, user, false, now)
 }
 
 /// Records a refusal; that something does not work here is none.

@@ -9,6 +9,7 @@ use super::mirroring;
 use crate::actors::Hub;
 use crate::auth::{Account, Authenticator, Lookup, Record, SessionLookup, Vouched};
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Store;
@@ -61,8 +62,9 @@ impl SessionLookup for Rows {
     }
 }
 
-/// Runs until its task is aborted: revokes what other nodes revoked, makes accounts count as they
-/// were changed, writes down when sessions were used, and forgets idle ones.
+/// Runs until its task is aborted: revokes what other nodes revoked, sends away sessions whose time
+/// ran out, makes accounts count as they were changed, writes down when sessions were used, and forgets
+/// idle ones.
 pub async fn keep_in_step(store: Store, authenticator: Authenticator, hub: Hub) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -103,6 +105,10 @@ async fn follow(
     }
     for ended in ended {
         hub.revoke(&ended.id, ended.reason);
+    }
+    for session in sessions::expired_between(store, since, Timestamp::now()).await? {
+        authenticator.forget(&session);
+        hub.revoke(&session, Revocation::Expired);
     }
     for user in changed {
         hub.account_changed(&Account::from(&user));

@@ -21,8 +21,10 @@ pub mod opening;
 pub mod passwords;
 pub mod refresh;
 pub mod registration;
+pub mod session_sync;
 pub mod sessions;
 mod settings;
+pub mod sso_tickets;
 pub mod verification;
 pub mod view;
 
@@ -68,4 +70,12 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(administration::one, administration::patch))
         .routes(routes!(administration::deactivate))
         .routes(routes!(administration::activate))
+        .routes(routes!(
+            session_sync::read,
+            session_sync::join,
+            session_sync::patch,
+            session_sync::leave
+        ))
+        .routes(routes!(sso_tickets::issue))
+        .routes(routes!(sso_tickets::redeem))
 }

@@ -32,7 +32,6 @@ pub struct Device {
 /// A session that will exist once its transaction commits.
 pub struct Opened {
     pub session: SessionId,
-    cookie: Secret,
     refresh: Secret,
     expires_at: Timestamp,
 }
@@ -66,7 +65,6 @@ impl Opened {
     ) -> Result<Self> {
         let session = SessionId::from(auth::new_id("s_"));
         let opened = Self {
-            cookie: auth::new_secret(),
             refresh: app.auth.refresh().token(&session, 0),
             expires_at: now.plus(app.settings.refresh_ttl),
             session,
@@ -76,7 +74,7 @@ impl Opened {
         let row = NewSession {
             id: &opened.session,
             user_id: user.id,
-            cookie_hash: &auth::digest(opened.cookie.expose()),
+            cookie_hash: &cookie_hash(app, &opened.session),
             refresh_hash: &auth::digest(opened.refresh.expose()),
             fingerprint: &device.fingerprint,
             user_agent: device.user_agent.as_deref(),
@@ -102,14 +100,13 @@ impl Opened {
     ) -> Result<(HeaderValue, TokenPair)> {
         let record = Record {
             session: self.session.clone(),
-            cookie_hash: auth::digest(self.cookie.expose()),
+            cookie_hash: cookie_hash(app, &self.session),
             expires_at: self.expires_at,
             account: Account::from(&user),
         };
         app.auth.sessions().remember(record.into(), now);
         let life = remember.then_some(app.settings.refresh_ttl.as_secs());
-        let value = auth::cookie_value(&self.session, &self.cookie);
-        let cookie = set_cookie(&app.settings.cookie, &value, life)?;
+        let cookie = cookie(app, &self.session, life)?;
         let pair = token_pair(app, user, self.session, &self.refresh, now)?;
         Ok((cookie, pair))
     }
@@ -133,17 +130,30 @@ pub fn token_pair(
     })
 }
 
+fn cookie_hash(app: &App, session: &SessionId) -> String {
+    auth::digest(app.auth.refresh().cookie(session).expose())
+}
+
+/// The header that sets the session's cookie for that many seconds, or for as long as the browser
+/// runs.
+pub fn cookie(app: &App, session: &SessionId, life: Option<u64>) -> Result<HeaderValue> {
+    let value = auth::cookie_value(session, &app.auth.refresh().cookie(session));
+    set_cookie(&app.settings.cookie, &value, life)
+}
+
 /// The header that empties the session cookie.
 pub fn clear_cookie(settings: &CookieSettings) -> Result<HeaderValue> {
     set_cookie(settings, "", Some(0))
 }
 
 fn set_cookie(settings: &CookieSettings, value: &str, life: Option<u64>) -> Result<HeaderValue> {
-    let secure = if settings.secure { "; Secure" } else { "" };
+    // Browsers drop a `SameSite=None` cookie that is not `Secure`, and one of another site than the
+    // page's unless it is `Partitioned`: kept apart for each site whose pages call the hub.
+    let reach = if settings.secure { "Secure; SameSite=None; Partitioned" } else { "SameSite=Lax" };
     let domain = settings.domain.as_ref().map(|domain| format!("; Domain={domain}"));
     let life = life.map(|seconds| format!("; Max-Age={seconds}"));
     let cookie = format!(
-        "{}={value}; HttpOnly; SameSite=None; Path=/{secure}{}{}",
+        "{}={value}; HttpOnly; {reach}; Path=/{}{}",
         auth::COOKIE,
         domain.unwrap_or_default(),
         life.unwrap_or_default(),

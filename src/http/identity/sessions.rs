@@ -140,10 +140,10 @@ pub async fn logout(
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]))
 }
 
-fn session_of(caller: &Principal) -> Result<&SessionId> {
+pub(super) fn session_of(caller: &Principal) -> Result<&SessionId> {
     caller.session.as_ref().ok_or_else(|| Kind::Unauthenticated(Unauthenticated::Missing).into())
 }
 
-fn revoked() -> Error {
+pub(super) fn revoked() -> Error {
     Kind::Unauthenticated(Unauthenticated::Revoked).into()
 }

@@ -11,5 +11,6 @@ pub mod one_time_tokens;
 pub mod profiles;
 pub mod references;
 pub mod role_rows;
+pub mod session_sync;
 pub mod sessions;
 pub mod settings;

@@ -217,13 +217,21 @@ pub async fn revoke_all(
         update sessions set revoked_at = $2, revoke_reason = $3
         where user_id = $1 and revoked_at is null and id <> $4
         returning id";
-    Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
-        .bind(user)
-        .bind(now)
-        .bind(reason.name())
-        .bind(keep.map_or("", SessionId::as_str))
-        .fetch_all(conn)
-        .await)?)
+    let mut ended = Vec::new();
+    loop {
+        let found: Vec<SessionId> = on!(tx, |conn| sqlx::query_scalar(SQL)
+            .bind(user)
+            .bind(now)
+            .bind(reason.name())
+            .bind(keep.map_or("", SessionId::as_str))
+            .fetch_all(conn)
+            .await)?;
+        if found.is_empty() {
+            return Ok(ended);
+        }
+        // A session opened from one of these while we waited for it was not to be seen yet.
+        ended.extend(found);
+    }
 }
 
 /// The usable sessions of an account besides the one it is asked from.
@@ -248,6 +256,17 @@ pub async fn others(
 pub async fn revoked_since(store: &Store, since: Timestamp) -> Result<Vec<Ended>> {
     const SQL: &str = "select id, revoke_reason from sessions where revoked_at >= $1";
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(since).fetch_all(conn).await)?)
+}
+
+/// Sessions whose time ran out after `since` and by `now`.
+pub async fn expired_between(
+    store: &Store,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<SessionId>> {
+    const SQL: &str = "
+        select id from sessions where expires_at > $1 and expires_at <= $2 and revoked_at is null";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(since).bind(now).fetch_all(conn).await)?)
 }
 
 /// Writes down when sessions were last used.
