@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Instant;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use metrics::{counter, histogram};
-use rustix::process::setpriority_process;
-use tokio::sync::{Semaphore, oneshot};
-use tracing::warn;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{
+    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
+    thread_native_id,
+};
+use tokio::sync::oneshot;
+use tracing::{error, warn};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::error::{Error, FieldCode, Kind, Result};
@@ -22,8 +26,6 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
-/// The nicest there is: a core that realtime threads want is theirs.
-const NICENESS: i32 = 19;
 /// How many may wait per running computation before callers are turned away.
 const QUEUE: usize = 32;
 
@@ -41,9 +43,10 @@ pub enum Verdict {
 pub struct Passwords(Arc<Inner>);
 
 struct Inner {
-    permits: Arc<Semaphore>,
+    threads: ThreadPool,
     concurrency: usize,
-    waiting: AtomicUsize,
+    /// Work that waits or runs.
+    taken: AtomicUsize,
     min_score: u8,
     /// Compared against when there is no account, so that time does not tell.
     decoy: String,
@@ -54,9 +57,9 @@ impl Passwords {
     pub fn new(concurrency: usize, min_score: u8) -> Result<Self> {
         let concurrency = concurrency.max(1);
         Ok(Self(Arc::new(Inner {
-            permits: Arc::new(Semaphore::new(concurrency)),
+            threads: threads(concurrency)?,
             concurrency,
-            waiting: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
             min_score,
             decoy: compute(super::new_secret().expose())?,
         })))
@@ -115,42 +118,47 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let waiting = Waiting::enter(&self.0)?;
-        let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(Error::internal)?;
-        drop(waiting);
+        let place = Place::take(&self.0)?;
         let (answer, answered) = oneshot::channel();
-        thread::Builder::new()
-            .name("password".into())
-            .spawn(move || {
-                let _permit = permit;
-                give_way();
-                let began = Instant::now();
-                let done = work();
-                histogram!(names::PASSWORD_HASH_SECONDS).record(began.elapsed());
-                // Who asked may be gone.
-                let _ = answer.send(done);
-            })
-            .map_err(Error::internal)?;
+        self.0.threads.spawn(move || {
+            let began = Instant::now();
+            let done = work();
+            histogram!(names::PASSWORD_HASH_SECONDS).record(began.elapsed());
+            drop(place);
+            // Who asked may be gone.
+            let _ = answer.send(done);
+        });
         answered.await.map_err(Error::internal)?
     }
 }
 
-/// Lets every thread with something to deliver go first (`setpriority(2)`: on Linux the niceness
-/// of the calling thread alone). A thread costs little beside a hash, and one of its own can be
-/// made nice without an ordinary thread keeping the niceness afterwards.
-fn give_way() {
-    if let Err(error) = setpriority_process(None, NICENESS) {
-        warn!(%error, "password hashing keeps an ordinary priority");
-    }
+/// Threads that run only while no other thread wants their core (`SCHED_IDLE` of `sched(7)`): a nice
+/// thread would be left to finish its slice, milliseconds while which messages wait.
+fn threads(count: usize) -> Result<ThreadPool> {
+    ThreadPoolBuilder::new()
+        .num_threads(count)
+        .thread_name(|_| "password".to_owned())
+        .start_handler(|_| {
+            let (thread, idle) = (thread_native_id(), NormalThreadSchedulePolicy::Idle);
+            let policy = ThreadSchedulePolicy::Normal(idle);
+            let set = set_thread_priority_and_policy(thread, ThreadPriority::Min, policy);
+            if let Err(error) = set {
+                warn!(?error, "password hashing keeps an ordinary priority");
+            }
+        })
+        // Whoever waits for the hash is told.
+        .panic_handler(|_| error!("password hashing panicked"))
+        .build()
+        .map_err(Error::internal)
 }
 
-/// A place in the queue, given back when the caller is served or goes away.
-struct Waiting<'a>(&'a Inner);
+/// A place in the queue or on a thread, given back when the work is done.
+struct Place(Arc<Inner>);
 
-impl<'a> Waiting<'a> {
-    fn enter(inner: &'a Inner) -> Result<Self> {
-        let place = Self(inner);
-        if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.concurrency * QUEUE {
+impl Place {
+    fn take(inner: &Arc<Inner>) -> Result<Self> {
+        let place = Self(Arc::clone(inner));
+        if inner.taken.fetch_add(1, Ordering::Relaxed) >= inner.concurrency * (1 + QUEUE) {
             counter!(names::RATE_LIMITED, "surface" => "http", "reason" => "hashing").increment(1);
             return Err(Kind::RateLimited { retry_after: 1, limit: None }.into());
         }
@@ -158,9 +166,9 @@ impl<'a> Waiting<'a> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -214,7 +222,7 @@ fn compare(plain: &str, stored: &str, decoy: &str) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::getpriority_process;
+    use thread_priority::unix::thread_schedule_policy;
 
     use super::*;
 
@@ -254,12 +262,13 @@ mod tests {
     #[tokio::test]
     async fn hashing_gives_way_and_nothing_else_does() {
         let passwords = Passwords::new(1, 0).unwrap();
-        let niceness = || getpriority_process(None).map_err(Error::internal);
-        let ordinary = niceness().unwrap();
+        let policy =
+            || thread_schedule_policy().map_err(|error| Error::internal(format!("{error:?}")));
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
 
-        assert_eq!(passwords.off_thread(niceness).await.unwrap(), NICENESS);
-        assert_eq!(niceness().unwrap(), ordinary);
-        assert_eq!(tokio::task::spawn_blocking(niceness).await.unwrap().unwrap(), ordinary);
+        assert_eq!(passwords.off_thread(policy).await.unwrap(), idle);
+        assert_ne!(policy().unwrap(), idle);
+        assert_ne!(tokio::task::spawn_blocking(policy).await.unwrap().unwrap(), idle);
     }
 
     #[tokio::test]
@@ -275,11 +284,11 @@ mod tests {
     #[tokio::test]
     async fn callers_beyond_the_queue_are_turned_away() {
         let passwords = Passwords::new(1, 0).unwrap();
-        passwords.0.waiting.store(QUEUE, Ordering::Relaxed);
+        passwords.0.taken.store(1 + QUEUE, Ordering::Relaxed);
 
         let refused = passwords.verify("whatever", None).await.unwrap_err();
 
         assert!(matches!(refused.kind(), Kind::RateLimited { .. }));
-        assert_eq!(passwords.0.waiting.load(Ordering::Relaxed), QUEUE);
+        assert_eq!(passwords.0.taken.load(Ordering::Relaxed), 1 + QUEUE);
     }
 }
