@@ -172,6 +172,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
         parts.authenticator.clone(),
         parts.hub.clone(),
     ));
+    background.spawn(parts.courier.run());
     let grace = config.server.shutdown_grace;
     let live = Live { origins: parts.origins, limits: parts.limits, level: parts.log_level };
     Running {

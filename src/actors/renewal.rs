@@ -28,6 +28,7 @@ use crate::error::{Error, Kind, Result, Unauthenticated};
 use crate::persistence::Tx;
 use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::identity::accounts::{self, User};
+use crate::persistence::identity::openid::logouts;
 use crate::persistence::identity::sessions;
 use crate::persistence::outbox;
 
@@ -127,6 +128,7 @@ impl Hub {
     ) -> Result<()> {
         let (reason, now) = (Revocation::RefreshReuse, Timestamp::now());
         sessions::revoke(&mut tx, session, reason, now).await?;
+        logouts::owe(&mut tx, session, now).await?;
         let entry = AuditEntry {
             actor: Some(user),
             action: reason.name(),

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::assembly::Parts;
 use crate::config::Config;
 use crate::config::values::UseLivekit;
+use crate::domain::origin::{self, OriginList};
 use crate::http::body::Bounds;
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
@@ -27,6 +28,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
         elsewhere: parts.elsewhere.clone(),
         limits: Arc::clone(&parts.limits),
         cache: http::cache::Cache::new(config.server.cache_ttl),
+        openid: Arc::clone(&parts.openid),
         tracer: parts.tracer.clone(),
         settings: Arc::new(settings(config, allows_origin)),
         platform: Arc::new(Platform::new(
@@ -43,6 +45,7 @@ fn settings(config: &Config, allows_origin: AllowsOrigin) -> http::Settings {
         node: config.cluster.node_id.as_str().into(),
         body: Bounds { bytes: config.server.max_body_bytes, within: BODY_DEADLINE },
         allows_origin,
+        own_origin: own_origin(config),
         trusted_proxies: config.server.trusted_proxies.clone(),
         cursor_key: cursor_key(config),
         tls: config.server.tls().is_some(),
@@ -59,6 +62,12 @@ fn settings(config: &Config, allows_origin: AllowsOrigin) -> http::Settings {
         },
         default_currency: config.payments.default_currency.0.clone(),
     }
+}
+
+/// The origin of `PUBLIC_URL`; of none when its host is one that no browser would send.
+fn own_origin(config: &Config) -> OriginList {
+    let origin = origin::of_address(config.server.public_url.as_str()).unwrap_or_default();
+    OriginList::parse(origin).unwrap_or_default()
 }
 
 fn platform_settings(config: &Config, parts: &Parts) -> platform::Settings {

@@ -21,6 +21,8 @@ use crate::error::Error;
 use crate::http::identity::Elsewhere;
 use crate::http::identity::delegation::AuthService;
 use crate::http::identity::liveness::Rows;
+use crate::http::identity::openid::Provider;
+use crate::http::identity::openid::back_channel::Courier;
 use crate::http::limits::{self, Limits};
 use crate::http::platform::pulse::Pulse;
 use crate::outgoing;
@@ -49,6 +51,8 @@ pub(super) struct Parts {
     pub hub: Hub,
     pub origins: Origins,
     pub limits: Arc<Limits>,
+    pub openid: Arc<Provider>,
+    pub courier: Courier,
     pub metrics: Metrics,
     pub tracer: Tracer,
     pub log_level: LogLevel,
@@ -75,6 +79,11 @@ impl Parts {
         let hub = Hub::start(settings, store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
         let limits = Arc::new(Limits::new(limits(config)));
+        let openid = Arc::new(Provider::new(
+            config.server.public_url.as_str(),
+            config.openid.clients.clone(),
+        ));
+        let courier = Courier::new(store.clone(), authenticator.clone(), Arc::clone(&openid))?;
         Ok(Self {
             store,
             authenticator,
@@ -85,6 +94,8 @@ impl Parts {
             hub,
             origins,
             limits,
+            openid,
+            courier,
             metrics,
             tracer,
             log_level,

@@ -11,6 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::limits::Limits;
 use crate::persistence::identity::one_time_tokens;
+use crate::persistence::identity::openid::codes;
 use crate::persistence::{Store, idempotency, outbox, partitions};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::names;
@@ -65,6 +66,7 @@ impl Upkeep {
         outbox::purge(&mut tx, now.minus(self.event_retention)).await?;
         idempotency::purge(&mut tx, now.minus(IDEMPOTENCY_KEPT)).await?;
         one_time_tokens::purge(&mut tx, now.minus(ONE_TIME_TOKENS_KEPT)).await?;
+        codes::purge(&mut tx, now.minus(ONE_TIME_TOKENS_KEPT)).await?;
         tx.commit().await?;
         partitions::prepare(&self.store, now).await?;
         partitions::drop_dispatched(&self.store, now.minus(self.event_retention)).await

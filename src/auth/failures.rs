@@ -12,6 +12,8 @@ pub enum Surface {
     Login,
     /// Somebody signed in proves the password once more.
     Password,
+    /// The OpenID Connect provider.
+    OpenId,
     Refresh,
     /// The token of a mail.
     Reset,
@@ -36,6 +38,7 @@ impl Surface {
         match self {
             Self::Http => "http",
             Self::Login => "login",
+            Self::OpenId => "openid",
             Self::Password => "password",
             Self::Refresh => "refresh",
             Self::Reset => "reset",

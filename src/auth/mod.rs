@@ -20,12 +20,12 @@ mod vouched;
 
 pub use authenticator::{Authenticator, Credentials, Settings, bearer_token};
 pub use keys::{KeyPair, NotAKey, PublicKey};
-pub use opaque::{RefreshKey, cookie_value, digest, new_id, new_secret};
+pub use opaque::{RefreshKey, cookie_value, digest, is_same_secret, new_id, new_secret};
 pub use password::Passwords;
 pub use sessions::{Account, Lookup, Record, SessionLookup, Sessions};
 pub use strangers::Strangers;
 pub use supabase::Supabase;
-pub use token::{Claims, Tokens};
+pub use token::{Claims, IdToken, Tokens};
 pub use vouched::{Vouched, Voucher};
 
 /// The session cookie; its value is `sid.secret`.

@@ -5,6 +5,8 @@
 //! token meant for an audience (`aud`) is not an access token. Whether the session behind a token
 //! still lives is asked of [`Sessions`](super::Sessions).
 
+mod openid;
+
 use std::time::Duration;
 
 use jsonwebtoken::jwk::JwkSet;
@@ -20,6 +22,8 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result, Unauthenticated};
+
+pub use openid::IdToken;
 
 const ISSUER: &str = "latido";
 const TYPE: &str = "access";

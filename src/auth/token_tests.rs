@@ -7,7 +7,7 @@ use super::*;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
-fn settings(secret: &[u8]) -> Settings {
+pub(super) fn settings(secret: &[u8]) -> Settings {
     Settings {
         secret: secret.into(),
         previous_secret: None,
@@ -17,7 +17,7 @@ fn settings(secret: &[u8]) -> Settings {
     }
 }
 
-fn account() -> Account {
+pub(super) fn account() -> Account {
     Account {
         user: UserId(123),
         primary_role: Role::Doctor,
@@ -139,7 +139,7 @@ fn a_short_secret_is_refused() {
     assert!(Tokens::new(&settings(&[0; 31])).is_err());
 }
 
-fn pair(pem: &[u8]) -> KeyPair {
+pub(super) fn pair(pem: &[u8]) -> KeyPair {
     KeyPair::from_pem(pem).unwrap()
 }
 

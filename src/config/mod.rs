@@ -10,6 +10,7 @@ mod key;
 mod key_paths;
 pub mod media;
 pub mod observability;
+pub mod openid;
 mod reader;
 pub mod realtime;
 pub mod server;
@@ -29,6 +30,7 @@ pub use sources::{CONFIG_FILE, Layer, Sources};
 use identity::Identity;
 use media::Media;
 use observability::Observability;
+use openid::OpenId;
 use realtime::{RateLimits, Realtime};
 use server::{Cluster, Server};
 use services::{Notifications, Payments, Portals, Sections, Suggestions};
@@ -43,6 +45,7 @@ pub struct Config {
     pub database: Database,
     pub storage: Storage,
     pub identity: Identity,
+    pub openid: OpenId,
     pub realtime: Realtime,
     pub rate_limits: RateLimits,
     pub media: Media,
@@ -62,6 +65,7 @@ pub const SECTIONS: &[(&str, &[Key])] = &[
     ("PostgreSQL in parts", PostgresParts::KEYS),
     ("Files and recordings", Storage::KEYS),
     ("Identity", Identity::KEYS),
+    ("OpenID Connect", OpenId::KEYS),
     ("Sockets", Realtime::KEYS),
     ("Rate limits", RateLimits::KEYS),
     ("Calls", Media::KEYS),
@@ -88,6 +92,7 @@ impl Config {
         let config = Self::read(&mut reader, sources.is_demo);
         server::rules(&mut reader);
         identity::rules(&mut reader);
+        openid::rules(&mut reader);
         stores::rules(&mut reader);
         media::rules(&mut reader);
         services::rules(&mut reader);
@@ -105,6 +110,7 @@ impl Config {
         let postgres = PostgresParts::read(reader);
         let storage = Storage::read(reader);
         let identity = Identity::read(reader);
+        let openid = OpenId::read(reader);
         let realtime = Realtime::read(reader);
         let rate_limits = RateLimits::read(reader);
         let media = Media::read(reader);
@@ -124,6 +130,7 @@ impl Config {
             database: database?,
             storage: storage?,
             identity: identity?,
+            openid: openid?,
             realtime: realtime?,
             rate_limits: rate_limits?,
             media: media?,

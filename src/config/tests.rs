@@ -280,6 +280,34 @@ fn the_example_says_what_the_code_says() {
 }
 
 #[test]
+fn a_bad_client_is_named_by_its_place_and_never_shown() {
+    let good = r#"{"client_id":"a","name":"A","redirect_uris":["https://a.example/cb"]}"#;
+    let with = |more: &str| good.replace('}', &format!(",{more}}}"));
+    for (text, rule) in [
+        ("oops".to_owned(), "is wrong at .: not a JSON array of clients"),
+        (format!("[{good},{{}}]"), "is wrong at [1]: missing field `client_id`"),
+        (format!("[{}]", with(r#""secret":"oops""#)), "unknown field `secret`"),
+        (format!("[{}]", with(r#""client_secret":"oops""#)), "must have at least 32 characters"),
+        (format!("[{}]", with(r#""client_secret":["oops"]"#)), "is wrong at [0].client_secret"),
+        (format!("[{good},{good}]"), "is wrong at [1]: client_id must be another"),
+        (format!("[{}]", good.replace("https", "http")), "addresses must be https"),
+    ] {
+        let refused = refused(&development(&[("OIDC_CLIENTS", &text)]));
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        assert!(
+            refused[0].starts_with("OIDC_CLIENTS ") && refused[0].contains(rule),
+            "{refused:?}"
+        );
+        assert!(!refused[0].contains("oops"), "{refused:?}");
+    }
+
+    let clients = format!("[{good}]");
+    let settings = [("OIDC_CLIENTS", clients.as_str()), ("PUBLIC_URL", "http://id.example")];
+    assert_eq!(keys_refused(&production(&settings)), ["PUBLIC_URL".to_owned()].into());
+    assert!(Config::load(&production(&settings[..1])).is_ok());
+}
+
+#[test]
 fn a_copy_of_the_example_is_a_configuration_for_development() {
     let mut sources = Sources::default();
     sources.add_dotenv(include_str!("../../.env.example"));

@@ -35,6 +35,13 @@ impl Origins {
     }
 }
 
+/// The origin an address belongs to, as it is written there: scheme, host and port.
+pub fn of_address(address: &str) -> Option<&str> {
+    let host = address.find("://")? + 3;
+    let end = address[host..].find(['/', '?', '#']).map_or(address.len(), |at| host + at);
+    Some(&address[..end])
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Pattern {
     /// Scheme, host and port, as a browser writes them.
@@ -249,6 +256,18 @@ mod tests {
         ] {
             assert_eq!(OriginList::parse(text), Err(NotAnOrigin), "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_belongs_to_one_origin() {
+        for (address, expected) in [
+            ("https://a.example/cb?x=1", "https://a.example"),
+            ("http://localhost:3001", "http://localhost:3001"),
+            ("https://a.example?x=/", "https://a.example"),
+        ] {
+            assert_eq!(of_address(address), Some(expected));
+        }
+        assert_eq!(of_address("/cb"), None);
     }
 
     #[test]

@@ -36,10 +36,16 @@ pub struct Optional(pub Option<Principal>);
 #[derive(Clone)]
 struct Identity(Arc<Result<Principal>>);
 
+/// Where the `Authorization` header is an OpenID client's, who is nobody's caller.
+const CLIENTS_ONLY: &str = "/oidc/token";
+
 /// Looks at the credentials of a request and leaves the finding for the extractors.
 ///
 /// A cookie that would change something must come from an allowed origin (contract §3.4).
 pub async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    if request.uri().path() == CLIENTS_ONLY {
+        return next.run(request).await;
+    }
     let credentials = credentials(request.headers());
     let outcome = match app.auth.admit(credentials).await {
         Ok(principal)
@@ -99,7 +105,9 @@ pub(super) fn is_forged(app: &App, headers: &HeaderMap, principal: &Principal) -
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match (header("sec-fetch-site"), header(ORIGIN.as_str())) {
         (Some("same-origin"), _) => false,
-        (_, Some(origin)) => !(app.settings.allows_origin)(origin),
+        (_, Some(origin)) => {
+            !app.settings.own_origin.allows(origin) && !(app.settings.allows_origin)(origin)
+        }
         (site, None) => matches!(site, Some("cross-site" | "same-site")),
     }
 }

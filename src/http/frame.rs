@@ -129,10 +129,11 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// Answers may hold personal data, so nothing is cached unless its handler says otherwise.
+/// Answers may hold personal data, so nothing is cached, and no address told to the next site, unless
+/// the handler says otherwise.
 fn protect(headers: &mut HeaderMap, tls: bool) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if tls {
         headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);

@@ -15,6 +15,7 @@ pub mod envelope;
 pub mod form;
 pub mod frame;
 pub mod given;
+pub mod html;
 pub mod idempotency;
 pub mod identity;
 pub mod json;
@@ -44,6 +45,7 @@ use crate::actors::Hub;
 use crate::auth::{Authenticator, Passwords};
 use crate::delivery::Deliveries;
 use crate::domain::id::NodeId;
+use crate::domain::origin::OriginList;
 use crate::persistence::Store;
 use crate::telemetry::Tracer;
 
@@ -58,6 +60,7 @@ pub struct App {
     pub elsewhere: identity::Elsewhere,
     pub limits: Arc<limits::Limits>,
     pub cache: cache::Cache,
+    pub openid: Arc<identity::openid::Provider>,
     pub tracer: Tracer,
     pub settings: Arc<Settings>,
     pub platform: Arc<platform::Platform>,
@@ -72,6 +75,8 @@ pub struct Settings {
     /// What is taken of a request's body, uploads excepted.
     pub body: body::Bounds,
     pub allows_origin: AllowsOrigin,
+    /// Where our own pages come from.
+    pub own_origin: OriginList,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Seals cursors; the same on every node.

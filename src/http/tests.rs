@@ -19,10 +19,12 @@ use crate::auth::{self, RefreshKey, Tokens, token};
 use crate::delivery;
 use crate::domain::id::UserId;
 use crate::domain::identity::Revocation;
+use crate::domain::identity::openid::Clients;
 use crate::domain::time::Timestamp;
 use crate::error::Kind;
 use crate::http::identity::attempts::Attempt;
 use crate::http::identity::liveness::Rows;
+use crate::http::identity::openid::Provider;
 use crate::http::platform::Platform;
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
@@ -110,6 +112,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
             LOG_LEVEL.clone(),
         )),
         cache: cache::Cache::new(Duration::ZERO),
+        openid: Arc::new(Provider::new("https://id.example", Clients::default())),
         tracer: Tracer::default(),
         store,
         auth,
@@ -125,6 +128,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
             node: "n1".into(),
             body: body::Bounds { bytes: 4096, within: Duration::from_millis(200) },
             allows_origin: Arc::new(|origin| origin == "https://ours.example"),
+            own_origin: OriginList::parse("https://id.example").unwrap(),
             trusted_proxies: Vec::new(),
             cursor_key: secret,
             tls: false,

@@ -107,6 +107,8 @@ metrics! {
         "Refused credentials by `surface` and `reason`.";
     PASSWORD_HASH_SECONDS = "latido_password_hash_seconds", Kind::Histogram(SECONDS),
         "Time of one computation of a password hash, the wait for its turn not included.";
+    OIDC_LOGOUTS = "latido_oidc_logouts_total", Kind::Counter,
+        "Attempts to tell OpenID clients that a session ended by `outcome`.";
     LIVEKIT_REQUESTS = "latido_livekit_requests_total", Kind::Counter,
         "Calls to the LiveKit API by `op` and `status`.";
     PAYMENTS = "latido_payments_total", Kind::Counter,

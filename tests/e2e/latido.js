@@ -49,7 +49,7 @@ export function next(emitter, event) {
 }
 
 export class Latido {
-  /** Starts a node; `settings` go on top of those of the tests. */
+  /** Starts a node; `settings`, or what they make of the node, go on top of those of the tests. */
   static async start(settings = {}, { tls = false } = {}) {
     const latido = new Latido();
     latido.directory = mkdtempSync(join(tmpdir(), "latido-e2e-"));
@@ -68,7 +68,7 @@ export class Latido {
       RATE_LIMIT_ENABLED: "false",
       SHUTDOWN_GRACE_SECONDS: "5",
       ...files,
-      ...settings,
+      ...(typeof settings === "function" ? settings(latido) : settings),
     };
     latido.command(["migrate"]);
     latido.command(["create-admin", "--email", ADMIN.email, "--password-stdin"], ADMIN.password);

@@ -5,6 +5,7 @@ pub mod device;
 pub mod family;
 pub mod holding;
 pub mod lockout;
+pub mod openid;
 pub mod outsider;
 pub mod portal;
 pub mod principal;

@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use serde_json::{Map, Value};
 
 use super::examples::reference;
+use crate::http::html::Text;
 
 /// The page's only style sheet, inline under its hash.
 pub(super) const STYLE: &str = include_str!("page.css");
@@ -201,22 +202,6 @@ fn entries(object: &Value) -> impl Iterator<Item = (&str, &Value)> {
 
 fn anchor(tag: &str) -> String {
     tag.to_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-")
-}
-
-/// Text that cannot become markup.
-struct Text<'a>(&'a str);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|letter| match letter {
-            '&' => f.write_str("&amp;"),
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '"' => f.write_str("&quot;"),
-            '\'' => f.write_str("&#39;"),
-            letter => f.write_char(letter),
-        })
-    }
 }
 
 /// Text in which words between backticks are code.

@@ -7,14 +7,15 @@ use serde_json::json;
 
 use crate::auth::failures::{Surface, count_failure};
 use crate::auth::password::Verdict;
-use crate::domain::id::UserId;
+use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::http::App;
 use crate::http::context::Context;
+use crate::persistence::Tx;
+use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::identity::accounts::{self, User};
-use crate::persistence::{Tx, audit};
 
 /// One try to prove the password that goes with a name.
 #[derive(Clone, Copy)]
@@ -108,7 +109,30 @@ impl Attempt<'_> {
     }
 }
 
+/// A line of the audit trail: the account signed in, in this session.
+pub fn signed_in(context: &Context, user: &User, session: &SessionId) -> AuditEntry {
+    let mut entry = context.audit(None, "login", "session", session);
+    entry.actor = Some(user.id);
+    entry.actor_role = Some(user.primary_role.user_type());
+    entry
+}
+
 impl Proven {
+    /// The hash that takes the place of a dated one.
+    pub async fn renewed_hash(&self, app: &App, password: &str) -> Result<Option<String>> {
+        if self.is_dated { app.passwords.rehash(password).await.map(Some) } else { Ok(None) }
+    }
+
+    /// The account, held and its sign-in noted, with the hash that replaces a dated one.
+    pub async fn admit(&self, tx: &mut Tx, renewed: Option<&str>, now: Timestamp) -> Result<User> {
+        let user = self.hold(tx, now).await?;
+        if let Some(hash) = renewed {
+            accounts::rehash(tx, user.id, hash).await?;
+        }
+        accounts::note_login(tx, user.id, now).await?;
+        Ok(user)
+    }
+
     /// The account once more, held by the transaction that relies on the proof.
     ///
     /// Between proof and transaction the password may have been changed, the account deactivated,

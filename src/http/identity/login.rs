@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::attempts::Attempt;
+use super::attempts::{self, Attempt};
 use super::delegation::{Answer, Delegable, Delegated};
 use super::mirroring;
 use super::opening::{Device, Opened};
@@ -85,19 +85,12 @@ pub async fn login(
         attempt.refuse(Some(&proven.user), "role").await?;
         return Err(Kind::Forbidden("the account does not have this role").into());
     }
-    let rehashed =
-        if proven.is_dated { Some(app.passwords.rehash(&login.password).await?) } else { None };
+    let renewed = proven.renewed_hash(&app, &login.password).await?;
 
     let mut tx = app.store.begin().await?;
-    let user = proven.hold(&mut tx, now).await?;
-    if let Some(hash) = rehashed {
-        accounts::rehash(&mut tx, user.id, &hash).await?;
-    }
-    accounts::note_login(&mut tx, user.id, now).await?;
+    let user = proven.admit(&mut tx, renewed.as_deref(), now).await?;
     let opened = Opened::insert(&app, &mut tx, &user, &device, now).await?;
-    let mut entry = context.audit(None, "login", "session", &opened.session);
-    entry.actor = Some(user.id);
-    entry.actor_role = Some(user.primary_role.user_type());
+    let entry = attempts::signed_in(&context, &user, &opened.session);
     audit::append(&mut tx, &entry, now).await?;
     tx.commit().await?;
 

@@ -17,6 +17,7 @@ pub mod links;
 pub mod liveness;
 pub mod login;
 pub mod mirroring;
+pub mod openid;
 pub mod opening;
 pub mod passwords;
 pub mod refresh;
@@ -62,6 +63,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(passwords::reset))
         .routes(routes!(verification::verify))
         .routes(routes!(verification::resend))
+        .merge(openid::routes())
         .routes(routes!(account::me, account::patch_me, account::leave))
         .routes(routes!(account::add_role))
         .routes(routes!(settings::read, settings::replace, settings::patch))

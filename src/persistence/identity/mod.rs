@@ -8,6 +8,7 @@ pub mod identities;
 pub mod list;
 pub mod mirrors;
 pub mod one_time_tokens;
+pub mod openid;
 pub mod profiles;
 pub mod references;
 pub mod role_rows;

@@ -23,6 +23,8 @@ pub struct Session {
     pub created_at: Timestamp,
     pub last_seen_at: Timestamp,
     pub expires_at: Timestamp,
+    /// When the password was last shown.
+    pub authenticated_at: Timestamp,
 }
 
 /// A session about to be. Hashes are hex SHA-256.
@@ -83,7 +85,7 @@ pub async fn insert(tx: &mut Tx, new: NewSession<'_>, now: Timestamp) -> Result<
 pub async fn live(store: &Store, id: &SessionId, now: Timestamp) -> Result<Option<Session>> {
     const SQL: &str = "
         select id, user_id, cookie_hash, fingerprint, platform, browser, ip_prefix, apps, created_at,
-               last_seen_at, expires_at
+               last_seen_at, expires_at, coalesce(authenticated_at, created_at) as authenticated_at
         from sessions where id = $1 and revoked_at is null and expires_at > $2";
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?)
 }
@@ -99,7 +101,7 @@ pub async fn of_user(
 ) -> Result<Vec<Session>> {
     const SQL: &str = "
         select id, user_id, cookie_hash, fingerprint, platform, browser, ip_prefix, apps, created_at,
-               last_seen_at, expires_at
+               last_seen_at, expires_at, coalesce(authenticated_at, created_at) as authenticated_at
         from sessions
         where user_id = $1 and revoked_at is null and expires_at > $2
             and ($3 is null or created_at < $3 or (created_at = $3 and id < $4))
@@ -165,6 +167,12 @@ pub async fn replace_leaf(
         .execute(conn)
         .await
         .map(drop))?)
+}
+
+/// Notes that the password was shown again in a session.
+pub async fn note_password(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<()> {
+    const SQL: &str = "update sessions set authenticated_at = $2 where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
 }
 
 /// Lets a session live on until `expires_at`.

@@ -89,7 +89,12 @@ async fn who_may_call_what_is_as_the_document_says() {
         assert_eq!(patient.status == 403, is_for_the_house, "{name} for patients: {says}");
         for answer in [stranger, patient, admin, service] {
             assert!(operation.documents(&answer), "{name} answered {}", answer.status);
-            assert!(answer.status.as_u16() < 500, "{name}: {}", answer.text());
+            // What needs settings that are absent says so.
+            assert!(
+                answer.status.as_u16() < 500 || answer.status == 503,
+                "{name}: {}",
+                answer.text()
+            );
         }
     }
 }

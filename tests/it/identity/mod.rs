@@ -1,5 +1,5 @@
 //! Accounts, their devices and their secrets: their holders, those who administer them, who else may
-//! vouch for them, and what becomes of their live sockets.
+//! vouch for them, the portals that have them sign in here, and what becomes of their live sockets.
 
 mod accounts;
 mod administration;
@@ -14,6 +14,9 @@ mod keys;
 mod limits;
 mod live_authority;
 mod mail;
+mod openid;
+mod openid_logout;
+mod openid_token;
 mod passwords;
 mod refresh_failures;
 mod refresh_families;

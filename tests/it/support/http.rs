@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderName, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -55,8 +55,9 @@ impl Call {
     }
 
     /// Sets a header; one of the same name is replaced.
-    pub(crate) fn header(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         let headers = self.request.headers_mut().expect("the request is good so far");
+        let name: HeaderName = name.parse().unwrap();
         headers.insert(name, value.as_ref().parse().unwrap());
         self
     }

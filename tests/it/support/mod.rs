@@ -10,6 +10,7 @@ pub(crate) mod edge;
 pub(crate) mod http;
 pub(crate) mod keys;
 pub(crate) mod node;
+pub(crate) mod openid;
 pub(crate) mod plain;
 pub(crate) mod polling;
 pub(crate) mod process;
