@@ -8,10 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use metrics::{Histogram, histogram};
-use ractor::rpc::CallResult;
-use ractor::{ActorId, ActorRef, Message};
+use ractor::{ActorRef, Message};
 
-use super::Reply;
 use crate::telemetry::names;
 
 /// Where messages for an actor are left.
@@ -41,26 +39,6 @@ impl<M: Message> Mailbox<M> {
     pub(super) fn cast(&self, message: M) {
         self.waiting.messages.fetch_add(1, Ordering::Relaxed);
         drop(self.actor.cast(message));
-    }
-
-    /// Asks a question. None when the actor is gone, or goes before it answers.
-    pub(super) async fn call<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(Reply<T>) -> M,
-    ) -> Option<T> {
-        self.waiting.messages.fetch_add(1, Ordering::Relaxed);
-        match self.actor.call(question, None).await {
-            Ok(CallResult::Success(answer)) => Some(answer),
-            _ => None,
-        }
-    }
-
-    pub(super) fn stop(&self) {
-        self.actor.stop(None);
-    }
-
-    pub(super) fn actor_id(&self) -> ActorId {
-        self.actor.get_id()
     }
 }
 

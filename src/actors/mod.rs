@@ -19,6 +19,7 @@ mod inbox;
 mod mailbox;
 mod members;
 mod meter;
+mod on_demand;
 pub mod outbound;
 mod registry;
 mod relay;

@@ -5,20 +5,15 @@
 
 use std::sync::Arc;
 
-use ractor::{Actor, ActorRef};
-
+use super::Reply;
 use super::channels::Channels;
 use super::hub::Revocation;
-use super::mailbox::Waiting;
+use super::on_demand::Turn;
 use super::socket::Socket;
 use super::standing::NotFollowed;
-use super::{Outcome, Reply};
 use crate::domain::id::SocketId;
 use crate::domain::identity::Principal;
 use crate::domain::topic::Topic;
-
-/// The session's actor. Restarted by [`super::supervisor::Sessions`] with its live sockets.
-pub(super) struct Session;
 
 /// Everything a session can be asked to do.
 pub(super) enum Message {
@@ -42,48 +37,39 @@ pub(super) enum Message {
     Fail,
 }
 
-pub(super) struct Arguments {
-    pub channels: Channels,
-    pub waiting: Waiting,
-}
-
-/// What a session remembers. Its sockets are found again in the registry after a panic.
-pub(super) struct State {
+/// The session's actor. Restarted by [`super::supervisor::Sessions`] with its live sockets, which are
+/// found again in the registry.
+pub(super) struct Session {
     channels: Channels,
     sockets: Vec<Arc<Socket>>,
-    waiting: Waiting,
 }
 
-impl Actor for Session {
-    type Msg = Message;
-    type State = State;
-    type Arguments = Arguments;
+impl Turn for Session {
+    type Message = Message;
 
-    async fn pre_start(&self, _: ActorRef<Message>, start: Arguments) -> Outcome<State> {
-        Ok(State { channels: start.channels, sockets: Vec::new(), waiting: start.waiting })
-    }
-
-    async fn handle(&self, _: ActorRef<Message>, message: Message, state: &mut State) -> Outcome {
-        state.waiting.taken();
+    fn handle(&mut self, message: Message) {
         match message {
-            Message::Attach(socket) => state.attach(socket),
-            Message::Detach(socket) => state.sockets.retain(|it| *it.id() != socket),
+            Message::Attach(socket) => self.attach(socket),
+            Message::Detach(socket) => self.sockets.retain(|it| *it.id() != socket),
             // Whoever asked may have gone while it waited; then nobody is owed an answer.
             Message::Subscribe { socket, topic, by, reply } => {
-                drop(reply.send(state.subscribe(&socket, topic, &by)));
+                drop(reply.send(self.subscribe(&socket, topic, &by)));
             }
             Message::Unsubscribe { socket, topic, reply } => {
-                state.unsubscribe(&socket, &topic);
+                self.unsubscribe(&socket, &topic);
                 drop(reply.send(()));
             }
-            Message::Revoke(reason) => state.revoke(reason),
+            Message::Revoke(reason) => self.revoke(reason),
             Message::Fail => panic!("failure injected into a session"),
         }
-        Ok(())
     }
 }
 
-impl State {
+impl Session {
+    pub(super) fn new(channels: Channels) -> Self {
+        Self { channels, sockets: Vec::new() }
+    }
+
     fn attach(&mut self, socket: Arc<Socket>) {
         if self.find(socket.id()).is_none() {
             self.sockets.push(socket);

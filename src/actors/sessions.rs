@@ -4,22 +4,25 @@ use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use metrics::Histogram;
-use ractor::{ActorCell, ActorId, ActorRuntime};
+use metrics::{Histogram, gauge};
+use ractor::ActorRef;
 
 use super::channels::Channels;
-use super::mailbox::{self, Mailbox, Waiting};
+use super::mailbox;
+use super::on_demand::OnDemand;
 use super::registry::Registry;
-use super::session::{Arguments, Message, Session};
+use super::session::{Message, Session};
 use super::socket::Socket;
+use super::supervisor::SessionFailed;
 use crate::domain::id::SessionId;
 use crate::domain::identity::Principal;
+use crate::telemetry::names;
 
 /// Which actor speaks for which session.
 #[derive(Debug)]
 pub(super) struct SessionTable {
     sessions: DashMap<SessionId, Entered>,
-    supervisor: OnceLock<ActorCell>,
+    supervisor: OnceLock<ActorRef<SessionFailed>>,
     channels: Channels,
     registry: Arc<Registry>,
     depth: Histogram,
@@ -27,7 +30,7 @@ pub(super) struct SessionTable {
 
 #[derive(Debug)]
 struct Entered {
-    actor: Mailbox<Message>,
+    actor: OnDemand<Session>,
     sockets: usize,
 }
 
@@ -39,7 +42,7 @@ impl SessionTable {
     }
 
     /// Names the supervisor of the session actors; once, at start.
-    pub(super) fn supervise_by(&self, supervisor: ActorCell) {
+    pub(super) fn supervise_by(&self, supervisor: ActorRef<SessionFailed>) {
         // Set a second time only by a second start, which does not happen.
         drop(self.supervisor.set(supervisor));
     }
@@ -52,9 +55,7 @@ impl SessionTable {
                 entry.get().actor.clone()
             }
             Entry::Vacant(entry) => {
-                let supervisor =
-                    self.supervisor.get().expect("the supervisor is named before sockets come");
-                let actor = self.spawn(supervisor);
+                let actor = self.spawn(entry.key().clone());
                 entry.insert(Entered { actor: actor.clone(), sockets: 1 });
                 actor
             }
@@ -83,39 +84,49 @@ impl SessionTable {
         let Entry::Occupied(mut entry) = self.sessions.entry(session) else { return };
         entry.get_mut().sockets -= 1;
         if entry.get().sockets == 0 {
-            entry.remove().actor.stop();
+            let actor = entry.remove().actor;
+            // One that failed is counted by its restart.
+            if !actor.is_over() {
+                actor.stop();
+                running(-1.0);
+            }
         } else {
             entry.get().actor.cast(Message::Detach(socket.id().clone()));
         }
     }
 
-    pub(super) fn find(&self, session: &SessionId) -> Option<Mailbox<Message>> {
+    pub(super) fn find(&self, session: &SessionId) -> Option<OnDemand<Session>> {
         self.sessions.get(session).map(|entered| entered.actor.clone())
     }
 
-    /// Replaces an actor that ended by a new one with the session's live sockets.
-    pub(super) fn restart(&self, ended: ActorId, supervisor: &ActorCell) {
-        let session = self
-            .sessions
-            .iter()
-            .find(|entered| entered.actor.actor_id() == ended)
-            .map(|entered| entered.key().clone());
-        let Some(session) = session else { return };
-        let actor = self.spawn(supervisor);
-        for socket in self.registry.of_session(&session) {
-            actor.cast(Message::Attach(socket));
+    /// Replaces an actor that failed by a new one with the session's live sockets.
+    pub(super) fn restart(&self, session: &SessionId) {
+        running(-1.0);
+        let Some(mut entered) = self.sessions.get_mut(session) else { return };
+        // Its last socket may have left and the next one brought a new actor.
+        if !entered.actor.is_over() {
+            return;
         }
-        if let Some(mut entered) = self.sessions.get_mut(&session) {
-            entered.actor = actor;
+        entered.actor = self.spawn(session.clone());
+        for socket in self.registry.of_session(session) {
+            entered.actor.cast(Message::Attach(socket));
         }
     }
 
-    fn spawn(&self, supervisor: &ActorCell) -> Mailbox<Message> {
-        let waiting = Waiting::none(self.depth.clone());
-        let start = Arguments { channels: self.channels.clone(), waiting: waiting.clone() };
-        let (actor, _) =
-            ActorRuntime::spawn_linked_instant(None, Session, start, supervisor.clone())
-                .expect("only a named actor can be refused");
-        Mailbox::new(actor, waiting)
+    fn spawn(&self, session: SessionId) -> OnDemand<Session> {
+        running(1.0);
+        let supervisor = self.supervisor.get().cloned();
+        let failed = move |cause| {
+            if let Some(supervisor) = &supervisor {
+                // Without one the node is going down.
+                drop(supervisor.cast(SessionFailed { session: session.clone(), cause }));
+            }
+        };
+        OnDemand::new(Session::new(self.channels.clone()), self.depth.clone(), failed)
     }
+}
+
+/// Counts session actors up or down.
+fn running(change: f64) {
+    gauge!(names::ACTORS, "kind" => "session").increment(change);
 }

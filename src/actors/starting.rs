@@ -17,7 +17,7 @@ impl Hub {
     pub(super) async fn spawn(&self) -> Result<(), SpawnErr> {
         let table = Arc::clone(&self.inner().sessions);
         let (sessions, _) = Actor::spawn(None, Sessions, Arc::clone(&table)).await?;
-        table.supervise_by(sessions.get_cell());
+        table.supervise_by(sessions.clone());
         let (core, _) = Actor::spawn(None, Core, self.children()).await?;
         *self.inner().supervisors.lock() = vec![sessions.get_cell(), core.get_cell()];
         Ok(())

@@ -17,6 +17,7 @@ use tracing::error;
 
 use super::Outcome;
 use super::sessions::SessionTable;
+use crate::domain::id::SessionId;
 use crate::telemetry::names;
 
 /// Restarts within [`CALM`] that happen at once.
@@ -136,36 +137,34 @@ fn pause(crashes: u32) -> Duration {
 /// Restarts a session actor at once and hands it the session's live sockets.
 pub(super) struct Sessions;
 
+/// A session's actor panicked.
+pub(super) struct SessionFailed {
+    pub session: SessionId,
+    pub cause: String,
+}
+
 impl Actor for Sessions {
-    type Msg = ();
+    type Msg = SessionFailed;
     type State = Arc<SessionTable>;
     type Arguments = Arc<SessionTable>;
 
-    async fn pre_start(&self, _: ActorRef<()>, table: Arc<SessionTable>) -> Outcome<Self::State> {
+    async fn pre_start(
+        &self,
+        _: ActorRef<SessionFailed>,
+        table: Arc<SessionTable>,
+    ) -> Outcome<Self::State> {
         Ok(table)
     }
 
-    async fn handle_supervisor_evt(
+    async fn handle(
         &self,
-        me: ActorRef<()>,
-        event: SupervisionEvent,
+        _: ActorRef<SessionFailed>,
+        SessionFailed { session, cause }: SessionFailed,
         table: &mut Arc<SessionTable>,
     ) -> Outcome {
-        match event {
-            SupervisionEvent::ActorStarted(_) => {
-                gauge!(names::ACTORS, "kind" => "session").increment(1);
-            }
-            SupervisionEvent::ActorTerminated(..) => {
-                gauge!(names::ACTORS, "kind" => "session").decrement(1);
-            }
-            SupervisionEvent::ActorFailed(who, cause) => {
-                gauge!(names::ACTORS, "kind" => "session").decrement(1);
-                counter!(names::ACTOR_RESTARTS, "kind" => "session").increment(1);
-                error!(kind = "session", %cause, "actor ended; restarting it");
-                table.restart(who.get_id(), &me.get_cell());
-            }
-            SupervisionEvent::ProcessGroupChanged(_) => {}
-        }
+        counter!(names::ACTOR_RESTARTS, "kind" => "session").increment(1);
+        error!(kind = "session", %cause, "actor ended; restarting it");
+        table.restart(&session);
         Ok(())
     }
 }
