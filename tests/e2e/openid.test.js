@@ -172,7 +172,7 @@ test("a logout at one portal ends every other, and their back ends hear of it", 
 });
 
 test("Chromium signs in without scripts, once for both portals, and out of both", async () => {
-  await latido.patient("flor");
+  await latido.patient("elena");
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic"],
@@ -187,10 +187,10 @@ test("Chromium signs in without scripts, once for both portals, and out of both"
     assert.match(await page.getByRole("alert").textContent(), /not right/);
     await page.getByLabel("Password").fill(PASSWORD);
     await page.keyboard.press("Enter");
-    await page.getByText("welcome, flor Ruiz").waitFor();
+    await page.getByText("welcome, elena Ruiz").waitFor();
 
     await page.goto(`${patients.url}/login`);
-    await page.getByText("welcome, flor Ruiz").waitFor();
+    await page.getByText("welcome, elena Ruiz").waitFor();
 
     await page.goto(`${patients.url}/logout`);
     await page.getByText("signed out, state bye").waitFor();
@@ -202,7 +202,7 @@ test("Chromium signs in without scripts, once for both portals, and out of both"
     await page.getByLabel("E-mail").fill("flor@example.com");
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByText("welcome, flor Ruiz").waitFor();
+    await page.getByText("welcome, elena Ruiz").waitFor();
     await page.goto(`${latido.url}/oidc/logout`);
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("heading", { name: "Signed out" }).waitFor();
