@@ -181,7 +181,7 @@ test("Chromium signs in without scripts, once for both portals, and out of both"
     const context = await browser.newContext({ javaScriptEnabled: false, locale: "en-GB" });
     const page = await context.newPage();
     await page.goto(`${doctors.url}/login`);
-    await page.getByLabel("E-mail").fill("flor@example.com");
+    await page.getByLabel("E-mail").fill("elena@example.com");
     await page.getByLabel("Password").fill("not the password");
     await page.getByRole("button", { name: "Sign in" }).click();
     assert.match(await page.getByRole("alert").textContent(), /not right/);
@@ -199,7 +199,7 @@ test("Chromium signs in without scripts, once for both portals, and out of both"
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
 
     // Whoever asks for a logout without an ID token, the user decides.
-    await page.getByLabel("E-mail").fill("flor@example.com");
+    await page.getByLabel("E-mail").fill("elena@example.com");
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByText("welcome, elena Ruiz").waitFor();
