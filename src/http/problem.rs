@@ -10,7 +10,6 @@ use axum::Json;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
-use latido_protocol::engine::RequestError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tracing::error;
@@ -32,6 +31,9 @@ const ENVELOPED: [&str; 8] = [
     "/recordings",
     "/rooms",
 ];
+
+/// What Engine.IO clients read in a refused handshake: the protocol's error 4, beside the problem.
+const ENGINE_FORBIDDEN: (u8, &str) = (4, "Forbidden");
 
 /// A refusal, before it knows the request it answers.
 #[derive(Debug, Clone)]
@@ -101,8 +103,15 @@ impl Problem {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {
                 Self::new("unsupported-media-type", "Unsupported media type", status)
             }
+            StatusCode::PRECONDITION_FAILED => {
+                Self::new("precondition-failed", "Precondition failed", status)
+            }
             StatusCode::UPGRADE_REQUIRED => {
                 Self::new("upgrade-required", "Upgrade required", status)
+            }
+            // Says in `Content-Range` what there is.
+            StatusCode::RANGE_NOT_SATISFIABLE => {
+                Self::new("malformed", "Range not satisfiable", status)
             }
             status if status.is_server_error() => Self::new("internal", "Internal error", status),
             _ => Self::new("malformed", "Malformed request", StatusCode::BAD_REQUEST),
@@ -128,10 +137,10 @@ impl Problem {
                 }
             }
             Kind::OriginNotAllowed => {
-                // Engine.IO clients read these two (Engine.IO protocol, error 4).
+                let (code, message) = ENGINE_FORBIDDEN;
                 Self::new("origin-not-allowed", "Origin not allowed", S::FORBIDDEN)
-                    .with("code", json!(RequestError::Forbidden.code()))
-                    .with("message", json!(RequestError::Forbidden.message()))
+                    .with("code", json!(code))
+                    .with("message", json!(message))
             }
             Kind::NotFound(_) => Self::new("not-found", "Not found", S::NOT_FOUND),
             Kind::Conflict { field } | Kind::Overlap { field } => {
@@ -156,9 +165,7 @@ impl Problem {
                 S::UNPROCESSABLE_ENTITY,
             ),
             Kind::Gone(_) => Self::new("gone", "Gone", S::GONE),
-            Kind::PreconditionFailed => {
-                Self::new("precondition-failed", "Precondition failed", S::PRECONDITION_FAILED)
-            }
+            Kind::PreconditionFailed => Self::of_status(S::PRECONDITION_FAILED),
             Kind::PayloadTooLarge { limit } => {
                 Self::new("payload-too-large", "Payload too large", S::PAYLOAD_TOO_LARGE)
                     .with("limit", json!(limit))

@@ -46,6 +46,7 @@ const ADAPTERS: &[(&str, &str)] = &[("persistence/identity", "auth")];
 const NEVER: &[(&str, &[&str])] = &[
     ("domain", &["axum", "ractor", "tokio", "hyper", "fred"]),
     ("protocol", &["axum", "ractor", "tokio", "sqlx", "latido"]),
+    ("http", &["latido_protocol"]),
 ];
 
 #[test]
@@ -66,6 +67,7 @@ fn an_uphill_import_is_found() {
         ("actors/hub.rs", "pub use crate::http::router;"),
         ("actors/hub.rs", "fn f() { crate::transport::listener::bind(); }"),
         ("protocol/src/engine.rs", "use tokio::time::sleep;"),
+        ("http/problem.rs", "use latido_protocol::engine::RequestError;"),
     ] {
         assert_eq!(uphill(path, text).len(), 1, "{path}: {text}");
     }
