@@ -148,6 +148,7 @@ impl<A: Application> Engine<A> {
             }
             (Some("websocket"), _) => refusal::engine(RequestError::BadRequest),
             (Some("polling"), None) if *request.method() == Method::GET => self.open(&request),
+            (Some("polling"), None) if *request.method() == Method::HEAD => polling::head(),
             (Some("polling"), None) => refusal::engine(RequestError::BadHandshakeMethod),
             (Some("polling"), Some(session)) => {
                 polling::serve(&session, request, &self.settings).await

@@ -52,6 +52,11 @@ pub(super) fn first<P: Peer>(session: &Session<P>, limit: usize) -> Response<Bod
     }
 }
 
+/// What a `GET` would be answered with, without its body: no connection opens, no packet is taken.
+pub(super) fn head() -> Response<Body> {
+    text(String::new())
+}
+
 /// Answers a request of an open connection.
 pub(super) async fn serve<P: Peer>(
     session: &Arc<Session<P>>,
@@ -63,6 +68,7 @@ pub(super) async fn serve<P: Peer>(
         _ if session.outbound.is_websocket() => refusal::engine(RequestError::BadRequest),
         Method::GET => poll(session, settings.max_payload).await,
         Method::POST => post(session, request, settings).await,
+        Method::HEAD => head(),
         _ => refusal::engine(RequestError::BadHandshakeMethod),
     }
 }

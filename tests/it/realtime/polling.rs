@@ -40,6 +40,24 @@ async fn an_unknown_sid_is_refused() {
 }
 
 #[tokio::test]
+async fn a_head_opens_nothing_and_takes_nothing() {
+    let latido = support::start().await;
+    let polling = Polling::open(latido.address).await;
+    let open = latido.hub().census().total;
+    let path = "/socket.io/?EIO=4&transport=polling";
+
+    for path in [path.to_owned(), format!("{path}&sid={}", polling.sid)] {
+        let answer = latido.call("HEAD", &path).send().await;
+
+        assert_eq!((answer.status.as_u16(), answer.text()), (200, ""), "{path}");
+        assert!(answer.header("content-type").starts_with("text/plain"), "{path}");
+    }
+
+    assert_eq!(latido.hub().census().total, open);
+    assert!(polling.join("/events", &json!({})).await.text().starts_with("44"));
+}
+
+#[tokio::test]
 async fn a_second_poll_ends_the_session() {
     let latido = support::start().await;
     let polling = Polling::open(latido.address).await;
