@@ -21,6 +21,7 @@ mod members;
 mod meter;
 mod on_demand;
 pub mod outbound;
+mod pause;
 mod registry;
 mod relay;
 mod renewal;

@@ -21,6 +21,7 @@ use tracing::{error, warn};
 use super::authority::{self, Authority};
 use super::channels::Channels;
 use super::hub::Dispatched;
+use super::pause::pause;
 use super::{Outcome, Reply};
 use crate::auth::Account;
 use crate::domain::event::Event;
@@ -68,6 +69,8 @@ pub(super) enum Message {
     CatchUp(Reply<()>),
     /// Rows were numbered and loaded, in a step that publishing them completes.
     Loaded(Step, Result<Loaded>),
+    /// A failed look was waited out.
+    Rested,
     /// Panics, so that tests can watch the recovery.
     Fail,
 }
@@ -94,8 +97,11 @@ pub(super) struct State {
     authority: Authority,
     progress: Arc<Progress>,
     tracer: Tracer,
+    /// Rows are being read, or a failure to read them is waited out.
     is_loading: bool,
     look_again: bool,
+    /// Looks in a row that failed.
+    failures: u32,
     /// Who waits for the next look to end, and for the one under way.
     catching_up: Vec<Reply<()>>,
     due: Vec<Reply<()>>,
@@ -195,6 +201,7 @@ impl Actor for Relay {
             tracer: start.tracer,
             is_loading: false,
             look_again: false,
+            failures: 0,
             catching_up: Vec::new(),
             due: Vec::new(),
         })
@@ -208,18 +215,28 @@ impl Actor for Relay {
                 state.look(me);
             }
             Message::Loaded(step, loaded) => {
-                state.is_loading = false;
                 let may_be_more = match loaded {
-                    Ok(loaded) => state.publish(&step, loaded),
+                    Ok(loaded) => {
+                        state.failures = 0;
+                        state.publish(&step, loaded)
+                    }
                     Err(error) => {
                         warn!(%error, "outbox not readable");
                         state.tracer.end(&step, || dispatch(0, true));
-                        false
+                        state.failures += 1;
+                        me.send_after(pause(state.failures), || Message::Rested);
+                        return Ok(());
                     }
                 };
+                state.is_loading = false;
                 if may_be_more || std::mem::take(&mut state.look_again) {
                     state.look(me);
                 }
+            }
+            Message::Rested => {
+                state.is_loading = false;
+                state.look_again = false;
+                state.look(me);
             }
             Message::Fail => panic!("failure injected into the relay"),
         }

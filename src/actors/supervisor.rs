@@ -16,14 +16,13 @@ use ractor::{Actor, ActorCell, ActorId, ActorRef, SpawnErr, SupervisionEvent};
 use tracing::error;
 
 use super::Outcome;
+use super::pause::pause;
 use super::sessions::SessionTable;
 use crate::domain::id::SessionId;
 use crate::telemetry::names;
 
 /// Restarts within [`CALM`] that happen at once.
 const AT_ONCE: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A child that ran this long is forgiven its crashes.
 const CALM: Duration = Duration::from_secs(10);
 
@@ -123,15 +122,8 @@ impl CoreState {
 }
 
 fn later(me: &ActorRef<CoreMessage>, child: Arc<Child>, crashes: u32) {
-    me.send_after(pause(crashes), move || CoreMessage::Restart { child, crashes });
-}
-
-/// The pause before the restart that follows the given number of crashes in a row.
-fn pause(crashes: u32) -> Duration {
-    match crashes.checked_sub(AT_ONCE) {
-        None | Some(0) => Duration::ZERO,
-        Some(more) => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(more - 1)).min(LONGEST_PAUSE),
-    }
+    let wait = pause(crashes.saturating_sub(AT_ONCE));
+    me.send_after(wait, move || CoreMessage::Restart { child, crashes });
 }
 
 /// Restarts a session actor at once and hands it the session's live sockets.
@@ -166,19 +158,5 @@ impl Actor for Sessions {
         error!(kind = "session", %cause, "actor ended; restarting it");
         table.restart(&session);
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_restarts_are_at_once_and_later_ones_wait_longer() {
-        assert_eq!(pause(1), Duration::ZERO);
-        assert_eq!(pause(AT_ONCE), Duration::ZERO);
-        assert_eq!(pause(AT_ONCE + 1), FIRST_PAUSE);
-        assert_eq!(pause(AT_ONCE + 2), FIRST_PAUSE * 2);
-        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
     }
 }

@@ -253,3 +253,24 @@ async fn an_event_whose_dispatch_fails_is_counted_and_arrives_later() {
     let after = outbox().await;
     assert_eq!((&after["pending"], &after["failed"]), (&json!(0), &json!(0)));
 }
+
+#[tokio::test]
+async fn a_failing_dispatch_is_not_tried_again_for_every_new_event() {
+    const EVENTS: i64 = 64;
+    let latido = support::start().await;
+    let mut socket = latido.connect(&latido.account(Role::Patient).await).await;
+    let (refuse, allow) = refusing_dispatch(&latido);
+    accounts::run(latido.database.url(), refuse).await;
+
+    for number in 0..EVENTS {
+        latido.publish("catalog:update", &[Topic::All], &json!({"entityId": number})).await;
+    }
+
+    let attempts = "select cast(max(attempts) as bigint) from outbox where seq is null";
+    let attempts: i64 = accounts::value(latido.database.url(), attempts).await;
+    assert!(attempts < EVENTS / 2, "{attempts} attempts for {EVENTS} events");
+    accounts::run(latido.database.url(), allow).await;
+    for number in 0..EVENTS {
+        assert_eq!(socket.next("catalog:update").await["entityId"], number);
+    }
+}
