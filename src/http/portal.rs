@@ -2,14 +2,12 @@
 //!
 //! Its pages and the API have one origin there, so a portal needs no CORS and no third-party cookie.
 
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, IF_RANGE, RANGE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use percent_encoding::percent_decode_str;
 use tower::ServiceExt as _;
@@ -47,7 +45,7 @@ impl Portal {
             (None, None) => None,
         };
         match found {
-            Some((file, metadata)) => send(&file, &metadata, request).await,
+            Some(file) => send(&file, request).await,
             None => StatusCode::NOT_FOUND.into_response(),
         }
     }
@@ -68,50 +66,25 @@ fn within(directory: &Path, path: &str) -> Option<PathBuf> {
 }
 
 /// The file, or the page of the directory.
-async fn existing(path: PathBuf) -> Option<(PathBuf, Metadata)> {
-    let metadata = tokio::fs::metadata(&path).await.ok()?;
-    if metadata.is_file() {
-        return Some((path, metadata));
+async fn existing(path: PathBuf) -> Option<PathBuf> {
+    let is_file = async |path: &Path| tokio::fs::metadata(path).await.map(|found| found.is_file());
+    if is_file(&path).await.ok()? {
+        return Some(path);
     }
     let page = path.join(INDEX);
-    let metadata = tokio::fs::metadata(&page).await.ok()?;
-    metadata.is_file().then_some((page, metadata))
+    is_file(&page).await.ok()?.then_some(page)
 }
 
-async fn send(file: &Path, metadata: &Metadata, mut request: Request) -> Response {
-    let tag = tag(metadata);
+async fn send(file: &Path, mut request: Request) -> Response {
+    if request.headers().contains_key(IF_RANGE) {
+        // The whole file is a right answer too, and `ServeFile` does not compare (RFC 9110 §13.1.5).
+        request.headers_mut().remove(RANGE);
+    }
     let keeping = if is_hashed(file) { FOR_GOOD } else { ASK_AGAIN };
-    let described = [(ETAG, tag.clone()), (CACHE_CONTROL, keeping)];
-    if is_known(request.headers(), &tag) {
-        return (StatusCode::NOT_MODIFIED, described).into_response();
-    }
-    if request.headers().contains_key(IF_NONE_MATCH) {
-        // Not looked at beside the other (RFC 9110 §13.1.3).
-        request.headers_mut().remove(IF_MODIFIED_SINCE);
-    }
     match ServeFile::new(file).oneshot(request).await {
-        Ok(response) => (described, response.map(Body::new)).into_response(),
+        Ok(response) => ([(CACHE_CONTROL, keeping)], response.map(Body::new)).into_response(),
         Err(never) => Error::internal(never).into_response(),
     }
-}
-
-/// A strong tag from what changes with every write, as web servers make them.
-fn tag(metadata: &Metadata) -> HeaderValue {
-    let written = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-    let tag = format!("\"{:x}-{:x}\"", metadata.len(), written.unwrap_or_default().as_nanos());
-    HeaderValue::try_from(tag).expect("hexadecimal digits make a header")
-}
-
-/// Whether the caller has it already (RFC 9110 §13.1.2).
-fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
-    let tag = tag.to_str().unwrap_or_default();
-    headers
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|known| known.to_str().ok())
-        .flat_map(|known| known.split(','))
-        .map(|known| known.trim().trim_start_matches("W/"))
-        .any(|known| known == "*" || known == tag)
 }
 
 fn has_extension(path: &str) -> bool {

@@ -7,6 +7,7 @@ use crate::support::directory::Directory;
 use crate::support::http::{Answer, Call};
 use crate::support::process::{Process, finish, free_port, settings};
 
+const PROBLEM: &str = "application/problem+json";
 const PAGE: &str = "<!doctype html><title>Portal</title>";
 
 struct Served {
@@ -45,9 +46,9 @@ async fn its_files_its_own_routes_and_the_api_share_an_origin() {
         ("/", 200, "text/html", PAGE),
         ("/patients/7", 200, "text/html", PAGE),
         ("/app-0123abcd.js", 200, "text/javascript", "portal()"),
-        ("/missing.js", 404, "application/problem+json", ""),
-        ("/.env", 404, "application/problem+json", ""),
-        ("/%2e%2e/%2e%2e/etc/hostname", 404, "application/problem+json", ""),
+        ("/missing.js", 404, PROBLEM, ""),
+        ("/.env", 404, PROBLEM, ""),
+        ("/%2e%2e/%2e%2e/etc/hostname", 404, PROBLEM, ""),
         ("/health/live", 200, "application/json", ""),
         ("/socket.io/?EIO=4&transport=polling", 200, "text/plain", ""),
     ] {
@@ -81,6 +82,21 @@ async fn what_a_browser_has_it_need_not_fetch_again() {
     assert_eq!((changed.status.as_u16(), changed.text().contains("Newer")), (200, true));
     let part = portal.call("GET", "/app-0123abcd.js").header("range", "bytes=0-2").send().await;
     assert_eq!((part.status.as_u16(), part.text()), (206, "por"));
+}
+
+#[tokio::test]
+async fn a_condition_on_a_file_is_heeded() {
+    let portal = Served::start().await;
+    let tag = portal.get("/app-0123abcd.js").await.header("etag").to_owned();
+    let script = |name, value: &str| portal.call("GET", "/app-0123abcd.js").header(name, value);
+
+    assert_eq!(script("if-match", &tag).send().await.status, 200);
+    let other = script("if-match", "\"other\"").send().await;
+    assert_eq!((other.status.as_u16(), other.header("content-type")), (412, PROBLEM));
+    let whole = script("range", "bytes=0-2").header("if-range", "\"other\"").send().await;
+    assert_eq!((whole.status.as_u16(), whole.text()), (200, "portal()"));
+    let beyond = script("range", "bytes=99-").send().await;
+    assert_eq!((beyond.status.as_u16(), beyond.header("content-range")), (416, "bytes */8"));
 }
 
 #[test]
