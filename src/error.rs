@@ -38,7 +38,7 @@ pub enum Kind {
     #[error("{field} is already taken")]
     Conflict { field: &'static str },
     /// The time that starts at `field` belongs to another one, at least in part.
-    #[error("{field} and what follows overlap with another one")]
+    #[error("the time from {field} on overlaps with that of another one")]
     Overlap { field: &'static str },
     /// The change itself is well, but not what would be left after it.
     #[error("{0}")]
