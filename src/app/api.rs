@@ -61,6 +61,7 @@ fn settings(config: &Config, allows_origin: AllowsOrigin) -> http::Settings {
             house: config.server.public_url.as_str().to_owned(),
         },
         default_currency: config.payments.default_currency.0.clone(),
+        relation: config.database.relation,
     }
 }
 

@@ -46,8 +46,11 @@ pub struct Address {
 }
 
 /// What an address is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum AddressKind {
     Home,
     #[default]
@@ -55,7 +58,8 @@ pub enum AddressKind {
     Billing,
 }
 
-fn is_country<C>(code: &str, _: &C) -> garde::Result {
+/// For garde: an ISO 3166-1 alpha-2 code.
+pub fn is_country<C>(code: &str, _: &C) -> garde::Result {
     if code.len() == 2 && code.bytes().all(|letter| letter.is_ascii_uppercase()) {
         return Ok(());
     }

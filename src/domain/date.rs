@@ -11,6 +11,19 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 #[sqlx(transparent)]
 pub struct Date(Box<str>);
 
+impl Date {
+    /// The day, to reckon with.
+    pub fn civil(&self) -> jiff::civil::Date {
+        self.0.parse().expect("only a real day becomes a Date")
+    }
+}
+
+impl From<jiff::civil::Date> for Date {
+    fn from(day: jiff::civil::Date) -> Self {
+        Self(day.to_string().into())
+    }
+}
+
 /// The text names no day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a date of the form YYYY-MM-DD")]

@@ -82,6 +82,24 @@ numeric! {
     PackageId,
     /// A place of care.
     LocationId,
+    /// A health professional with a licence.
+    DoctorId,
+    /// What a doctor is trained in.
+    SpecialtyId,
+    /// A clinic, hospital, insurer, …
+    InstitutionId,
+    /// A person who receives care.
+    PatientId,
+    /// What a doctor wrote about a patient.
+    NoteId,
+    /// Drugs a doctor ordered for a patient.
+    PrescriptionId,
+    /// What a doctor found.
+    DiagnosisId,
+    /// A visit in the calendar.
+    AppointmentId,
+    /// What an examination showed.
+    ResultId,
 }
 
 opaque! {
@@ -91,4 +109,10 @@ opaque! {
     SocketId,
     /// One process of a cluster.
     NodeId,
+    /// A stored file (`f_…`).
+    FileId,
+    /// What a doctor was offered to think of (`sg_…`).
+    SuggestionId,
+    /// A consultation, named by whoever created it.
+    ConsultationId,
 }

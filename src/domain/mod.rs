@@ -6,6 +6,7 @@
 pub mod address;
 pub mod clinical;
 pub mod closure;
+pub mod contact;
 pub mod date;
 pub mod event;
 pub mod events;
@@ -16,6 +17,8 @@ pub mod money;
 pub mod origin;
 pub mod secret;
 pub mod shape;
+pub mod state;
 pub mod subscription;
+pub mod text;
 pub mod time;
 pub mod topic;

@@ -66,6 +66,27 @@ where
     }
 }
 
+/// A body that says two things: the fields of both in one object, the faults of both in one refusal.
+#[derive(Debug)]
+pub struct Both<A, B>(pub A, pub B);
+
+impl<A, B> FromRequest<App> for Both<A, B>
+where
+    A: DeserializeOwned + Validate<Context: Default>,
+    B: DeserializeOwned + Validate<Context: Default>,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self> {
+        let body = Body::of(request, app).await?;
+        match (body.read::<A>(), body.read::<B>()) {
+            (Ok(first), Ok(second)) => Ok(Self(first, second)),
+            (Err(first), Err(second)) => Err(first.beside(second)),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+        }
+    }
+}
+
 /// A body as it arrived. What is wrong with its size is said before what is wrong with its type.
 struct Body {
     bytes: Bytes,

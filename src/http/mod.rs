@@ -5,6 +5,7 @@
 //! [`idempotency`]. Refusals become bodies in [`problem`] and nowhere else.
 
 pub mod admin;
+pub mod author;
 pub mod body;
 pub mod cache;
 pub mod caller;
@@ -21,6 +22,7 @@ pub mod identity;
 pub mod json;
 pub mod limits;
 pub mod page;
+pub mod patch;
 pub mod peer;
 pub mod platform;
 pub mod portal;
@@ -90,6 +92,8 @@ pub struct Settings {
     pub portals: identity::links::Portals,
     /// ISO 4217 code for rows whose currency is not given.
     pub default_currency: String,
+    /// How long after a visit a doctor and a patient have to do with each other.
+    pub relation: Duration,
 }
 
 /// How the session cookie is scoped.

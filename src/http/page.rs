@@ -192,6 +192,17 @@ fn filters<F: DeserializeOwned>(pairs: &[(String, String)]) -> Result<F> {
         .map_err(|error| Kind::Malformed(format!("bad query: {error}")).into())
 }
 
+/// Longest text that is searched for, in bytes.
+const MAX_TEXT: usize = 400;
+
+/// The text of a search box; an empty one asks for nothing.
+pub fn text(q: Option<String>) -> Result<Option<String>> {
+    match q {
+        Some(text) if text.len() > MAX_TEXT => Err(Kind::Malformed("q is too long".into()).into()),
+        q => Ok(q.filter(|text| !text.is_empty())),
+    }
+}
+
 fn twice(name: &'static str) -> Error {
     Kind::Malformed(format!("{name} is given twice")).into()
 }

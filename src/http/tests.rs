@@ -141,6 +141,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
                 house: "https://latido.example".into(),
             },
             default_currency: "ARS".into(),
+            relation: Duration::from_hours(24),
         }),
     };
     let extra = Router::new()

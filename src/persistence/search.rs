@@ -1,5 +1,7 @@
 //! What people type into a search box, as a condition.
 
+use crate::domain::text::folded;
+
 /// A `like` pattern that finds the text anywhere, its own wildcards taken literally.
 pub(super) fn pattern(text: &str) -> String {
     let mut pattern = String::from("%");
@@ -12,9 +14,14 @@ pub(super) fn pattern(text: &str) -> String {
     pattern + "%"
 }
 
+/// The same for a column of folded text.
+pub(super) fn folded_pattern(text: &str) -> String {
+    pattern(&folded(text))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::pattern;
+    use super::*;
 
     #[test]
     fn wildcards_in_a_search_are_letters() {

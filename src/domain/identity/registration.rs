@@ -45,7 +45,7 @@ impl Application<'_> {
             .ok_or_else(|| Error::field(POINTER, FieldCode::Required, "is required"))?;
         let born = date(text)
             .ok_or_else(|| Error::field(POINTER, FieldCode::Format, "not a date YYYY-MM-DD"))?;
-        if born > today || age(born, today) > MAX_AGE {
+        if !is_believable(born, today) {
             return Err(Error::field(POINTER, FieldCode::Range, "not a date of birth"));
         }
         Ok(Applicant::Patient { born })
@@ -78,6 +78,11 @@ impl Application<'_> {
 /// A date exactly as `YYYY-MM-DD`.
 pub fn date(text: &str) -> Option<Date> {
     (text.len() == 10).then(|| text.parse().ok()).flatten()
+}
+
+/// Whether someone alive today can have been born then.
+pub fn is_believable(born: Date, today: Date) -> bool {
+    born <= today && age(born, today) <= MAX_AGE
 }
 
 /// Completed years. 29 February birthdays count from 1 March in common years (contract §10.1).

@@ -9,14 +9,15 @@ use serde::Deserialize;
 use serde_json::Map;
 use utoipa::ToSchema;
 
-use super::change::{Author, Change};
-use super::registration::{one_line, telephone};
+use super::change::Change;
 use super::view::{Account, OwnAccount};
 use super::{attempts, opening};
+use crate::domain::contact::{is_telephone, one_line};
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::http::App;
+use crate::http::author::Author;
 use crate::http::caller::Member;
 use crate::http::context::Context;
 use crate::http::given::Given;
@@ -40,7 +41,7 @@ pub(super) struct OwnPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 80)]
     apellido: Given<String>,
-    #[garde(inner(length(chars, min = 6, max = 20), custom(telephone)))]
+    #[garde(inner(length(chars, min = 6, max = 20), custom(is_telephone)))]
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 6, max_length = 20)]
     telefono: Given<String>,

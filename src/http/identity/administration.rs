@@ -9,13 +9,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::change::{Author, Change};
-use super::registration::one_line;
+use super::change::Change;
 use super::view::Account;
+use crate::domain::contact::one_line;
 use crate::domain::id::UserId;
 use crate::domain::identity::Role;
 use crate::error::{Kind, Result};
 use crate::http::App;
+use crate::http::author::Author;
 use crate::http::caller::{Admin, AdminOrService};
 use crate::http::context::{Context, Path};
 use crate::http::given::Given;

@@ -9,16 +9,15 @@ use super::verification::Verification;
 use crate::auth::Account;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::accounts::UserUpdate;
-use crate::domain::events::subscription::EntityUpdate;
 use crate::domain::id::UserId;
 use crate::domain::identity::registration::Applicant;
-use crate::domain::identity::{Principal, Revocation, Role};
+use crate::domain::identity::{Revocation, Role};
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::{Kind, Result};
 use crate::http::App;
-use crate::http::admin::deed::Deed;
-use crate::http::context::Context;
+use crate::http::author::Author;
+use crate::persistence::clinical::contacts;
 use crate::persistence::identity::accounts::{self, User};
 use crate::persistence::identity::one_time_tokens::{self, Purpose};
 use crate::persistence::identity::profiles::{self, Holder};
@@ -29,22 +28,15 @@ use crate::persistence::{Tx, outbox};
 /// of the change, told or not.
 const PATIENCE: Duration = Duration::from_millis(750);
 
-/// Who changes something, from where.
-pub(super) struct Author<'a> {
-    pub(super) app: &'a App,
-    pub(super) context: &'a Context,
-    pub(super) caller: &'a Principal,
-}
-
 /// An account that a transaction holds, as it was and as it is to be.
-pub(super) struct Change {
+pub(in crate::http) struct Change {
     before: User,
-    pub(super) after: User,
+    pub(in crate::http) after: User,
 }
 
 /// A change that is written; [`Made::take_effect`] follows its commit.
 #[must_use = "live sockets and sessions go on as before until the change takes effect"]
-pub(super) struct Made {
+pub(in crate::http) struct Made {
     user: User,
     is_new: bool,
     ended: Option<Ended>,
@@ -53,28 +45,28 @@ pub(super) struct Made {
 
 impl Change {
     /// Holds an account whose facts are to change.
-    pub(super) async fn of(tx: &mut Tx, id: UserId) -> Result<Self> {
+    pub(in crate::http) async fn of(tx: &mut Tx, id: UserId) -> Result<Self> {
         let before = changes::hold(tx, id).await?;
         Ok(Self { after: before.clone(), before })
     }
 
     /// Holds an account that may lose its roles or its activity. Who administers is held first, as
     /// everyone does who holds both.
-    pub(super) async fn of_standing(tx: &mut Tx, id: UserId) -> Result<Self> {
+    pub(in crate::http) async fn of_standing(tx: &mut Tx, id: UserId) -> Result<Self> {
         if accounts::within(tx, id).await?.as_ref().is_some_and(administers) {
             changes::hold_administrators(tx).await?;
         }
         Self::of(tx, id).await
     }
 
-    pub(super) fn before(&self) -> &User {
+    pub(in crate::http) fn before(&self) -> &User {
         &self.before
     }
 
     /// Writes the account with everything that depends on it, tells the holder, those who follow it
     /// and the administrators, and keeps `action` and `data` in the audit trail. What changes
     /// nothing leaves no trace.
-    pub(super) async fn write(
+    pub(in crate::http) async fn write(
         self,
         tx: &mut Tx,
         author: &Author<'_>,
@@ -104,6 +96,9 @@ impl Change {
             after.reference_id = references::of(tx, after.primary_role, after.id).await?;
         }
         let user = changes::update(tx, &after, now).await?;
+        if user.email != before.email {
+            contacts::follow(tx, user.id, &user.email, now).await?;
+        }
         let ended = if before.is_active && !user.is_active {
             Some(Ended::all(tx, user.id, Revocation::Deactivated, now).await?)
         } else {
@@ -128,7 +123,7 @@ impl Change {
 impl Made {
     /// Called after the commit: requests and sockets of the account follow at once, on other nodes
     /// within a second. Sockets of an account that ended are told first, then closed.
-    pub(super) async fn take_effect(self, app: &App) -> User {
+    pub(in crate::http) async fn take_effect(self, app: &App) -> User {
         if !self.is_new {
             return self.user;
         }
@@ -156,16 +151,7 @@ pub(super) async fn record(
     action: &'static str,
     data: Map<String, Value>,
 ) -> Result<()> {
-    let mirror = EntityUpdate {
-        entity: "user".to_owned(),
-        entity_id: user.0.into(),
-        action: action.to_owned(),
-        data: None,
-        timestamp: Timestamp::now(),
-    };
-    outbox::append(tx, &mirror.event(), Some(&author.app.settings.node)).await?;
-    let deed = Deed { action, entity_type: "user", entity_id: user.0.into(), data };
-    deed.record(tx, author.app, author.context, author.caller).await
+    author.record(tx, "user", user.0.into(), action, data).await
 }
 
 /// The row that every professional has, as a registration makes it.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use utoipa::ToSchema;
 
-use super::change::{self, Author};
+use super::change;
 use super::delegation::{Delegable, Delegated};
 use super::verification::Verification;
 use super::view::Account;
@@ -18,6 +18,7 @@ use crate::domain::identity::{Principal, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::http::App;
+use crate::http::author::Author;
 use crate::http::caller::AdminOrService;
 use crate::http::context::Context;
 use crate::http::json::Json;

@@ -7,16 +7,13 @@ use utoipa::IntoParams;
 use super::view::Account;
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::http::App;
 use crate::http::caller::Admin;
 use crate::http::json::Json;
-use crate::http::page::{List, Page, PageParams};
+use crate::http::page::{List, Page, PageParams, text};
 use crate::http::problem::ProblemBody;
 use crate::persistence::identity::list::{self, Filter};
-
-/// Longest text that is searched for, in bytes.
-const MAX_TEXT: usize = 400;
 
 /// Which accounts a list shows.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -63,11 +60,8 @@ pub(super) async fn list(
 
 impl Filters {
     fn read(self) -> Result<Filter> {
-        if self.q.as_ref().is_some_and(|text| text.len() > MAX_TEXT) {
-            return Err(Kind::Malformed("q is too long".into()).into());
-        }
         Ok(Filter {
-            text: self.q.filter(|text| !text.is_empty()),
+            text: text(self.q)?,
             primary_role: self.user_type,
             is_active: self.is_active,
             created_from: self.created_from,

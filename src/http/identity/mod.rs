@@ -3,13 +3,14 @@
 mod account;
 mod administration;
 pub mod attempts;
-mod change;
+pub(in crate::http) mod change;
 mod creation;
 pub mod delegation;
 pub mod devices;
 mod directory;
 pub mod ending;
 pub mod exchange;
+pub(in crate::http) mod holder;
 pub mod introspection;
 pub mod keys;
 pub mod linking;

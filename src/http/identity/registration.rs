@@ -12,6 +12,7 @@ use super::delegation;
 use super::opening::{Device, Opened};
 use super::verification::Verification;
 use super::view::TokenPair;
+use crate::domain::contact::{is_telephone, one_line};
 use crate::domain::identity::Role;
 use crate::domain::identity::registration::Application;
 use crate::domain::time::Timestamp;
@@ -39,7 +40,7 @@ pub struct Register {
     /// `CLIENTE`, `PROFESIONAL`, `PACIENTE` or `EMPRESA`
     #[garde(skip)]
     rol: Role,
-    #[garde(inner(length(chars, min = 6, max = 20), custom(telephone)))]
+    #[garde(inner(length(chars, min = 6, max = 20), custom(is_telephone)))]
     telefono: Option<String>,
     /// `YYYY-MM-DD`; required for `PACIENTE`
     #[garde(skip)]
@@ -126,21 +127,4 @@ pub async fn register(
     let (cookie, pair) = opened.announce(&app, user, false, now)?;
     let location = HeaderValue::try_from(format!("/users/{id}")).map_err(Error::internal)?;
     Ok((StatusCode::CREATED, [(LOCATION, location), (SET_COOKIE, cookie)], Json(pair)))
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature garde calls")]
-pub(super) fn one_line(text: &str, (): &()) -> garde::Result {
-    if text.chars().any(char::is_control) {
-        return Err(garde::Error::new("format: control characters are not accepted"));
-    }
-    Ok(())
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature garde calls")]
-pub(super) fn telephone(text: &str, (): &()) -> garde::Result {
-    let known = |letter: char| letter.is_ascii_digit() || "+ ()-".contains(letter);
-    if text.chars().all(known) {
-        return Ok(());
-    }
-    Err(garde::Error::new("format: not a telephone number"))
 }

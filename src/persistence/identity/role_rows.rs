@@ -9,7 +9,7 @@ use crate::domain::id::UserId;
 use crate::domain::identity::Role;
 use crate::error::Result;
 use crate::persistence::Store;
-use crate::persistence::clinical::catalogue::Stamp;
+use crate::persistence::clinical::row::Stamp;
 
 /// A row of the table of a role.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -1,4 +1,6 @@
 //! Migrations are twins: SQLite and PostgreSQL end up with the same tables.
+//!
+//! What finds patients by any part of a text is each engine's own: a table here, an index there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -119,7 +121,8 @@ async fn read_sqlite(url: &str) -> Schema {
     let mut connection = SqliteConnection::connect(url).await.unwrap();
     let tables: Vec<(String, String)> = sqlx::query_as(
         "select name, sql from sqlite_master
-         where type = 'table' and name not like 'sqlite_%' and name not like '_sqlx_%'",
+         where type = 'table' and name not like 'sqlite_%' and name not like '_sqlx_%'
+             and name not like 'patients_search%'",
     )
     .fetch_all(&mut connection)
     .await
@@ -207,7 +210,8 @@ const POSTGRES_INDEXES: &str = "
     from pg_index x
     join pg_class t on t.oid = x.indrelid
     join pg_class i on i.oid = x.indexrelid
-    where t.relnamespace = current_schema()::regnamespace and not t.relispartition";
+    where t.relnamespace = current_schema()::regnamespace and not t.relispartition
+        and i.relname <> 'patients_search'";
 
 async fn read_postgres(url: &str) -> Schema {
     let mut connection = PgConnection::connect(url).await.unwrap();

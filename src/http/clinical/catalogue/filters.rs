@@ -6,10 +6,8 @@ use utoipa::IntoParams;
 use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
+use crate::http::page::text;
 use crate::persistence::clinical::catalogue::Filter;
-
-/// Longest text that is searched for, in bytes.
-const MAX_TEXT: usize = 400;
 
 /// Which rows a list shows.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -42,11 +40,8 @@ impl Filters {
         if include_deleted && !caller.is_some_and(Principal::acts_for_the_house) {
             return Err(Kind::Forbidden("removed rows are for administrators only").into());
         }
-        if self.q.as_ref().is_some_and(|text| text.len() > MAX_TEXT) {
-            return Err(Kind::Malformed("q is too long".into()).into());
-        }
         Ok(Filter {
-            text: self.q.filter(|text| !text.is_empty()),
+            text: text(self.q)?,
             category: self.category_id,
             location: self.location_id,
             active: self.active,

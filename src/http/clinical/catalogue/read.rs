@@ -14,7 +14,8 @@ use crate::http::App;
 use crate::http::cache::Answer;
 use crate::http::page::List;
 use crate::http::precondition::{IfNoneMatch, etag};
-use crate::persistence::clinical::catalogue::{Filter, count, find, page};
+use crate::persistence::clinical::catalogue::{Filter, count, page};
+use crate::persistence::clinical::row::find;
 
 /// Kept by whoever likes, asked about before each use.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");

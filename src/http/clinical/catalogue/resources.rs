@@ -16,11 +16,12 @@ macro_rules! resource {
             use crate::http::App;
             use crate::http::caller::{AdminOrService, Optional};
             use crate::http::clinical::catalogue::filters::Filters;
-            use crate::http::clinical::catalogue::write::{Author, Patch};
+            use crate::http::clinical::catalogue::write::Author;
             use crate::http::clinical::catalogue::{read, write};
             use crate::http::context::{Context, Path};
             use crate::http::json::Json;
             use crate::http::page::{List, Page, PageParams};
+            use crate::http::patch::Patch;
             use crate::http::precondition::{IfMatch, IfNoneMatch};
             use crate::http::problem::ProblemBody;
             use crate::persistence::clinical::catalogue::$row;

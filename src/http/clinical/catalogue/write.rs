@@ -3,10 +3,7 @@
 use axum::http::StatusCode;
 use axum::http::header::{ETAG, LOCATION};
 use axum::response::{IntoResponse, Response};
-use garde::Validate;
-use serde::Deserialize;
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use serde_json::Map;
 
 use super::{CACHED, Resource, path};
 use crate::domain::events::ServerEvent;
@@ -14,20 +11,15 @@ use crate::domain::events::catalogue::{CatalogUpdate, ChangeAction};
 use crate::domain::events::subscription::EntityUpdate;
 use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::App;
 use crate::http::admin::deed::Deed;
 use crate::http::context::Context;
-use crate::http::json::{self, Json};
+use crate::http::json::Json;
+use crate::http::patch::Patch;
 use crate::http::precondition::{IfMatch, etag};
-use crate::persistence::clinical::catalogue::{self, hold, hold_removed, remove};
+use crate::persistence::clinical::row::{self, hold, hold_removed, remove};
 use crate::persistence::{Tx, outbox};
-
-/// Any fields of a resource; each replaces the whole field, null empties it.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = Object)]
-pub(super) struct Patch(#[garde(skip)] Map<String, Value>);
 
 /// Who writes: the caller, and what the audit trail wants to know.
 pub(super) struct Author {
@@ -75,7 +67,7 @@ pub(super) async fn patch<R: Resource>(
     id: i64,
     patch: Patch,
 ) -> Result<Response> {
-    change::<R>(app, author, condition, id, |row| patched(&row.draft(), patch)).await
+    change::<R>(app, author, condition, id, |row| patch.of(&row.draft())).await
 }
 
 async fn change<R: Resource>(
@@ -132,7 +124,7 @@ pub(super) async fn restore<R: Resource>(
     let mut tx = app.store.begin().await?;
     let row: R = hold_removed(&mut tx, id.into()).await?;
     condition.check(row.stamp().version)?;
-    let row: R = catalogue::restore(&mut tx, row.id(), unique, now).await?;
+    let row: R = row::restore(&mut tx, row.id(), unique, now).await?;
     // To everyone who lists them it is a new one.
     record_as(app, &mut tx, author, &row, ChangeAction::Created, "restored", now).await?;
     tx.commit().await?;
@@ -190,58 +182,4 @@ async fn record_as<R: Resource>(
 pub(super) fn committed(app: &App) {
     app.cache.invalidate(CACHED);
     app.hub.outbox_ready();
-}
-
-fn patched<D>(current: &D, Patch(wanted): Patch) -> Result<D>
-where
-    D: serde::Serialize + serde::de::DeserializeOwned + Validate<Context = ()>,
-{
-    let mut fields = serde_json::to_value(current).map_err(Error::internal)?;
-    for (name, value) in wanted {
-        if let Some(field) = fields.get_mut(&name) {
-            *field = value;
-        }
-    }
-    json::parse(&fields.to_string().into())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::domain::clinical::catalogue::ExamDraft;
-    use crate::error::{FieldCode, Kind};
-
-    fn outcome(patch: Value) -> Result<ExamDraft> {
-        let current = json!({"code": "HEM", "name": "Hemograma", "preparation": "ayuno 8 h"});
-        let current: ExamDraft = serde_json::from_value(current).unwrap();
-        patched(&current, serde_json::from_value(patch).unwrap())
-    }
-
-    #[test]
-    fn a_patch_replaces_what_it_names_and_null_empties() {
-        let draft =
-            outcome(json!({"name": "Otro", "preparation": null, "version": 9, "x": 1})).unwrap();
-
-        assert_eq!((draft.code.as_str(), draft.name.as_str()), ("HEM", "Otro"));
-        assert_eq!(draft.preparation, None);
-        assert!(draft.active);
-    }
-
-    #[test]
-    fn a_patch_is_held_to_the_rules_of_its_resource() {
-        for (patch, code) in [
-            (json!({"name": null}), FieldCode::Type),
-            (json!({"name": ""}), FieldCode::Length),
-            (json!({"name": 7}), FieldCode::Type),
-        ] {
-            match outcome(patch).unwrap_err().kind() {
-                Kind::Validation(fields) => {
-                    assert_eq!((fields[0].pointer.as_str(), fields[0].code), ("/name", code));
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
 }

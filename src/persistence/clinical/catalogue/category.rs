@@ -4,13 +4,14 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::entry::{Entry, Search, Stamp, refer, taken};
+use super::entry::{Entry, Search};
 use crate::domain::clinical::catalogue::CategoryDraft;
 use crate::domain::clinical::catalogue::category::{Tree, place};
 use crate::domain::id::CategoryId;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Result};
 use crate::persistence::Tx;
+use crate::persistence::clinical::row::{Row, Stamp, refer, taken};
 use crate::persistence::store::Either;
 
 /// A shelf of the catalogue.
@@ -27,14 +28,26 @@ pub struct Category {
     pub stamp: Stamp,
 }
 
-impl Entry for Category {
+impl Row for Category {
     type Id = CategoryId;
-    type Draft = CategoryDraft;
 
     const TABLE: &'static str = "categories";
     const COLUMNS: &'static str =
         "id, name, parent_id, version, created_at, updated_at, deleted_at";
     const NOUN: &'static str = "category";
+
+    fn id(&self) -> CategoryId {
+        self.id
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+}
+
+impl Entry for Category {
+    type Draft = CategoryDraft;
+
     const SEARCH: Search = Search {
         text: r"lower(name) like ? escape '\'",
         category: "parent_id = ?",
@@ -45,14 +58,6 @@ impl Entry for Category {
             select 1 from exams
             where exams.category_id = categories.id and exams.active and exams.deleted_at is null)",
     };
-
-    fn id(&self) -> CategoryId {
-        self.id
-    }
-
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
 
     fn name(&self) -> Option<&str> {
         Some(&self.name)

@@ -5,12 +5,13 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::Category;
-use super::entry::{Entry, Search, Stamp, refer, taken};
+use super::entry::{Entry, Search};
 use crate::domain::clinical::catalogue::ExamDraft;
 use crate::domain::id::{CategoryId, ExamId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Tx;
+use crate::persistence::clinical::row::{Row, Stamp, refer, taken};
 
 /// A bookable examination.
 #[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
@@ -32,20 +33,13 @@ pub struct Exam {
     pub stamp: Stamp,
 }
 
-impl Entry for Exam {
+impl Row for Exam {
     type Id = ExamId;
-    type Draft = ExamDraft;
 
     const TABLE: &'static str = "exams";
     const COLUMNS: &'static str = "id, code, name, description, category_id, preparation, \
         duration_minutes, active, version, created_at, updated_at, deleted_at";
     const NOUN: &'static str = "exam";
-    const SEARCH: Search = Search {
-        text: r"lower(name) like ? escape '\' or lower(code) like ? escape '\'",
-        category: "category_id = ?",
-        location: "id in (select exam_id from prices where location_id = ? and deleted_at is null)",
-        active: "active = ?",
-    };
 
     fn id(&self) -> ExamId {
         self.id
@@ -54,6 +48,17 @@ impl Entry for Exam {
     fn stamp(&self) -> &Stamp {
         &self.stamp
     }
+}
+
+impl Entry for Exam {
+    type Draft = ExamDraft;
+
+    const SEARCH: Search = Search {
+        text: r"lower(name) like ? escape '\' or lower(code) like ? escape '\'",
+        category: "category_id = ?",
+        location: "id in (select exam_id from prices where location_id = ? and deleted_at is null)",
+        active: "active = ?",
+    };
 
     fn name(&self) -> Option<&str> {
         Some(&self.name)

@@ -5,13 +5,14 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
-use super::entry::{Entry, Search, Stamp, taken};
+use super::entry::{Entry, Search};
 use crate::domain::address::Address;
 use crate::domain::clinical::catalogue::LocationDraft;
 use crate::domain::id::LocationId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Tx;
+use crate::persistence::clinical::row::{Row, Stamp, taken};
 
 /// A place of care.
 #[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
@@ -34,14 +35,26 @@ pub struct Location {
     pub stamp: Stamp,
 }
 
-impl Entry for Location {
+impl Row for Location {
     type Id = LocationId;
-    type Draft = LocationDraft;
 
     const TABLE: &'static str = "locations";
     const COLUMNS: &'static str =
         "id, name, address, lat, lon, active, version, created_at, updated_at, deleted_at";
     const NOUN: &'static str = "location";
+
+    fn id(&self) -> LocationId {
+        self.id
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+}
+
+impl Entry for Location {
+    type Draft = LocationDraft;
+
     const SEARCH: Search = Search {
         text: r"lower(name) like ? escape '\'",
         category:
@@ -51,14 +64,6 @@ impl Entry for Location {
         location: "id = ?",
         active: "active = ?",
     };
-
-    fn id(&self) -> LocationId {
-        self.id
-    }
-
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
 
     fn name(&self) -> Option<&str> {
         Some(&self.name)

@@ -1,8 +1,8 @@
 //! The catalogue in rows: five tables behind one [`Entry`].
 //!
-//! What the five share (listing, reading, holding a row while it changes, removing it) is in
-//! [`entry`] and [`list`]; a file each has its columns and its writes. A write first takes the
-//! rows its rule depends on, so two writers that would break the rule together queue instead.
+//! What the five share is in [`entry`] and [`list`], what they share with every row of care in
+//! [`row`](super::row); a file each has its columns and its writes. A write first takes the rows its
+//! rule depends on, so two writers that would break the rule together queue instead.
 
 mod category;
 mod entry;
@@ -16,7 +16,7 @@ mod price;
 mod tests;
 
 pub use category::Category;
-pub use entry::{Entry, Search, Stamp, find, hold, hold_removed, remove, restore};
+pub use entry::{Entry, Search};
 pub use exam::Exam;
 pub use list::{Filter, count, page};
 pub use location::Location;

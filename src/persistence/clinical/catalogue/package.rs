@@ -7,12 +7,13 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::Exam;
-use super::entry::{Entry, Search, Stamp, hold, refer, taken};
+use super::entry::{Entry, Search};
 use crate::domain::clinical::catalogue::PackageDraft;
 use crate::domain::id::{ExamId, PackageId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Tx;
+use crate::persistence::clinical::row::{Row, Stamp, hold, refer, taken};
 
 /// Exams sold together.
 #[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
@@ -46,9 +47,8 @@ impl TryFrom<String> for ExamIds {
     }
 }
 
-impl Entry for Package {
+impl Row for Package {
     type Id = PackageId;
-    type Draft = PackageDraft;
 
     const TABLE: &'static str = "packages";
     const COLUMNS: &'static str =
@@ -57,6 +57,19 @@ impl Entry for Package {
             select string_agg(cast(exam_id as text), ',' order by exam_id)
             from package_exams where package_id = packages.id), '') as exam_ids";
     const NOUN: &'static str = "package";
+
+    fn id(&self) -> PackageId {
+        self.id
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+}
+
+impl Entry for Package {
+    type Draft = PackageDraft;
+
     const SEARCH: Search = Search {
         text: r"lower(name) like ? escape '\'",
         category: "id in (
@@ -66,14 +79,6 @@ impl Entry for Package {
             select package_id from prices where location_id = ? and deleted_at is null)",
         active: "active = ?",
     };
-
-    fn id(&self) -> PackageId {
-        self.id
-    }
-
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
 
     fn name(&self) -> Option<&str> {
         Some(&self.name)

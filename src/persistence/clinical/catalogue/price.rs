@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::entry::{Entry, Search, Stamp, refer};
+use super::entry::{Entry, Search};
 use super::{Exam, Location, Package};
 use crate::domain::clinical::catalogue::PriceDraft;
 use crate::domain::clinical::catalogue::price::Validity;
@@ -14,6 +14,7 @@ use crate::domain::money::{Cents, Currency};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::persistence::Tx;
+use crate::persistence::clinical::row::{Row, Stamp, refer};
 
 /// What an exam or a package costs.
 #[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
@@ -35,14 +36,26 @@ pub struct Price {
     pub stamp: Stamp,
 }
 
-impl Entry for Price {
+impl Row for Price {
     type Id = PriceId;
-    type Draft = PriceDraft;
 
     const TABLE: &'static str = "prices";
     const COLUMNS: &'static str = "id, exam_id, package_id, location_id, amount_cents, currency, \
         valid_from, valid_to, version, created_at, updated_at, deleted_at";
     const NOUN: &'static str = "price";
+
+    fn id(&self) -> PriceId {
+        self.id
+    }
+
+    fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+}
+
+impl Entry for Price {
+    type Draft = PriceDraft;
+
     const SEARCH: Search = Search {
         text: r"exam_id in (
                 select id from exams where lower(name) like ? escape '\' or lower(code) like ? escape '\')
@@ -52,14 +65,6 @@ impl Entry for Price {
         active: "exam_id in (select id from exams where active = ?)
             or package_id in (select id from packages where active = ?)",
     };
-
-    fn id(&self) -> PriceId {
-        self.id
-    }
-
-    fn stamp(&self) -> &Stamp {
-        &self.stamp
-    }
 
     fn name(&self) -> Option<&str> {
         None

@@ -5,6 +5,7 @@ use super::*;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::persistence::Store;
+use crate::persistence::clinical::row::{find, hold, remove};
 use crate::persistence::store::tests::stores;
 
 const NOW: Timestamp = Timestamp(1_000);

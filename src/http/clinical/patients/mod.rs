@@ -1,0 +1,31 @@
+//! Patients over HTTP (contract §5.8).
+//!
+//! [`directory`] lists and shows them, [`write`] makes, changes and removes them, [`health`] keeps
+//! what is measured, [`validation`] how far they are validated, [`care_team`] who cares for them.
+//! Paths take `me` for the patient who calls.
+
+pub(in crate::http::clinical) mod care_team;
+pub(in crate::http::clinical) mod directory;
+mod health;
+mod validation;
+pub(in crate::http) mod view;
+mod write;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::http::App;
+
+/// The routes of patients.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(directory::list, write::create))
+        .routes(routes!(directory::one, write::replace, write::patch, write::delete))
+        .routes(routes!(write::restore))
+        .routes(routes!(health::with_profile))
+        .routes(routes!(health::profile, health::replace))
+        .routes(routes!(health::history))
+        .routes(routes!(validation::validate))
+        .routes(routes!(care_team::show, care_team::add))
+        .routes(routes!(care_team::remove))
+}

@@ -1,0 +1,78 @@
+//! A `PATCH` of a resource that has a draft: what stands, with the named fields replaced.
+
+use garde::Validate;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::json;
+use crate::error::{Error, Result};
+
+/// Any fields of a resource; each replaces the whole field, null empties it.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = Object)]
+pub struct Patch(#[garde(skip)] pub Map<String, Value>);
+
+impl Patch {
+    /// The draft that the caller wants to stand, held to the rules of its fields.
+    pub fn of<D>(self, current: &D) -> Result<D>
+    where
+        D: Serialize + DeserializeOwned + Validate<Context: Default>,
+    {
+        let mut fields = serde_json::to_value(current).map_err(Error::internal)?;
+        if let Some(fields) = fields.as_object_mut() {
+            fields.extend(self.0);
+        }
+        json::parse(&fields.to_string().into())
+    }
+
+    /// The names of the fields that are given, for the audit trail.
+    pub fn names(&self) -> Map<String, Value> {
+        let names =
+            self.0.keys().map(|name| Value::from(name.chars().take(40).collect::<String>()));
+        Map::from_iter([("fields".to_owned(), names.take(40).collect())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::clinical::catalogue::ExamDraft;
+    use crate::error::{FieldCode, Kind};
+
+    fn outcome(patch: Value) -> Result<ExamDraft> {
+        let current = json!({"code": "HEM", "name": "Hemograma", "preparation": "ayuno 8 h"});
+        let current: ExamDraft = serde_json::from_value(current).unwrap();
+        serde_json::from_value::<Patch>(patch).unwrap().of(&current)
+    }
+
+    #[test]
+    fn a_patch_replaces_what_it_names_and_null_empties() {
+        let draft =
+            outcome(json!({"name": "Otro", "preparation": null, "version": 9, "x": 1})).unwrap();
+
+        assert_eq!((draft.code.as_str(), draft.name.as_str()), ("HEM", "Otro"));
+        assert_eq!(draft.preparation, None);
+        assert!(draft.active);
+    }
+
+    #[test]
+    fn a_patch_is_held_to_the_rules_of_its_resource() {
+        for (patch, code) in [
+            (json!({"name": null}), FieldCode::Type),
+            (json!({"name": ""}), FieldCode::Length),
+            (json!({"name": 7}), FieldCode::Type),
+        ] {
+            match outcome(patch).unwrap_err().kind() {
+                Kind::Validation(fields) => {
+                    assert_eq!((fields[0].pointer.as_str(), fields[0].code), ("/name", code));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

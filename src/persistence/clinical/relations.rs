@@ -1,0 +1,124 @@
+//! Who has to do with whom (contract §4): the rows a doctor or an institution may look at.
+
+use sqlx::FromRow;
+
+use crate::domain::id::{DoctorId, InstitutionId, PatientId, UserId};
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::persistence::{Store, Tx};
+
+/// Whose patients, as conditions on a column of patients' ids that follows `in`. Each `?` stands for
+/// the doctor or institution, each `!` for the moment from which on visits count.
+pub(super) const OF_DOCTOR: &str = "(
+    select id from patients where doctor_id = ?
+    union select patient_id from patient_doctors where doctor_id = ?
+    union select patient_id from appointments
+        where doctor_id = ? and starts_at >= ! and status <> 'cancelled' and deleted_at is null
+    union select patient_id from consultations
+        where doctor_id = ? and created_at >= ! and status <> 'cancelled' and patient_id is not null)";
+pub(super) const OF_INSTITUTION: &str = "(
+    select id from patients where institution_id = ?
+    union select p.id from patients p join doctors d on d.id = p.doctor_id
+        where d.institution_id = ? and d.deleted_at is null
+    union select pd.patient_id from patient_doctors pd join doctors d on d.id = pd.doctor_id
+        where d.institution_id = ? and d.deleted_at is null
+    union select a.patient_id from appointments a join doctors d on d.id = a.doctor_id
+        where d.institution_id = ? and d.deleted_at is null and a.starts_at >= !
+            and a.status <> 'cancelled' and a.deleted_at is null)";
+
+/// Adds one of the conditions above to a statement. A macro, because the statement has a type per
+/// engine.
+macro_rules! push_related {
+    ($sql:ident, $condition:expr, $whose:expr, $since:expr) => {
+        for (place, part) in $condition.split('?').enumerate() {
+            if place > 0 {
+                $sql.push_bind($whose);
+            }
+            for (place, part) in part.split('!').enumerate() {
+                if place > 0 {
+                    $sql.push_bind($since);
+                }
+                $sql.push(part);
+            }
+        }
+    };
+}
+pub(super) use push_related;
+
+/// Whether a patient is the doctor's, `since` being the moment from which on visits count.
+pub async fn of_doctor(
+    store: &Store,
+    doctor: DoctorId,
+    patient: PatientId,
+    since: Timestamp,
+) -> Result<bool> {
+    const SQL: &str = "
+        select exists (select 1 from patients where id = $2 and doctor_id = $1)
+            or exists (select 1 from patient_doctors where patient_id = $2 and doctor_id = $1)
+            or exists (
+                select 1 from appointments
+                where patient_id = $2 and doctor_id = $1 and starts_at >= $3
+                    and status <> 'cancelled' and deleted_at is null)
+            or exists (
+                select 1 from consultations
+                where patient_id = $2 and doctor_id = $1 and created_at >= $3 and status <> 'cancelled')";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL)
+        .bind(doctor)
+        .bind(patient)
+        .bind(since)
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// Whether a patient is the institution's, by itself or through one of its doctors.
+pub async fn of_institution(
+    store: &Store,
+    institution: InstitutionId,
+    patient: PatientId,
+    since: Timestamp,
+) -> Result<bool> {
+    const SQL: &str = "
+        select exists (select 1 from patients where id = $2 and institution_id = $1)
+            or exists (
+                select 1 from doctors d
+                where d.institution_id = $1 and d.deleted_at is null and (
+                    d.id = (select doctor_id from patients where id = $2)
+                    or d.id in (select doctor_id from patient_doctors where patient_id = $2)
+                    or d.id in (
+                        select doctor_id from appointments
+                        where patient_id = $2 and starts_at >= $3 and status <> 'cancelled'
+                            and deleted_at is null)))";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL)
+        .bind(institution)
+        .bind(patient)
+        .bind(since)
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// The accounts of those a row concerns; absent where there is none.
+#[derive(Debug, Clone, Copy, Default, FromRow)]
+pub struct Accounts {
+    pub patient: Option<UserId>,
+    pub doctor: Option<UserId>,
+    pub institution: Option<UserId>,
+}
+
+/// The accounts of a patient, a doctor and an institution.
+pub async fn accounts(
+    tx: &mut Tx,
+    patient: PatientId,
+    doctor: Option<DoctorId>,
+    institution: Option<InstitutionId>,
+) -> Result<Accounts> {
+    const SQL: &str = "
+        select (select user_id from patients where id = $1) as patient,
+            (select user_id from doctors where id = $2) as doctor,
+            (select user_id from medical_institutions where id = $3) as institution";
+    Ok(on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(patient)
+        .bind(doctor)
+        .bind(institution)
+        .fetch_one(conn)
+        .await)?)
+}
