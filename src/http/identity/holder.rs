@@ -7,6 +7,7 @@ use serde_json::Map;
 use utoipa::ToSchema;
 
 use super::change::{self, Change, Made};
+use super::delegation::accounts_are_ours;
 use super::verification::Verification;
 use crate::domain::id::UserId;
 use crate::domain::identity::Role;
@@ -31,7 +32,7 @@ pub(in crate::http) struct Credentials {
 /// Credentials with the slow part of them done: the hashing, which waits for no transaction.
 pub(in crate::http) enum Prepared {
     New { email: String, password_hash: String },
-    Known(UserId),
+    Known { user: UserId, email: String },
 }
 
 /// An account that is there in the transaction; [`Opened::take_effect`] follows its commit.
@@ -51,13 +52,14 @@ pub(in crate::http) struct Named<'a> {
 impl Credentials {
     /// Does what can be done before the transaction.
     pub(in crate::http) async fn prepare(self, app: &App, email: &str) -> Result<Prepared> {
+        let email = email.trim().to_lowercase();
         match (self.password, self.user_id) {
             (Some(password), None) => {
-                let email = email.trim().to_lowercase();
+                accounts_are_ours(app)?;
                 let password_hash = app.passwords.hash_new(&password, &email, "/password").await?;
                 Ok(Prepared::New { email, password_hash })
             }
-            (None, Some(user)) => Ok(Prepared::Known(user)),
+            (None, Some(user)) => Ok(Prepared::Known { user, email }),
             (Some(_), Some(_)) => {
                 let detail = "an account that is there keeps its password";
                 Err(Error::field("/password", FieldCode::Rule, detail))
@@ -80,7 +82,7 @@ impl Prepared {
     ) -> Result<Opened> {
         let (email, password_hash) = match self {
             Self::New { email, password_hash } => (email, password_hash),
-            Self::Known(user) => return known(tx, user, role).await,
+            Self::Known { user, email } => return known(tx, user, &email, role).await,
         };
         let account = NewUser {
             email: &email,
@@ -99,7 +101,7 @@ impl Prepared {
     }
 }
 
-async fn known(tx: &mut Tx, user: UserId, role: Role) -> Result<Opened> {
+async fn known(tx: &mut Tx, user: UserId, email: &str, role: Role) -> Result<Opened> {
     let refused = || {
         let detail = format!("there is no account of a {} with this id", role.user_type());
         Error::field("/user_id", FieldCode::Reference, detail)
@@ -107,6 +109,9 @@ async fn known(tx: &mut Tx, user: UserId, role: Role) -> Result<Opened> {
     let account = accounts::hold(tx, user).await?.ok_or_else(refused)?;
     if account.primary_role != role {
         return Err(refused());
+    }
+    if account.email != email {
+        return Err(Error::field("/email", FieldCode::Rule, "is not the account's"));
     }
     if account.reference_id.is_some() {
         return Err(Kind::Conflict { field: "user_id" }.into());

@@ -1,3 +1,4 @@
 //! What care is made of, over HTTP and on sockets.
 
 mod catalogue;
+mod people;

@@ -1,6 +1,7 @@
 //! Starts nodes and databases, and speaks to them as clients do.
 
 pub(crate) mod accounts;
+pub(crate) mod care;
 pub(crate) mod collector;
 pub(crate) mod cuttable;
 pub(crate) mod database;
