@@ -110,7 +110,7 @@ async fn known(tx: &mut Tx, user: UserId, email: &str, role: Role) -> Result<Ope
     if account.primary_role != role {
         return Err(refused());
     }
-    if account.email != email {
+    if !account.email.eq_ignore_ascii_case(email) {
         return Err(Error::field("/email", FieldCode::Rule, "is not the account's"));
     }
     if account.reference_id.is_some() {
