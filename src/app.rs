@@ -6,6 +6,7 @@ mod demonstration;
 mod failure;
 pub mod key_files;
 mod routes;
+mod sealing;
 mod signals;
 mod upkeep;
 
@@ -24,6 +25,7 @@ use key_files::KeyFiles;
 use routes::Routes;
 
 use crate::actors::Hub;
+use crate::cli::audit;
 use crate::config::Config;
 use crate::delivery::Deliveries;
 use crate::domain::identity::Role;
@@ -104,6 +106,20 @@ pub async fn migrate(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Follows the chain over the audit trail, telling of its progress.
+///
+/// # Errors
+/// A database that cannot be used.
+pub async fn verify_audit(
+    config: &Config,
+    progress: impl FnMut(u64),
+) -> Result<audit::Finding, Failure> {
+    let store = assembly::open(config).await?;
+    let finding = audit::verify(&store, progress).await?;
+    store.close().await;
+    Ok(finding)
+}
+
 /// Creates an account that operates everything.
 ///
 /// # Errors
@@ -167,6 +183,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
         event_retention: config.database.event_retention,
     };
     background.spawn(upkeep.run());
+    background.spawn(sealing::run(parts.store.clone()));
     background.spawn(liveness::keep_in_step(
         parts.store.clone(),
         parts.authenticator.clone(),

@@ -44,6 +44,8 @@ enum Command {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
+    /// Follow the chain over the audit trail; fails at the first line that was tampered with.
+    VerifyAudit,
     /// Check the configuration and everything it names.
     Doctor,
     /// Ask the hub on this machine whether it is alive.
@@ -102,6 +104,15 @@ fn run(command: Command, config: Config) -> Result<ExitCode, Failure> {
             let password = first_line().map_err(Error::internal)?;
             log_level(&config)?;
             runtime()?.block_on(app::create_admin(&config, &email, &password))?;
+        }
+        Command::VerifyAudit => {
+            log_level(&config)?;
+            let progress = |lines| eprintln!("{lines} lines are good so far");
+            let finding = runtime()?.block_on(app::verify_audit(&config, progress))?;
+            say(&finding.to_string());
+            if finding.broken.is_some() {
+                return Ok(ExitCode::FAILURE);
+            }
         }
         Command::Doctor => {
             let findings = runtime()?.block_on(doctor::examine(&config));

@@ -2,5 +2,6 @@
 //!
 //! Commands that need a node are in [`crate::app`].
 
+pub mod audit;
 pub mod doctor;
 pub mod health;

@@ -4,6 +4,7 @@
 //! `domain/identity` is stored by `persistence/identity` and served by `http/identity`.
 
 pub mod address;
+pub mod audit_chain;
 pub mod clinical;
 pub mod closure;
 pub mod contact;

@@ -39,6 +39,8 @@ pub struct Recorded {
     pub ip: Option<String>,
     pub request_id: Option<String>,
     pub data: Json<Map<String, Value>>,
+    /// Absent until the line is sealed.
+    pub hash: Option<String>,
 }
 
 /// Which lines are asked for; absent fields ask for any.
@@ -84,7 +86,8 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Recorded>> {
     const SQL: &str = "
-        select id, timestamp, actor_id, actor_role, action, entity_type, entity_id, ip, request_id, data
+        select id, timestamp, actor_id, actor_role, action, entity_type, entity_id, ip, request_id, data,
+            (select hash from audit_seals where audit_id = audit_log.id) as hash
         from audit_log
         where ($1 is null or actor_id = $1) and ($2 is null or entity_type = $2)
             and ($3 is null or entity_id = $3) and ($4 is null or action = $4)

@@ -7,6 +7,7 @@
 mod on;
 
 pub mod audit;
+pub mod audit_seals;
 pub mod clinical;
 pub mod condition;
 pub mod idempotency;

@@ -48,6 +48,8 @@ pub(super) struct Line {
     request_id: Option<String>,
     #[schema(value_type = Object)]
     data: Map<String, Value>,
+    /// In the chain over the trail; absent until the line is sealed, some seconds after it was written.
+    hash: Option<String>,
 }
 
 impl From<Recorded> for Line {
@@ -63,6 +65,7 @@ impl From<Recorded> for Line {
             ip: row.ip,
             request_id: row.request_id,
             data: row.data.0,
+            hash: row.hash,
         }
     }
 }
@@ -73,7 +76,7 @@ impl From<Recorded> for Line {
     responses((status = 200, description = "A page of lines", body = CamelPage<Line>,
         example = json!({"items": [{"id": 9, "timestamp": "2025-10-13T04:58:18.128Z", "actorId": 1,
             "actorRole": "admin", "action": "sent", "entityType": "message", "entityId": "12",
-            "ip": "203.0.113.9", "requestId": "01JB0000", "data": {"rooms": ["all"]}}],
+            "ip": "203.0.113.9", "requestId": "01JB0000", "data": {"rooms": ["all"]}, "hash": null}],
             "nextCursor": null, "hasMore": false}))))]
 pub(super) async fn list(
     State(app): State<App>,

@@ -1,5 +1,6 @@
 //! The binary as an operator meets it: exit codes, signals, ports, and being killed.
 
+mod audit;
 mod configuration;
 mod lifecycle;
 mod portals;
