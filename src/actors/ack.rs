@@ -102,7 +102,7 @@ impl From<subscription::Refused> for Refusal {
     fn from(refused: subscription::Refused) -> Self {
         let code = match refused {
             subscription::Refused::Unknown => Code::Invalid,
-            subscription::Refused::Forbidden => Code::Forbidden,
+            subscription::Refused::Forbidden | subscription::Refused::Guarded => Code::Forbidden,
         };
         Self::new(code, refused.to_string())
     }

@@ -34,6 +34,7 @@ use crate::domain::subscription;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::{Error, Kind};
+use crate::persistence::clinical::standing::Standing;
 use crate::persistence::outbox;
 use crate::telemetry::names;
 
@@ -157,12 +158,26 @@ impl Hub {
     }
 
     async fn subscribe(&self, socket: &Socket, asked: Subscription) -> Result<Done, Refusal> {
-        let topic = self.follow(socket, |by| asked.topic(by)).await?;
+        let by = socket.principal();
+        let is_related = match asked.topic(&by, false) {
+            Err(Unfollowed::Guarded(id)) => self.may_follow(&by, &asked.entity, &id).await?,
+            _ => false,
+        };
+        // Who became someone else meanwhile is related to nothing yet.
+        let right = |now: &Principal| Ok(asked.topic(now, is_related && *now == *by)?);
+        let topic = self.follow(socket, right).await?;
         Ok(asked.subscribed(socket, topic.to_string()))
     }
 
+    /// Whether a caller has to do with a row.
+    async fn may_follow(&self, by: &Principal, entity: &str, id: &str) -> Result<bool, Refusal> {
+        let store = self.store();
+        let since = Timestamp::now().minus(self.settings().relation);
+        Ok(Standing::of(store, by).await?.may_follow(store, entity, id, since).await?)
+    }
+
     async fn unsubscribe(&self, socket: &Socket, asked: Subscription) -> Result<Done, Refusal> {
-        let topic = asked.topic(&socket.principal())?;
+        let topic = asked.topic(&socket.principal(), true)?;
         let (id, room) = (socket.id().clone(), topic.to_string());
         self.ask(socket, |reply| session::Message::Unsubscribe { socket: id, topic, reply })
             .await?;
@@ -268,18 +283,39 @@ impl Hub {
     }
 }
 
+/// Why a topic is not followed.
+enum Unfollowed {
+    /// The row with this id is for those who have to do with it.
+    Guarded(String),
+    Refused(Refusal),
+}
+
+impl From<Unfollowed> for Refusal {
+    fn from(unfollowed: Unfollowed) -> Self {
+        match unfollowed {
+            Unfollowed::Guarded(_) => subscription::Refused::Guarded.into(),
+            Unfollowed::Refused(refusal) => refusal,
+        }
+    }
+}
+
 impl Subscription {
-    fn topic(&self, caller: &Principal) -> Result<Topic, Refusal> {
+    fn topic(&self, caller: &Principal, is_related: bool) -> Result<Topic, Unfollowed> {
         let id = match &self.entity_id {
             None => None,
             Some(EntityRef::Text(id)) if !id.is_empty() && id.len() <= 64 => Some(id.to_string()),
             Some(EntityRef::Number(id)) if *id >= 0 => Some(id.to_string()),
             Some(_) => {
                 let field = Some("entityId".into());
-                return Err(Refusal { field, ..Refusal::invalid("not an id") });
+                let refusal = Refusal { field, ..Refusal::invalid("not an id") };
+                return Err(Unfollowed::Refused(refusal));
             }
         };
-        Ok(subscription::topic(caller, &self.entity, id.as_deref())?)
+        match subscription::topic(caller, &self.entity, id.as_deref(), is_related) {
+            Ok(topic) => Ok(topic),
+            Err(subscription::Refused::Guarded) => Err(Unfollowed::Guarded(id.unwrap_or_default())),
+            Err(refused) => Err(Unfollowed::Refused(refused.into())),
+        }
     }
 
     fn subscribed(self, socket: &Socket, room: String) -> Done {

@@ -74,6 +74,8 @@ pub struct Settings {
     pub tracer: Tracer,
     /// How long a session lives without being renewed.
     pub refresh_ttl: Duration,
+    /// How long after a visit a doctor and a patient have to do with each other.
+    pub relation: Duration,
 }
 
 /// An actor that tests make fail.

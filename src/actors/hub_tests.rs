@@ -61,6 +61,7 @@ pub(crate) async fn hub() -> Hub {
         compress_from: None,
         tracer: Tracer::default(),
         refresh_ttl: Duration::from_hours(1),
+        relation: Duration::from_hours(24),
     };
     Hub::start(settings, store, authenticator).await.unwrap()
 }

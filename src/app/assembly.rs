@@ -217,6 +217,7 @@ fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {
         compress_from: realtime.compression.then_some(realtime.compress_min_bytes),
         tracer,
         refresh_ttl: config.identity.refresh_token_ttl,
+        relation: config.database.relation,
     }
 }
 

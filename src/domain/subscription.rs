@@ -28,19 +28,29 @@ pub enum Refused {
     Unknown,
     #[error("you may not follow this")]
     Forbidden,
+    /// Only who has to do with the row may, which its context knows.
+    #[error("you may not follow this row")]
+    Guarded,
 }
 
 /// The topic a caller asked to follow, if it may.
 ///
-/// Rows of guarded entities are open to administrators; the relations that open them to others
-/// belong to the contexts that keep those rows.
-pub fn topic(caller: &Principal, entity: &str, id: Option<&str>) -> Result<Topic, Refused> {
+/// Rows of guarded entities are open to administrators and to those who are `related` to the row.
+pub fn topic(
+    caller: &Principal,
+    entity: &str,
+    id: Option<&str>,
+    related: bool,
+) -> Result<Topic, Refused> {
     let allowed = if PUBLIC.contains(&entity) {
         true
     } else if entity == "user" {
         caller.is_admin() || id.is_some_and(|id| id == caller.user.to_string())
     } else if GUARDED.contains(&entity) {
-        caller.is_admin()
+        if id.is_some() && !related && !caller.is_admin() {
+            return Err(Refused::Guarded);
+        }
+        id.is_some() || caller.is_admin()
     } else {
         return Err(Refused::Unknown);
     };
@@ -58,7 +68,7 @@ pub fn stays_open(caller: &Principal, heard: &Topic) -> bool {
     match heard {
         Topic::All | Topic::User(_) | Topic::Session(_) => true,
         Topic::Role(role) => caller.has(*role),
-        Topic::Entity(entity, id) => topic(caller, entity, id.as_deref()).is_ok(),
+        Topic::Entity(entity, id) => topic(caller, entity, id.as_deref(), false).is_ok(),
         Topic::AdminLive => caller.is_admin(),
         Topic::Named(_) => false,
     }
@@ -84,7 +94,7 @@ mod tests {
 
     #[test]
     fn anyone_follows_the_catalogue() {
-        let topic = topic(&caller(Role::Patient), "exam", None).unwrap();
+        let topic = topic(&caller(Role::Patient), "exam", None, false).unwrap();
 
         assert_eq!(topic.to_string(), "entity:exam");
     }
@@ -94,13 +104,15 @@ mod tests {
         let patient = caller(Role::Patient);
         let admin = caller(Role::Admin);
 
-        assert!(topic(&patient, "user", Some("7")).is_ok());
-        assert_eq!(topic(&patient, "user", Some("8")), Err(Refused::Forbidden));
-        assert_eq!(topic(&patient, "user", None), Err(Refused::Forbidden));
-        assert_eq!(topic(&patient, "appointment", None), Err(Refused::Forbidden));
-        assert!(topic(&admin, "appointment", Some("5")).is_ok());
-        assert!(topic(&admin, "user", None).is_ok());
-        assert_eq!(topic(&admin, "secrets", None), Err(Refused::Unknown));
+        assert!(topic(&patient, "user", Some("7"), false).is_ok());
+        assert_eq!(topic(&patient, "user", Some("8"), true), Err(Refused::Forbidden));
+        assert_eq!(topic(&patient, "user", None, true), Err(Refused::Forbidden));
+        assert_eq!(topic(&patient, "appointment", None, true), Err(Refused::Forbidden));
+        assert_eq!(topic(&patient, "appointment", Some("5"), false), Err(Refused::Guarded));
+        assert!(topic(&patient, "appointment", Some("5"), true).is_ok());
+        assert!(topic(&admin, "appointment", Some("5"), false).is_ok());
+        assert!(topic(&admin, "user", None, false).is_ok());
+        assert_eq!(topic(&admin, "secrets", None, true), Err(Refused::Unknown));
     }
 
     #[test]

@@ -86,6 +86,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         compress_from: None,
         tracer: Tracer::default(),
         refresh_ttl: Duration::from_hours(1),
+        relation: Duration::from_hours(24),
     };
     let platform = platform::Settings {
         region: "local".into(),

@@ -1,8 +1,9 @@
 //! One account per role.
 
-use jiff::civil::date;
+use std::collections::HashMap;
 
 use super::SignIn;
+use super::people::Known;
 use crate::domain::identity::Role;
 use crate::domain::identity::registration::Applicant;
 use crate::domain::time::Timestamp;
@@ -36,7 +37,6 @@ impl Account {
     /// The row beside the account, for roles that have one of their own by registering.
     fn applicant(&self) -> Option<Applicant> {
         match self.role {
-            Role::Patient => Some(Applicant::Patient { born: date(1990, 5, 17) }),
             Role::Company => Some(Applicant::Company {
                 name: "Metalúrgica del Centro SA".to_owned(),
                 tax_id: "30-70000001-9".to_owned(),
@@ -58,8 +58,10 @@ pub(super) const ACCOUNTS: [Account; 7] = [
     Account::new("client@demo.latido", Role::Client, "Luis", "Sosa"),
 ];
 
-/// Writes every account with the same password hash.
-pub(super) async fn write(tx: &mut Tx, password_hash: &str, now: Timestamp) -> Result<()> {
+/// Writes every account with the same password hash, and answers whose rows of care are still to be
+/// written.
+pub(super) async fn write(tx: &mut Tx, password_hash: &str, now: Timestamp) -> Result<Known> {
+    let mut written = HashMap::new();
     for account in &ACCOUNTS {
         let user = NewUser {
             email: account.email,
@@ -71,6 +73,7 @@ pub(super) async fn write(tx: &mut Tx, password_hash: &str, now: Timestamp) -> R
             is_active: true,
         };
         let id = accounts::insert(tx, user, now).await?;
+        written.insert(account.role, id);
         let Some(applicant) = account.applicant() else { continue };
         let holder = Holder {
             user: id,
@@ -83,5 +86,9 @@ pub(super) async fn write(tx: &mut Tx, password_hash: &str, now: Timestamp) -> R
             accounts::refer(tx, id, reference, now).await?;
         }
     }
-    Ok(())
+    Ok(Known {
+        doctor: written[&Role::Doctor],
+        patient: written[&Role::Patient],
+        institution: written[&Role::Institution],
+    })
 }

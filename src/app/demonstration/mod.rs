@@ -5,6 +5,7 @@
 
 mod accounts;
 mod catalogue;
+mod people;
 
 use std::io::{self, Write as _};
 
@@ -46,7 +47,7 @@ pub(super) async fn prepare(store: &Store) -> Result<Vec<SignIn>, Failure> {
     })
 }
 
-/// Writes the accounts and the catalogue, or finds them written by an earlier start.
+/// Writes accounts, catalogue and people, or finds them written by an earlier start.
 async fn seed(store: &Store, passwords: &Passwords) -> Result<Vec<SignIn>, Unprepared> {
     let sign_ins: Vec<_> = accounts::ACCOUNTS.iter().map(accounts::Account::sign_in).collect();
     if by_email(store, sign_ins[0].email).await?.is_some() {
@@ -58,8 +59,9 @@ async fn seed(store: &Store, passwords: &Passwords) -> Result<Vec<SignIn>, Unpre
     if holds_any(&mut tx).await? {
         return Err(Unprepared::Occupied);
     }
-    accounts::write(&mut tx, &hash, now).await?;
+    let known = accounts::write(&mut tx, &hash, now).await?;
     catalogue::write(&mut tx, now).await?;
+    people::write(&mut tx, known, &hash, now).await?;
     tx.commit().await?;
     Ok(sign_ins)
 }

@@ -206,7 +206,7 @@ fn exists(topic: &Topic, caller: &Principal) -> bool {
             name.split_once(':').is_some_and(|(family, _)| FAMILIES.contains(&family))
         }
         Topic::Entity(entity, id) => {
-            subscription::topic(caller, entity, id.as_deref()) != Err(Refused::Unknown)
+            subscription::topic(caller, entity, id.as_deref(), true) != Err(Refused::Unknown)
         }
         _ => true,
     }

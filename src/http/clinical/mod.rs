@@ -3,6 +3,7 @@
 //! [`viewer`] says what a caller is to the records; every handler asks it before it looks.
 
 pub mod catalogue;
+mod dashboards;
 pub(in crate::http) mod doctors;
 pub(in crate::http) mod institutions;
 pub(in crate::http) mod patients;
@@ -21,4 +22,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(specialties::routes())
         .merge(institutions::routes())
         .merge(patients::routes())
+        .merge(dashboards::routes())
 }

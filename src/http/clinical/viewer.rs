@@ -3,16 +3,15 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::id::{DoctorId, InstitutionId, PatientId};
-use crate::domain::identity::{Principal, Role};
+use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::http::App;
 use crate::http::caller::Caller;
-use crate::persistence::clinical::patients::{self, Patient, Whose};
+use crate::persistence::clinical::patients::{Patient, Whose};
 use crate::persistence::clinical::row::find;
-use crate::persistence::clinical::{doctors, institutions, relations};
+pub(in crate::http) use crate::persistence::clinical::standing::Standing;
 
 /// A caller, as seen from the records of care.
 #[derive(Debug, Clone)]
@@ -21,54 +20,13 @@ pub(in crate::http) struct Viewer {
     pub(in crate::http) standing: Standing,
 }
 
-/// What a caller is to the records of care: the strongest of the roles held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Standing {
-    /// An administrator or a service.
-    House,
-    Doctor(DoctorId),
-    Institution(InstitutionId),
-    Patient(PatientId),
-    Company,
-    /// Has no part in care.
-    Outsider,
-}
-
 impl FromRequestParts<App> for Viewer {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let Caller(caller) = Caller::from_request_parts(parts, app).await?;
-        let standing = Standing::of(app, &caller).await?;
+        let standing = Standing::of(&app.store, &caller).await?;
         Ok(Self { caller, standing })
-    }
-}
-
-impl Standing {
-    /// A doctor who does not practise is refused (contract §9.2).
-    pub(in crate::http) async fn of(app: &App, caller: &Principal) -> Result<Self> {
-        if caller.acts_for_the_house() {
-            return Ok(Self::House);
-        }
-        if caller.has(Role::Doctor)
-            && let Some((doctor, status)) = doctors::of_user(&app.store, caller.user).await?
-        {
-            return match status {
-                DoctorStatus::Active => Ok(Self::Doctor(doctor)),
-                _ => Err(Kind::AccountInactive { retry_after: None }.into()),
-            };
-        }
-        if caller.has(Role::Institution)
-            && let Some(institution) = institutions::of_user(&app.store, caller.user).await?
-        {
-            return Ok(Self::Institution(institution));
-        }
-        if caller.has(Role::Patient)
-            && let Some(patient) = patients::of_user(&app.store, caller.user).await?
-        {
-            return Ok(Self::Patient(patient));
-        }
-        Ok(if caller.has(Role::Company) { Self::Company } else { Self::Outsider })
     }
 }
 
@@ -95,17 +53,10 @@ impl Viewer {
 
     /// Whether a patient is among those, or the caller.
     pub(in crate::http) async fn is_related(&self, app: &App, patient: PatientId) -> Result<bool> {
-        Ok(match self.standing {
-            Standing::House => true,
-            Standing::Doctor(doctor) => {
-                relations::of_doctor(&app.store, doctor, patient, since(app)).await?
-            }
-            Standing::Institution(institution) => {
-                relations::of_institution(&app.store, institution, patient, since(app)).await?
-            }
-            Standing::Patient(own) => own == patient,
-            Standing::Company | Standing::Outsider => return Err(not_for_you()),
-        })
+        if matches!(self.standing, Standing::Company | Standing::Outsider) {
+            return Err(not_for_you());
+        }
+        self.standing.is_related(&app.store, patient, since(app)).await
     }
 
     /// A patient the caller may look at. Anyone else's is not there.

@@ -3,6 +3,7 @@
 pub mod care_teams;
 pub mod catalogue;
 pub mod contacts;
+pub mod dashboards;
 pub mod doctors;
 pub mod health_profiles;
 pub mod institutions;
@@ -10,3 +11,4 @@ pub mod patients;
 pub mod relations;
 pub mod row;
 pub mod specialties;
+pub mod standing;

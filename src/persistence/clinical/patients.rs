@@ -12,7 +12,7 @@ use crate::domain::clinical::patient::{EmergencyContact, PatientDraft, Sex};
 use crate::domain::clinical::validation::ValidationStatus;
 use crate::domain::date::Date;
 use crate::domain::id::{DoctorId, InstitutionId, PatientId, UserId};
-use crate::domain::text::searchable;
+use crate::domain::text::{folded, searchable};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::search::folded_pattern;
@@ -120,13 +120,13 @@ pub struct Filter {
     pub include_deleted: bool,
 }
 
-/// Letters of a search from which on the index over groups of three is asked.
+/// Letters of a search from which on SQLite's table of groups of three letters can answer.
 const INDEXED_FROM: usize = 3;
 
-/// Adds the conditions of a filter to a statement. A macro, because the statement has a type per
-/// engine; `$matches` finds a text on this one.
+/// Adds the conditions of a filter to a statement, but the text. A macro, because the statement has a
+/// type per engine.
 macro_rules! narrow {
-    ($sql:ident, $filter:ident, $matches:ident) => {
+    ($sql:ident, $filter:ident) => {
         match $filter.whose {
             Whose::Everyones => {}
             Whose::Doctors(doctor, since) => {
@@ -140,9 +140,6 @@ macro_rules! narrow {
             Whose::Own(id) => {
                 $sql.push(" and id = ").push_bind(id);
             }
-        }
-        if let Some(text) = &$filter.text {
-            $matches!($sql, text);
         }
         if let Some(doctor) = $filter.doctor {
             $sql.push(" and doctor_id = ").push_bind(doctor);
@@ -175,24 +172,46 @@ macro_rules! narrow {
     };
 }
 
-macro_rules! by_trigram_index {
-    ($sql:ident, $text:ident) => {
-        $sql.push(" and search like ").push_bind(folded_pattern($text)).push(r" escape '\'");
+/// Goes on with a statement that says what to select. A macro, because the statement has a type per
+/// engine.
+macro_rules! page_of {
+    ($sql:ident, $filter:ident, $before:ident, $limit:ident) => {
+        $sql.push(" from patients where id < ").push_bind($before);
+        if let Some(text) = &$filter.text {
+            $sql.push(" and search like ").push_bind(folded_pattern(text)).push(r" escape '\'");
+        }
+        narrow!($sql, $filter);
+        $sql.push(" order by id desc limit ").push_bind($limit);
     };
 }
 
-macro_rules! by_trigram_table {
-    ($sql:ident, $text:ident) => {
-        let folded = crate::domain::text::folded($text);
-        if folded.chars().count() < INDEXED_FROM {
-            by_trigram_index!($sql, $text);
-        } else {
-            // A phrase in double quotes: any letter may stand in it.
-            let phrase = format!("\"{}\"", folded.replace('"', "\"\""));
-            $sql.push(" and id in (select rowid from patients_search where patients_search match ");
-            $sql.push_bind(phrase).push(")");
+/// The same on SQLite, where a text of three letters or more is
+/// looked for in a table of its own, which gives what it finds by descending id, so that a page ends
+/// early however much is found.
+macro_rules! page_on_sqlite {
+    ($sql:ident, $filter:ident, $before:ident, $limit:ident) => {
+        match $filter.text.as_deref().and_then(phrase) {
+            Some(phrase) => {
+                $sql.push(
+                    " from patients_search cross join patients on id = patients_search.rowid",
+                );
+                $sql.push(" where patients_search match ").push_bind(phrase);
+                $sql.push(" and patients_search.rowid < ").push_bind($before);
+                narrow!($sql, $filter);
+                $sql.push(" order by patients_search.rowid desc limit ").push_bind($limit);
+            }
+            None => {
+                page_of!($sql, $filter, $before, $limit);
+            }
         }
     };
+}
+
+/// A text as a phrase for SQLite's table of groups of three letters, if it has as many.
+fn phrase(text: &str) -> Option<String> {
+    let folded = folded(text);
+    // In double quotes any letter may stand in it.
+    (folded.chars().count() >= INDEXED_FROM).then(|| format!("\"{}\"", folded.replace('"', "\"\"")))
 }
 
 /// At most `limit` patients with ids below `before`.
@@ -202,22 +221,18 @@ pub async fn page(
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Patient>> {
-    const SQL: &str = concat!("select ", columns!(), " from patients where id < ");
+    const SELECT: &str = concat!("select ", columns!());
     let before = before.unwrap_or(i64::MAX);
     let _timed = store.timed();
     Ok(match store.engine() {
         Either::Sqlite(pool) => {
-            let mut sql = QueryBuilder::new(SQL);
-            sql.push_bind(before);
-            narrow!(sql, filter, by_trigram_table);
-            sql.push(" order by id desc limit ").push_bind(limit);
+            let mut sql = QueryBuilder::new(SELECT);
+            page_on_sqlite!(sql, filter, before, limit);
             sql.build_query_as().fetch_all(pool).await?
         }
         Either::Postgres(pool) => {
-            let mut sql = QueryBuilder::new(SQL);
-            sql.push_bind(before);
-            narrow!(sql, filter, by_trigram_index);
-            sql.push(" order by id desc limit ").push_bind(limit);
+            let mut sql = QueryBuilder::new(SELECT);
+            page_of!(sql, filter, before, limit);
             sql.build_query_as().fetch_all(pool).await?
         }
     })
@@ -230,12 +245,27 @@ pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
     Ok(match store.engine() {
         Either::Sqlite(pool) => {
             let mut sql = QueryBuilder::new(SQL);
-            narrow!(sql, filter, by_trigram_table);
+            match filter.text.as_deref().map(|text| (text, phrase(text))) {
+                None => {}
+                Some((_, Some(phrase))) => {
+                    sql.push(" and id in (select rowid from patients_search where patients_search match ");
+                    sql.push_bind(phrase).push(")");
+                }
+                Some((text, None)) => {
+                    sql.push(" and search like ").push_bind(folded_pattern(text));
+                    sql.push(r" escape '\'");
+                }
+            }
+            narrow!(sql, filter);
             sql.build_query_scalar().fetch_one(pool).await?
         }
         Either::Postgres(pool) => {
             let mut sql = QueryBuilder::new(SQL);
-            narrow!(sql, filter, by_trigram_index);
+            if let Some(text) = &filter.text {
+                sql.push(" and search like ").push_bind(folded_pattern(text));
+                sql.push(r" escape '\'");
+            }
+            narrow!(sql, filter);
             sql.build_query_scalar().fetch_one(pool).await?
         }
     })
@@ -413,3 +443,7 @@ fn found_by(draft: &PatientDraft) -> String {
     let document = draft.document_number.as_deref().unwrap_or_default();
     searchable([&draft.first_name, &draft.last_name, &draft.email, document])
 }
+
+#[cfg(test)]
+#[path = "patients_tests.rs"]
+mod tests;
