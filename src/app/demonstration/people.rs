@@ -316,6 +316,8 @@ fn born_after(number: usize) -> i64 {
 /// As different as people are, and within what a body can be.
 fn profile(number: usize) -> Result<HealthProfile> {
     let turn = |step: usize, of: usize| (number * step) % of;
+    const BLOOD: [&str; 5] = ["O+", "A+", "B+", "AB+", "O-"];
+    const SMOKING: [&str; 4] = ["never", "never", "former", "current"];
     let conditions: &[&str] = match turn(3, 5) {
         0 => &["hipertensión arterial"],
         1 => &["diabetes tipo 2", "dislipemia"],
@@ -323,11 +325,11 @@ fn profile(number: usize) -> Result<HealthProfile> {
     };
     serde_json::from_value(json!({
         "height_cm": 150 + turn(7, 45), "weight_kg": 48 + turn(11, 62),
-        "blood_type": ["O+", "A+", "B+", "AB+", "O-"][turn(1, 5)],
+        "blood_type": BLOOD[turn(1, 5)],
         "systolic": 105 + turn(13, 60), "diastolic": 65 + turn(5, 35), "heart_rate": 58 + turn(9, 40),
         "temperature_c": 36.5, "spo2": 95 + turn(1, 5),
         "fasting_glucose_mgdl": 80 + turn(17, 60),
-        "smoking": ["never", "never", "former", "current"][turn(1, 4)],
+        "smoking": SMOKING[turn(1, 4)],
         "alcohol_units_week": turn(3, 16), "activity_minutes_week": turn(29, 260),
         "sleep_hours": 5 + turn(1, 5), "chronic_conditions": conditions,
         "allergies": if number.is_multiple_of(6) { json!(["penicilina"]) } else { json!([]) },

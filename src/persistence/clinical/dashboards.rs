@@ -86,8 +86,9 @@ pub async fn patients(store: &Store, whose: Whose, adult_born: &Date) -> Result<
     let classes: Vec<(i64, i64)> = on!(store, |conn| {
         let mut sql = QueryBuilder::new("select cast(case when date_of_birth > ");
         sql.push_bind(adult_born.clone()).push(" then 0");
-        for (place, class) in (1_i64..).zip(BmiClass::ADULT).rev() {
-            sql.push(" when bmi >= ").push_bind(class.from()).push(format!(" then {place}"));
+        for (place, class) in BmiClass::ADULT.into_iter().enumerate().rev() {
+            sql.push(" when bmi >= ").push_bind(class.from());
+            sql.push(format!(" then {}", place + 1));
         }
         sql.push(" else 1 end as bigint) as class, count(*)");
         sql.push(" from health_profiles join patients on patients.id = patient_id");
