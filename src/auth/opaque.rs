@@ -86,7 +86,7 @@ fn cookie_mac(key: &[u8], session: &SessionId) -> [u8; 32] {
     tag(key, &[b"cookie:", session.as_str().as_bytes()])
 }
 
-fn tag(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+pub(super) fn tag(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("an HMAC key may have any length");
     for part in parts {
         mac.update(part);

@@ -42,7 +42,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::portal::Portal;
 use crate::actors::Hub;
-use crate::auth::{Authenticator, Passwords};
+use crate::auth::{Authenticator, Passwords, Seal};
 use crate::delivery::Deliveries;
 use crate::domain::id::NodeId;
 use crate::domain::origin::OriginList;
@@ -56,6 +56,7 @@ pub struct App {
     pub hub: Hub,
     pub auth: Authenticator,
     pub passwords: Passwords,
+    pub seal: Seal,
     pub deliveries: Deliveries,
     pub elsewhere: identity::Elsewhere,
     pub limits: Arc<limits::Limits>,

@@ -117,6 +117,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         store,
         auth,
         passwords: Passwords::new(2, 0).unwrap(),
+        seal: Seal::new(&secret, None),
         deliveries: Deliveries::start(&delivery::Settings {
             mail: None,
             first_pause: Duration::ZERO,
