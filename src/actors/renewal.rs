@@ -2,8 +2,9 @@
 //! under new proof.
 //!
 //! A refresh token is spent here whether it comes by HTTP or on a socket, so one rule holds for
-//! both (contract §3.3; the rule itself is [`crate::domain::identity::family`]). A reuse ends the
-//! session and is told to the account's other devices.
+//! both (contract §3.3; the rule itself is [`crate::domain::identity::family`]). What an OpenID client
+//! was given it spends only where it proves itself. A reuse ends the session, with all that clients
+//! were given through it, and is told to the account's other devices.
 
 use std::sync::Arc;
 
@@ -28,8 +29,8 @@ use crate::error::{Error, Kind, Result, Unauthenticated};
 use crate::persistence::Tx;
 use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::identity::accounts::{self, User};
-use crate::persistence::identity::openid::logouts;
-use crate::persistence::identity::sessions;
+use crate::persistence::identity::openid::grants;
+use crate::persistence::identity::{endings, sessions};
 use crate::persistence::outbox;
 
 /// Who brings a refresh token.
@@ -37,6 +38,9 @@ use crate::persistence::outbox;
 pub enum Bearer<'a> {
     /// A request of a device with this fingerprint.
     Device(&'a str),
+    /// An OpenID client that proved itself and was given the token, from a device with this
+    /// fingerprint.
+    Client(&'a str),
     /// A live socket; whoever holds it has proven its session.
     Socket { user: UserId, session: &'a SessionId },
 }
@@ -51,14 +55,14 @@ pub struct Renewed {
 impl Bearer<'_> {
     fn is_device_of(self, session: &SessionId, fingerprint: &str) -> bool {
         match self {
-            Self::Device(presented) => presented == fingerprint,
+            Self::Device(presented) | Self::Client(presented) => presented == fingerprint,
             Self::Socket { session: proven, .. } => proven == session,
         }
     }
 
     fn may_act_for(self, user: UserId) -> bool {
         match self {
-            Self::Device(_) => true,
+            Self::Device(_) | Self::Client(_) => true,
             Self::Socket { user: own, .. } => own == user,
         }
     }
@@ -83,6 +87,9 @@ impl Hub {
 
         let mut tx = self.store().begin().await?;
         let held = sessions::hold(&mut tx, &session, asked_at).await?.ok_or_else(revoked)?;
+        if !matches!(by, Bearer::Client(_)) && grants::covers(&mut tx, &session).await? {
+            return Err(unknown());
+        }
         let by_its_device = by.is_device_of(&session, &held.fingerprint);
         let presented = Presented { generation, hash: &hash, by_its_device };
         let verdict = held.family.judge(presented, asked_at);
@@ -127,8 +134,7 @@ impl Hub {
         trail: AuditEntry,
     ) -> Result<()> {
         let (reason, now) = (Revocation::RefreshReuse, Timestamp::now());
-        sessions::revoke(&mut tx, session, reason, now).await?;
-        logouts::owe(&mut tx, session, now).await?;
+        let ended = endings::one(&mut tx, session, reason, now).await?;
         let entry = AuditEntry {
             actor: Some(user),
             action: reason.name(),
@@ -142,7 +148,9 @@ impl Hub {
         outbox::append(&mut tx, &told, Some(&self.settings().node)).await?;
         tx.commit().await?;
 
-        self.revoke(session, reason);
+        for session in &ended {
+            self.revoke(session, reason);
+        }
         self.outbox_ready();
         Ok(())
     }

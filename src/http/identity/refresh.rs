@@ -17,7 +17,6 @@ use crate::http::caller::Caller;
 use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
-use crate::persistence::identity::openid::grants;
 use crate::persistence::identity::{accounts, sessions};
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -43,9 +42,6 @@ pub async fn refresh(
     body: Option<Json<Refresh>>,
 ) -> Result<Json<TokenPair>> {
     let renewed = match body.and_then(|Json(body)| body.refresh_token) {
-        Some(spent) if is_of_client(&app, &spent).await? => {
-            return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
-        }
         Some(spent) => {
             let trail = context.audit(None, Revocation::RefreshReuse.name(), "session", &"");
             app.hub.renew(&spent, Bearer::Device(&device.fingerprint), trail).await?
@@ -54,14 +50,6 @@ pub async fn refresh(
     };
     let Renewed { user, session, refresh } = renewed;
     opening::token_pair(&app, user, session, &refresh, Timestamp::now()).map(Json)
-}
-
-/// Whether an OpenID client was given this token. It is refreshed where the client proves itself.
-async fn is_of_client(app: &App, token: &str) -> Result<bool> {
-    match app.auth.refresh().read(token) {
-        Some((session, _)) => Ok(grants::of(&app.store, &session).await?.is_some()),
-        None => Ok(false),
-    }
 }
 
 /// Lets the session of a cookie live on; its current refresh token stays the current one.

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod addressees;
 pub mod changes;
+pub mod endings;
 pub mod identities;
 pub mod list;
 pub mod mirrors;

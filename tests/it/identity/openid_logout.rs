@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use crate::support::device::Device;
 use crate::support::http::Answer;
 use crate::support::openid::{self, Provider};
 use crate::support::{EVENTS, accounts, within};
@@ -139,6 +140,33 @@ async fn every_way_a_session_ends_tells_the_portals() {
     told.sort();
     assert_eq!(told, ["doctors", "patients"]);
     assert!(!provider.is_live(&doctors).await && !provider.is_live(&patients).await);
+}
+
+#[tokio::test]
+async fn a_stolen_refresh_token_ends_what_portals_were_given_and_they_are_told() {
+    let mut back_ends = BackEnds::start(StatusCode::OK).await;
+    let provider = openid::start_with(&[], Some(&back_ends.address)).await;
+    let device = Device::register(provider.latido.address, "ana@example.com").await;
+    let doctors = provider.tokens(&device.cookie).await;
+    let token = json!({ "token": doctors["access_token"] });
+    let mut socket = provider.latido.join(EVENTS, &token).await.unwrap();
+    socket.next("connected").await;
+    let spent = json!({ "refresh_token": device.refresh_token() });
+    let spend = async |agent: &str| {
+        let call = device.anonymous("POST", "/auth/refresh").header("user-agent", agent);
+        call.json(&spent).send().await
+    };
+    assert_eq!(spend("latido-tests").await.status, StatusCode::OK);
+
+    assert_eq!(spend("thief").await.status, StatusCode::UNAUTHORIZED);
+
+    assert_eq!(socket.next("session:revoked").await["reason"], "refresh_reuse");
+    assert!(!provider.is_live(&doctors).await);
+    let (client, claims) = back_ends.next(&provider).await;
+    assert_eq!(
+        (client.as_str(), &claims["sid"]),
+        ("doctors", &sid(&provider, &doctors, "doctors").await)
+    );
 }
 
 #[tokio::test]

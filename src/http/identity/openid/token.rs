@@ -210,7 +210,7 @@ impl Redemption<'_> {
             _ => error.into(),
         };
         let trail = self.context.audit(None, Revocation::RefreshReuse.name(), "session", &"");
-        let bearer = Bearer::Device(&self.device.fingerprint);
+        let bearer = Bearer::Client(&self.device.fingerprint);
         let renewed = self.app.hub.renew(spent, bearer, trail).await;
         let Renewed { user, session, refresh } = renewed.map_err(refused)?;
         let pair = token_pair(self.app, user, session, &refresh, now)?;

@@ -44,6 +44,12 @@ pub async fn of(store: &Store, session: &SessionId) -> Result<Option<Grant>> {
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(session).fetch_optional(conn).await)?)
 }
 
+/// Whether a client was given this session.
+pub async fn covers(tx: &mut Tx, session: &SessionId) -> Result<bool> {
+    const SQL: &str = "select exists (select 1 from oidc_grants where session_id = $1)";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).bind(session).fetch_one(conn).await)?)
+}
+
 /// Ends what clients were given through sessions that ended at `now`, and tells which.
 ///
 /// `ended` is any of those sessions; the account is known by it.
