@@ -56,7 +56,7 @@ struct Inner {
     tokens: Tokens,
     refresh: RefreshKey,
     /// SHA-256 of each key, so that lengths compare equal too.
-    service_keys: Vec<(String, String)>,
+    service_keys: Vec<(Arc<str>, String)>,
     dev_bypass: bool,
     voucher: Option<Voucher>,
     lookup: Arc<dyn SessionLookup>,
@@ -65,8 +65,11 @@ struct Inner {
 
 impl Authenticator {
     pub fn new(settings: Settings) -> Self {
-        let service_keys =
-            settings.service_keys.into_iter().map(|(name, key)| (name, digest(&key))).collect();
+        let service_keys = settings
+            .service_keys
+            .into_iter()
+            .map(|(name, key)| (name.into(), digest(&key)))
+            .collect();
         Self(Arc::new(Inner {
             tokens: settings.tokens,
             refresh: settings.refresh,
@@ -212,6 +215,7 @@ impl Authenticator {
             primary_role: told.primary_role,
             roles: told.roles,
             reference_id: told.reference_id,
+            service: None,
             session: None,
             expires_at: Some(told.expires_at),
             version: account.version,
@@ -234,15 +238,12 @@ impl Authenticator {
     fn service(&self, key: &str) -> Result<Principal> {
         let presented = digest(key);
         // Every key is compared, so that the time tells nothing of which one matched.
-        let known = self
-            .0
-            .service_keys
-            .iter()
-            .fold(false, |found, (_, key)| found | same(key.as_bytes(), presented.as_bytes()));
-        if !known {
-            return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
-        }
-        Ok(synthetic(Role::Service))
+        let keys = &self.0.service_keys;
+        let known = keys.iter().fold(None, |found, (name, key)| {
+            if same(key.as_bytes(), presented.as_bytes()) { Some(name) } else { found }
+        });
+        let name = known.ok_or(Kind::Unauthenticated(Unauthenticated::Malformed))?;
+        Ok(Principal { service: Some(Arc::clone(name)), ..synthetic(Role::Service) })
     }
 
     async fn developer(&self, credentials: &Credentials) -> Result<Principal> {
@@ -310,6 +311,7 @@ fn principal(
         roles: account.roles.clone(),
         reference_id: account.reference_id,
         version: account.version,
+        service: None,
         session,
         expires_at,
     }
@@ -322,6 +324,7 @@ fn synthetic(role: Role) -> Principal {
         roles: vec![role],
         reference_id: None,
         version: 0,
+        service: None,
         session: None,
         expires_at: None,
     }

@@ -14,6 +14,7 @@ pub mod identity;
 pub mod language;
 pub mod money;
 pub mod origin;
+pub mod provenance;
 pub mod secret;
 pub mod shape;
 pub mod subscription;

@@ -127,6 +127,7 @@ fn routes() -> OpenApiRouter<App> {
 
 /// Sockets prove themselves and keep their limits in their own ways; files have neither.
 fn framed(routes: Router<App>, sockets: Router, portal: Option<Portal>, app: App) -> Router {
+    let sockets = sockets.layer(middleware::from_fn_with_state(app.clone(), context::introduce));
     let routes = routes
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(app.clone(), idempotency::replay))

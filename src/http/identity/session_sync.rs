@@ -35,7 +35,7 @@ use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::http::page::Query;
 use crate::http::problem::ProblemBody;
-use crate::persistence::audit;
+use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::identity::session_sync::{self, SignOn};
 
 /// The caller's session as a portal sees it.
@@ -237,11 +237,13 @@ pub async fn join(
 )]
 pub async fn patch(
     State(app): State<App>,
+    context: Context,
     Member(caller): Member,
     Json(Patch { data, revision }): Json<Patch>,
 ) -> Result<Json<Success<Synced>>> {
     let session = session_of(&caller)?;
-    let sign_on = app.hub.patch_session(session, SessionPatch { data, revision }).await?;
+    let by = AuditEntry::from_where(&context.provenance()).by(&caller);
+    let sign_on = app.hub.patch_session(session, SessionPatch { data, revision }, by).await?;
     let session = SyncSession::of(&app, &caller, session, &sign_on, Timestamp::now())?;
     Ok(Success::of(Synced { session }))
 }

@@ -133,6 +133,10 @@ async fn from_another_origin_a_ticket_is_as_unknown_as_one_that_never_was() {
     }
 
     assert_eq!(redeem(&latido, &ticket, PATIENTS).await.status, StatusCode::OK, "it stayed good");
+    let trail = trail(&latido).await;
+    let refusals: Vec<_> = trail.iter().map(|line| &line["data"]["reason"]).collect();
+    let (ticket, origin, none) = (json!("ticket"), json!("origin"), Value::Null);
+    assert_eq!(refusals, [&none, &ticket, &ticket, &origin, &origin, &origin, &none]);
 }
 
 #[tokio::test]
