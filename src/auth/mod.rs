@@ -21,7 +21,7 @@ mod vouched;
 
 pub use authenticator::{Authenticator, Credentials, Settings, bearer_token};
 pub use keys::{KeyPair, NotAKey, PublicKey};
-pub use opaque::{RefreshKey, cookie_value, digest, is_same_secret, new_id, new_secret};
+pub use opaque::{Named, RefreshKey, cookie_value, digest, is_same_secret, new_id, new_secret};
 pub use password::Passwords;
 pub use seal::Seal;
 pub use sessions::{Account, Lookup, Record, SessionLookup, Sessions};

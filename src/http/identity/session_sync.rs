@@ -20,7 +20,7 @@ use super::ending::Ended;
 use super::exchange;
 use super::opening::{self, Device};
 use super::sessions::{revoked, session_of};
-use crate::auth::{Account, Credentials, bearer_token};
+use crate::auth::{Account, Credentials, bearer_token, digest};
 use crate::domain::events::session::SessionPatch;
 use crate::domain::events::values::Fields;
 use crate::domain::id::{SessionId, UserId};
@@ -176,7 +176,7 @@ pub async fn join(
     let held = session_sync::hold(&mut tx, session, now).await?.ok_or_else(revoked)?;
     // It is looked at, not spent.
     if let Some(token) = &asked.refresh_token
-        && app.auth.refresh().read(token) != Some((session.clone(), held.refresh_generation))
+        && digest(token) != held.refresh_hash
     {
         return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
     }

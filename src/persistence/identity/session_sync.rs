@@ -40,8 +40,11 @@ pub struct Held {
     /// The session that began the sign-on.
     pub first: SessionId,
     pub apps: Json<Vec<Portal>>,
-    pub refresh_generation: i64,
+    /// Of its current refresh token.
+    pub refresh_hash: String,
     pub expires_at: Timestamp,
+    /// When the password was last shown.
+    pub authenticated_at: Timestamp,
 }
 
 /// One member beside what all of them share.
@@ -136,7 +139,8 @@ pub async fn hold(tx: &mut Tx, session: &SessionId, now: Timestamp) -> Result<Op
     const SQL: &str = "
         update sessions set last_seen_at = $2
         where id = $1 and revoked_at is null and expires_at > $2
-        returning user_id, coalesce(sign_on, id) as first, apps, refresh_generation, expires_at";
+        returning user_id, coalesce(sign_on, id) as first, apps, refresh_hash, expires_at,
+            coalesce(authenticated_at, created_at) as authenticated_at";
     Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(session).bind(now).fetch_optional(conn).await)?)
 }
 

@@ -146,6 +146,17 @@ pub async fn exists(store: &Store, id: &SessionId) -> Result<bool> {
     Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(id).fetch_one(conn).await)?)
 }
 
+/// Whether a session ended because its account was deactivated, and would be usable at `now` if it
+/// had not been; while the account stays so.
+pub async fn is_deactivated(store: &Store, id: &SessionId, now: Timestamp) -> Result<bool> {
+    const SQL: &str = "
+        select exists (
+            select 1 from sessions join users on users.id = sessions.user_id
+            where sessions.id = $1 and sessions.revoke_reason = 'deactivated'
+                and sessions.expires_at > $2 and not users.is_active and users.deleted_at is null)";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(id).bind(now).fetch_one(conn).await)?)
+}
+
 /// Puts the next refresh token in the place of the current one, and lets the session live on.
 pub async fn replace_leaf(
     tx: &mut Tx,

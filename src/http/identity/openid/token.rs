@@ -55,7 +55,8 @@ pub struct TokenAnswer {
     /// Seconds the access token lives.
     expires_in: u64,
     /// Works once; the next answer brings the next one.
-    refresh_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
     id_token: String,
     scope: String,
 }
@@ -198,8 +199,8 @@ impl Redemption<'_> {
         now: Timestamp,
     ) -> Result<TokenAnswer, Refusal> {
         let unknown = || Refusal::grant("the refresh token is unknown, was used or has expired");
-        let (session, _) = self.app.auth.refresh().read(spent).ok_or_else(unknown)?;
-        let grant = grants::of(&self.app.store, &session).await?;
+        let named = self.app.auth.refresh().read(spent).ok_or_else(unknown)?;
+        let grant = grants::of(&self.app.store, &named.session).await?;
         let grant = grant.filter(|grant| grant.client_id == client.id).ok_or_else(unknown)?;
         let granted = Scope::parse(&grant.scope);
         if scope.is_some_and(|asked| !granted.is_some_and(|granted| granted.covers(asked))) {
@@ -209,11 +210,10 @@ impl Redemption<'_> {
             Kind::Unauthenticated(_) | Kind::AccountInactive { .. } => unknown(),
             _ => error.into(),
         };
-        let trail = self.context.audit(None, Revocation::RefreshReuse.name(), "session", &"");
         let bearer = Bearer::Client(&self.device.fingerprint);
-        let renewed = self.app.hub.renew(spent, bearer, trail).await;
+        let renewed = self.app.hub.renew(spent, bearer, &self.context.provenance()).await;
         let Renewed { user, session, refresh } = renewed.map_err(refused)?;
-        let pair = token_pair(self.app, user, session, &refresh, now)?;
+        let pair = token_pair(self.app, user, session, Some(&refresh), now)?;
         self.tokens(pair, &grant, None, now).map_err(Refusal::from)
     }
 
