@@ -10,7 +10,7 @@ use super::token::{Claims, Tokens};
 use super::vouched::{Vouched, Voucher};
 use super::{COOKIE, RefreshKey, digest};
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::identity::{Principal, Role};
+use crate::domain::identity::{Principal, Revocation, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result, Unauthenticated};
 use crate::telemetry::names;
@@ -156,8 +156,8 @@ impl Authenticator {
     }
 
     /// Refuses the session from now on.
-    pub fn revoke(&self, session: &SessionId) {
-        self.0.sessions.revoke(session, Timestamp::now());
+    pub fn revoke(&self, session: &SessionId, reason: Revocation) {
+        self.0.sessions.revoke(session, reason, Timestamp::now());
     }
 
     /// Asks the database again about an account that came to this version.
@@ -225,10 +225,15 @@ impl Authenticator {
     async fn cookie(&self, value: &str, now: Timestamp) -> Result<Principal> {
         let refused = || Kind::Unauthenticated(Unauthenticated::Malformed);
         let (session, secret) = value.split_once('.').ok_or_else(refused)?;
-        let record = self.live(&session.into(), now).await?;
+        let session = SessionId::from(session);
+        let is_made = self.0.refresh.made_cookie(&session, secret);
+        let record = self.live(&session, now).await.map_err(|error| match error.kind() {
+            // How an account stands is for those to hear who prove that it is theirs.
+            Kind::AccountInactive { .. } if !is_made => refused().into(),
+            _ => error,
+        })?;
         // One from before the key was changed is still known by its row.
-        let is_ours = self.0.refresh.made_cookie(&record.session, secret)
-            || same(record.cookie_hash.as_bytes(), digest(secret).as_bytes());
+        let is_ours = is_made || same(record.cookie_hash.as_bytes(), digest(secret).as_bytes());
         if !is_ours {
             return Err(refused().into());
         }
@@ -277,7 +282,12 @@ impl Authenticator {
                 counter!(names::CACHE_HITS, "cache" => "sessions").increment(1);
                 record
             }
-            Recalled::Revoked => return Err(revoked().into()),
+            // Whether the account is active again only its row knows.
+            Recalled::Revoked(Revocation::Deactivated) => {
+                self.0.lookup.session(id).await?;
+                return Err(revoked().into());
+            }
+            Recalled::Revoked(_) => return Err(revoked().into()),
             Recalled::Unknown => {
                 counter!(names::CACHE_MISSES, "cache" => "sessions").increment(1);
                 let mut record = self.0.lookup.session(id).await?.ok_or_else(revoked)?;
