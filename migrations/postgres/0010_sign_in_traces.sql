@@ -6,3 +6,19 @@ delete from idempotency_keys;
 
 -- What the latest access token of a client's session is good for; null means all that was granted.
 alter table oidc_grants add column token_scope text;
+
+-- Imported accounts whose hash awaits its replacement, by the cost of bcrypt: `$2b$12$…`.
+create index users_dated_hash on users (substr(password_hash, 5, 2)) where substr(password_hash, 1, 2) = '$2';
+
+-- When the latest failed sign-ins were, the oldest first; failed_logins is how many, and failed_since is
+-- no longer used.
+alter table users add column recent_failures jsonb not null default '[]';
+
+-- The same under names that are nobody's, by marks that only the server can make.
+create table strangers (
+    name text not null primary key,
+    recent_failures jsonb not null default '[]',
+    locked_until bigint,
+    touched_at bigint not null
+);
+create index strangers_touched_at on strangers (touched_at);

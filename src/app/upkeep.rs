@@ -7,11 +7,12 @@ use metrics::gauge;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
+use crate::domain::identity::Failures;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::limits::Limits;
-use crate::persistence::identity::one_time_tokens;
 use crate::persistence::identity::openid::codes;
+use crate::persistence::identity::{one_time_tokens, strangers};
 use crate::persistence::{Store, idempotency, outbox, partitions};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::names;
@@ -66,6 +67,7 @@ impl Upkeep {
         outbox::purge(&mut tx, now.minus(self.event_retention)).await?;
         idempotency::purge(&mut tx, now.minus(IDEMPOTENCY_KEPT)).await?;
         one_time_tokens::purge(&mut tx, now.minus(ONE_TIME_TOKENS_KEPT)).await?;
+        strangers::purge(&mut tx, now.minus(Failures::MATTER_FOR)).await?;
         codes::purge(&mut tx, now.minus(ONE_TIME_TOKENS_KEPT)).await?;
         tx.commit().await?;
         partitions::prepare(&self.store, now).await?;

@@ -6,6 +6,7 @@
 //! project by [`Supabase`], an auth service beside the hub by [`Voucher`].
 
 mod authenticator;
+mod comparison;
 pub mod failures;
 pub mod jwks;
 mod keys;
@@ -14,7 +15,6 @@ pub mod password;
 mod seal;
 mod sessions;
 mod signed;
-mod strangers;
 mod supabase;
 pub mod token;
 mod vouched;
@@ -25,7 +25,6 @@ pub use opaque::{Named, RefreshKey, cookie_value, digest, is_same_secret, new_id
 pub use password::Passwords;
 pub use seal::Seal;
 pub use sessions::{Account, Lookup, Record, SessionLookup, Sessions};
-pub use strangers::Strangers;
 pub use supabase::Supabase;
 pub use token::{Claims, IdToken, Tokens};
 pub use vouched::{Vouched, Voucher};

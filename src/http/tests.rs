@@ -28,6 +28,7 @@ use crate::http::identity::openid::Provider;
 use crate::http::platform::Platform;
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
+use crate::persistence::audit;
 use crate::persistence::identity::accounts;
 use crate::persistence::store::tests::stores;
 use crate::telemetry::Metrics;
@@ -538,9 +539,8 @@ async fn a_proof_is_worth_nothing_once_its_password_was_changed() {
             user_agent: None,
             request_id: String::new(),
         };
-        let name = "ana@example.com";
-        let attempt = Attempt { app, context: &context, surface: Surface::Login, name, now };
-        let proven = attempt.prove(user, "a fine password").await.unwrap();
+        let attempt = Attempt { app, context: &context, surface: Surface::Login, now };
+        let proven = attempt.prove(user, "ana@example.com", "a fine password").await.unwrap();
         let mut tx = app.store.begin().await.unwrap();
         assert!(proven.hold(&mut tx, now).await.is_ok());
 
@@ -548,5 +548,12 @@ async fn a_proof_is_worth_nothing_once_its_password_was_changed() {
 
         let refused = proven.hold(&mut tx, now).await.err().unwrap();
         assert!(matches!(refused.kind(), Kind::InvalidCredentials), "{refused}");
+        tx.commit().await.unwrap();
+        let refused = proven.admit(None, now).await.err().unwrap();
+        assert!(matches!(refused.kind(), Kind::InvalidCredentials), "{refused}");
+        let filter = audit::Filter { action: Some("login_refused"), ..audit::Filter::default() };
+        let lines = audit::list(&app.store, &filter, None, 10).await.unwrap();
+        assert_eq!(lines[0].data.0["reason"], "outdated");
+        assert_eq!(lines[0].actor_id, Some(id));
     }
 }

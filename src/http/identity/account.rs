@@ -143,7 +143,10 @@ pub(super) async fn leave(
 
     let mut tx = app.store.begin().await?;
     let mut change = Change::of_standing(&mut tx, caller.user).await?;
-    proven.hold(&mut tx, Timestamp::now()).await?;
+    if let Err(error) = proven.hold(&mut tx, Timestamp::now()).await {
+        drop(tx);
+        return Err(proven.refused(error).await);
+    }
     change.after.is_active = false;
     let made = change.write(&mut tx, &author, "deactivated", Map::new()).await?;
     tx.commit().await?;

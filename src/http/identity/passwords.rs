@@ -81,8 +81,7 @@ pub async fn change(
         app.passwords.hash_new(&change.new_password, email, "/new_password").await?;
     let now = Timestamp::now();
 
-    let mut tx = app.store.begin().await?;
-    let user = proven.hold(&mut tx, now).await?;
+    let (mut tx, user) = proven.begin(now).await?;
     accounts::set_password(&mut tx, user.id, &password_hash, now).await?;
     let ended = start_anew(&mut tx, user.id, caller.session.as_ref(), now).await?;
     let entry = context.audit(Some(&caller), "password_changed", "user", &user.id);

@@ -108,16 +108,15 @@ async fn go_on(
     let name = form.username.trim().to_lowercase();
     app.limits.sign_in(context.peer, &name)?;
     let user = accounts::by_email(&app.store, &name).await?;
-    let attempt = Attempt { app, context, surface: Surface::OpenId, name: &name, now };
-    let proven = attempt.prove(user, &form.password).await?;
+    let attempt = Attempt { app, context, surface: Surface::OpenId, now };
+    let proven = attempt.prove(user, &name, &form.password).await?;
     if !is_expected(app, provider, authorization, proven.user.id) {
         attempt.refuse(Some(&proven.user), "unexpected").await?;
         return Ok(None);
     }
     let renewed = proven.renewed_hash(app, &form.password).await?;
 
-    let mut tx = app.store.begin().await?;
-    let user = proven.admit(&mut tx, renewed.as_deref(), now).await?;
+    let (mut tx, user) = proven.admit(renewed.as_deref(), now).await?;
     let (session, changes) = session(app, &mut tx, browser, &user, now).await?;
     audit::append(&mut tx, &signed_in(context, &user, &session), now).await?;
     let proof = SignedIn { user: user.id, role: user.primary_role, session, proven_at: now };
