@@ -231,6 +231,12 @@ pub async fn note_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
     Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
 }
 
+/// Notes a sign-in that another service vouched for, which says nothing of who guesses passwords here.
+pub async fn note_vouched_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
+    const SQL: &str = "update users set last_login_at = $2 where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
+}
+
 /// Notes that the e-mail of an account is its holder's, and forgets the password of whoever had not
 /// proven that.
 pub async fn claim(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {

@@ -4,15 +4,13 @@
 //! the platform. An identity with the provider [`SERVICE`] marks it; an account without that mark
 //! was made here, and no token of the service speaks for it.
 
-use super::{accounts, identities};
+use super::accounts;
+use super::identities::{self, SERVICE};
 use crate::domain::id::UserId;
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::{Store, Tx};
-
-/// The name of the service among identities.
-const SERVICE: &str = "auth-service";
 
 /// An account as the service describes it.
 #[derive(Debug, Clone, Copy)]
