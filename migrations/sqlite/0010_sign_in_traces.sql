@@ -22,3 +22,8 @@ create table strangers (
     touched_at bigint not null
 );
 create index strangers_touched_at on strangers (touched_at);
+
+-- E-mail and names in lower case without accents, which accounts are searched by. What is there is folded
+-- as far as SQL can; every write folds the rest.
+alter table users add column search text not null default '';
+update users set search = replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(lower(email || coalesce(' ' || nombre, '') || coalesce(' ' || apellido, '')), 'á', 'a'), 'é', 'e'), 'í', 'i'), 'ó', 'o'), 'ú', 'u'), 'ü', 'u'), 'ñ', 'n'), 'Á', 'a'), 'É', 'e'), 'Í', 'i'), 'Ó', 'o'), 'Ú', 'u'), 'Ü', 'u'), 'Ñ', 'n');

@@ -18,5 +18,6 @@ pub mod provenance;
 pub mod secret;
 pub mod shape;
 pub mod subscription;
+pub mod text;
 pub mod time;
 pub mod topic;

@@ -8,6 +8,7 @@ use crate::auth::Account;
 use crate::domain::id::UserId;
 use crate::domain::identity::role::NotARole;
 use crate::domain::identity::{Failures, Holding, Role};
+use crate::domain::text::searchable;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::persistence::store::is_unique_violation;
@@ -149,8 +150,9 @@ pub async fn holds_any(tx: &mut Tx) -> Result<bool> {
 pub async fn insert(tx: &mut Tx, new: NewUser<'_>, now: Timestamp) -> Result<UserId> {
     const SQL: &str = "
         insert into users
-            (email, password_hash, nombre, apellido, telefono, primary_role, is_active, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+            (email, password_hash, nombre, apellido, telefono, primary_role, is_active, created_at,
+             updated_at, search)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
         returning id";
     let inserted = on!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(new.email)
@@ -161,6 +163,7 @@ pub async fn insert(tx: &mut Tx, new: NewUser<'_>, now: Timestamp) -> Result<Use
         .bind(new.primary_role.user_type())
         .bind(new.is_active)
         .bind(now)
+        .bind(search(new.email, new.nombre, new.apellido))
         .fetch_one(conn)
         .await);
     match inserted {
@@ -171,6 +174,11 @@ pub async fn insert(tx: &mut Tx, new: NewUser<'_>, now: Timestamp) -> Result<Use
         Err(error) if is_unique_violation(&error) => Err(Kind::Conflict { field: "email" }.into()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What an account is found by, folded: its e-mail and its names.
+pub(super) fn search(email: &str, nombre: Option<&str>, apellido: Option<&str>) -> String {
+    searchable([email, nombre.unwrap_or_default(), apellido.unwrap_or_default()])
 }
 
 /// Gives an account one more role. Fails with [`Kind::Conflict`] when it has it.

@@ -61,8 +61,8 @@ pub async fn put(tx: &mut Tx, mirror: Mirror<'_>, now: Timestamp) -> Result<bool
 /// False when there is an account of that number.
 async fn insert(tx: &mut Tx, mirror: Mirror<'_>, now: Timestamp) -> Result<bool> {
     const SQL: &str = "
-        insert into users (id, email, primary_role, reference_id, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $5)
+        insert into users (id, email, primary_role, reference_id, created_at, updated_at, search)
+        values ($1, $2, $3, $4, $5, $5, $6)
         on conflict do nothing";
     // Tables want an address. Where the service tells none, or one that an account made here has,
     // this one reaches nobody (RFC 2606).
@@ -74,6 +74,7 @@ async fn insert(tx: &mut Tx, mirror: Mirror<'_>, now: Timestamp) -> Result<bool>
             .bind(mirror.primary_role.user_type())
             .bind(mirror.reference_id)
             .bind(now)
+            .bind(accounts::search(email, None, None))
             .execute(conn)
             .await
             .map(|done| done.rows_affected()))?;
