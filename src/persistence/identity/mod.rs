@@ -11,6 +11,7 @@ pub mod mirrors;
 mod moments;
 pub mod one_time_tokens;
 pub mod openid;
+pub mod past_sessions;
 pub mod profiles;
 pub mod references;
 pub mod role_rows;
