@@ -125,6 +125,7 @@ pub(super) async fn patch_me(
 /// Deactivates the caller's account and ends all its sessions. An administrator can activate it.
 #[utoipa::path(
     delete, path = "/users/me", tag = "users", operation_id = "leave",
+    params(("If-Match" = Option<String>, Header)),
     request_body = Farewell,
     responses(
         (status = 204),
@@ -136,6 +137,7 @@ pub(super) async fn leave(
     State(app): State<App>,
     Member(caller): Member,
     context: Context,
+    condition: IfMatch,
     Json(farewell): Json<Farewell>,
 ) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1])> {
     let proven = attempts::once_more(&app, &context, &caller, &farewell.password).await?;
@@ -147,6 +149,8 @@ pub(super) async fn leave(
         drop(tx);
         return Err(proven.refused(error).await);
     }
+    let row = row_version(&mut tx, change.before()).await?;
+    condition.check_tag(&joint_etag(change.before().version, row))?;
     change.after.is_active = false;
     let made = change.write(&mut tx, &author, "deactivated", Map::new()).await?;
     tx.commit().await?;

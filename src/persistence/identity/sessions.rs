@@ -257,7 +257,7 @@ pub async fn revoke_all(
 pub async fn others(
     tx: &mut Tx,
     user: UserId,
-    own: Option<&SessionId>,
+    own: &SessionId,
     now: Timestamp,
 ) -> Result<Vec<SessionId>> {
     const SQL: &str = "
@@ -265,7 +265,7 @@ pub async fn others(
         where user_id = $1 and id <> $2 and revoked_at is null and expires_at > $3";
     Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(user)
-        .bind(own.map_or("", SessionId::as_str))
+        .bind(own)
         .bind(now)
         .fetch_all(conn)
         .await)?)

@@ -237,6 +237,9 @@ async fn a_holder_leaves_with_the_password_and_all_sockets_end() {
         call.json(&json!({ "password": password })).send()
     };
 
+    let outdated = latido.call("DELETE", "/users/me").bearer(token(&pair));
+    let outdated = outdated.header("if-match", "\"v99\"").json(&json!({ "password": PASSWORD }));
+    assert_eq!(outdated.send().await.status, StatusCode::PRECONDITION_FAILED);
     let wrong = leave("password124").await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert_eq!(wrong.json()["type"], "urn:latido:problem:invalid-credentials");
