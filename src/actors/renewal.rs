@@ -30,7 +30,6 @@ use crate::error::{Error, Kind, Result, Unauthenticated};
 use crate::persistence::Tx;
 use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::identity::accounts::{self, User};
-use crate::persistence::identity::openid::grants;
 use crate::persistence::identity::{endings, sessions};
 use crate::persistence::outbox;
 
@@ -110,7 +109,7 @@ impl Hub {
             drop(tx);
             return Err(if named.is_proven { self.over(&session).await? } else { unknown() });
         };
-        if !matches!(by, Bearer::Client(_)) && grants::covers(&mut tx, &session).await? {
+        if held.is_granted && !matches!(by, Bearer::Client(_)) {
             return Err(unknown());
         }
         let by_its_device = by.is_device_of(&session, &held.fingerprint);
@@ -140,16 +139,17 @@ impl Hub {
             let expires_at = now.plus(self.settings().refresh_ttl);
             let hash = digest(next.expose());
             sessions::replace_leaf(&mut tx, &session, &hash, expires_at, now).await?;
+            // A repeat renews nothing more, and has no line of its own.
+            let renewed = AuditEntry {
+                action: "refreshed",
+                actor_role: Some(user.primary_role.user_type()),
+                ..line.clone()
+            };
+            audit::append(&mut tx, &renewed, now).await?;
             next
         } else {
             keys.again(&session, held.family.generation, &held.family.leaf).ok_or_else(unknown)?
         };
-        let renewed = AuditEntry {
-            action: "refreshed",
-            actor_role: Some(user.primary_role.user_type()),
-            ..line.clone()
-        };
-        audit::append(&mut tx, &renewed, now).await?;
         tx.commit().await?;
 
         // The remembered expiry is the old one.

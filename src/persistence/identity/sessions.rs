@@ -48,6 +48,8 @@ pub struct Held {
     pub user_id: UserId,
     pub fingerprint: String,
     pub family: Family,
+    /// Whether an OpenID client was given it.
+    pub is_granted: bool,
 }
 
 /// A session that ended, and why.
@@ -130,13 +132,14 @@ pub async fn hold(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<Option<
     const SQL: &str = "
         update sessions set refresh_generation = refresh_generation
         where id = $1 and revoked_at is null and expires_at > $2
-        returning user_id, fingerprint, refresh_generation, refresh_hash, prev_refresh_hash, refreshed_at";
-    type Row = (UserId, String, i64, String, Option<String>, Timestamp);
+        returning user_id, fingerprint, refresh_generation, refresh_hash, prev_refresh_hash, refreshed_at,
+            exists (select 1 from oidc_grants where session_id = sessions.id)";
+    type Row = (UserId, String, i64, String, Option<String>, Timestamp, bool);
     let row: Option<Row> =
         on!(tx, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?;
-    Ok(row.map(|(user_id, fingerprint, generation, leaf, parent, replaced_at)| {
+    Ok(row.map(|(user_id, fingerprint, generation, leaf, parent, replaced_at, is_granted)| {
         let family = Family { generation, leaf, parent, replaced_at };
-        Held { user_id, fingerprint, family }
+        Held { user_id, fingerprint, family, is_granted }
     }))
 }
 

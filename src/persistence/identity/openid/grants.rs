@@ -57,12 +57,6 @@ pub async fn token_scope(store: &Store, session: &SessionId) -> Result<Option<St
     Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(session).fetch_optional(conn).await)?)
 }
 
-/// Whether a client was given this session.
-pub async fn covers(tx: &mut Tx, session: &SessionId) -> Result<bool> {
-    const SQL: &str = "select exists (select 1 from oidc_grants where session_id = $1)";
-    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).bind(session).fetch_one(conn).await)?)
-}
-
 /// Ends what clients were given through sessions that ended at `now`, and tells which.
 ///
 /// `ended` is any of those sessions; the account is known by it.
