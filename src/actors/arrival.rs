@@ -20,6 +20,7 @@ use crate::domain::event::Class;
 use crate::domain::events::session::Connected;
 use crate::domain::id::{EventId, SocketId};
 use crate::domain::identity::Principal;
+use crate::domain::provenance::Provenance;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::telemetry::names;
@@ -28,6 +29,7 @@ use crate::telemetry::names;
 pub struct Arrival {
     pub id: SocketId,
     pub principal: Principal,
+    pub provenance: Arc<Provenance>,
     pub namespace: Namespace,
     pub dialect: Dialect,
     pub outbound: Arc<Outbound>,
@@ -66,6 +68,7 @@ impl Hub {
             dialect: arrival.dialect,
             outbound: arrival.outbound,
             principal: Arc::new(arrival.principal),
+            provenance: arrival.provenance,
             user: Arc::clone(&user),
             allowance: inner.settings.allowances.map_or(Allowance::UNLIMITED, |(own, _)| own),
             at: Timestamp::now(),

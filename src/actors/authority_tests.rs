@@ -9,7 +9,7 @@ use super::*;
 use crate::actors::hub::TurnedAway;
 use crate::domain::closure::Closure;
 use crate::domain::event::{Class, Event};
-use crate::domain::identity::{Principal, Role};
+use crate::domain::identity::{Principal, Revocation, Role};
 use crate::domain::time::Timestamp;
 use crate::error::Kind;
 
@@ -140,7 +140,7 @@ async fn a_change_before_the_arrival_is_found_by_it() {
 #[tokio::test]
 async fn a_session_that_ended_during_the_arrival_is_turned_away() {
     let hub = hub().await;
-    hub.authenticator().revoke(&"s_1".into());
+    hub.authenticator().revoke(&"s_1".into(), Revocation::Logout);
 
     let turned_away = Client::arrive(&hub, principal(1, Role::Patient)).await.err();
 

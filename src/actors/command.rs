@@ -34,6 +34,7 @@ use crate::domain::subscription;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::{Error, Kind};
+use crate::persistence::audit::AuditEntry;
 use crate::persistence::clinical::standing::Standing;
 use crate::persistence::outbox;
 use crate::telemetry::names;
@@ -267,7 +268,8 @@ impl Hub {
         let session = principal.session.as_ref().ok_or_else(|| {
             Refusal::new(Code::Unauthenticated, "the socket belongs to no session")
         })?;
-        let state = self.patch_session(session, patch).await?.state;
+        let by = AuditEntry::from_where(socket.provenance()).by(&principal);
+        let state = self.patch_session(session, patch, by).await?.state;
         Ok(ok(&json!({ "ok": true, "data": state.data, "revision": state.revision })))
     }
 

@@ -168,7 +168,7 @@ impl Hub {
 
     /// Refuses the session from now on, tells its sockets why, and closes them.
     pub fn revoke(&self, session: &SessionId, reason: Revocation) {
-        self.0.authenticator.revoke(session);
+        self.0.authenticator.revoke(session, reason);
         if let Some(actor) = self.0.sessions.find(session) {
             // An actor that just stopped has no socket left to tell.
             actor.cast(session::Message::Revoke(reason));

@@ -88,6 +88,7 @@ pub(crate) fn principal(user: i64, role: Role) -> Principal {
         roles: vec![role],
         reference_id: None,
         version: 1,
+        service: None,
         session: Some(SessionId::from(format!("s_{user}"))),
         expires_at: None,
     }
@@ -125,6 +126,7 @@ impl Client {
         let arrival = Arrival {
             id: crate::auth::new_id("x_").into(),
             principal,
+            provenance: Arc::default(),
             namespace: Namespace::Events,
             dialect: Dialect::Plain,
             outbound: Arc::clone(&outbound),

@@ -8,14 +8,21 @@ use crate::domain::identity::Portal;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::{Kind, Result, Unauthenticated};
+use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::identity::session_sync::{self, SignOn};
 
 impl Hub {
-    /// Merges into what the sessions of a sign-on share, and tells each of them.
+    /// Merges into what the sessions of a sign-on share, and tells each of them. `by` says who asks
+    /// from where, for the audit trail.
     ///
     /// Fails with [`Kind::Stale`] when another change came first: of many made from one revision
     /// one is made, on any node.
-    pub async fn patch_session(&self, session: &SessionId, patch: SessionPatch) -> Result<SignOn> {
+    pub async fn patch_session(
+        &self,
+        session: &SessionId,
+        patch: SessionPatch,
+        by: AuditEntry,
+    ) -> Result<SignOn> {
         let now = Timestamp::now();
         let mut tx = self.store().begin().await?;
         let mut sign_on = session_sync::held(&mut tx, session, now)
@@ -23,6 +30,14 @@ impl Hub {
             .ok_or(Kind::Unauthenticated(Unauthenticated::Revoked))?;
         sign_on.state = sign_on.state.patched(patch.data, patch.revision)?;
         session_sync::share(&mut tx, session, &sign_on.state).await?;
+        let mut entry = AuditEntry {
+            action: "patched",
+            entity_type: "session",
+            entity_id: Some(session.to_string()),
+            ..by
+        };
+        entry.data.insert("revision".into(), sign_on.state.revision.into());
+        audit::append(&mut tx, &entry, now).await?;
         tx.commit().await?;
 
         self.announce_sign_on(&sign_on, None, now).await;

@@ -21,6 +21,7 @@ use crate::domain::events::ServerEvent;
 use crate::domain::events::session::SessionRevoked;
 use crate::domain::id::{NodeId, SessionId, SocketId};
 use crate::domain::identity::{Principal, Revocation};
+use crate::domain::provenance::Provenance;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 
@@ -42,6 +43,7 @@ pub struct Socket {
     dialect: Dialect,
     outbound: Arc<Outbound>,
     standing: Mutex<Standing>,
+    provenance: Arc<Provenance>,
     user: Arc<User>,
     /// Whether its shard of the channels seated it; until then it hears nothing.
     is_seated: AtomicBool,
@@ -59,6 +61,7 @@ pub struct Start {
     pub dialect: Dialect,
     pub outbound: Arc<Outbound>,
     pub principal: Arc<Principal>,
+    pub provenance: Arc<Provenance>,
     pub user: Arc<User>,
     pub allowance: Allowance,
     pub at: Timestamp,
@@ -91,6 +94,7 @@ impl Socket {
             dialect: start.dialect,
             outbound: start.outbound,
             standing: Mutex::new(Standing::new(start.principal)),
+            provenance: start.provenance,
             user: start.user,
             is_seated: AtomicBool::new(false),
             connected_at: start.at,
@@ -116,6 +120,11 @@ impl Socket {
 
     pub fn principal(&self) -> Arc<Principal> {
         Arc::clone(&self.standing.lock().principal)
+    }
+
+    /// Where the request that opened it came from.
+    pub(super) fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 
     pub fn outbound(&self) -> &Arc<Outbound> {

@@ -24,6 +24,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
         hub: parts.hub.clone(),
         auth: parts.authenticator.clone(),
         passwords: parts.passwords.clone(),
+        seal: parts.seal.clone(),
         deliveries: parts.deliveries.clone(),
         elsewhere: parts.elsewhere.clone(),
         limits: Arc::clone(&parts.limits),

@@ -11,7 +11,7 @@ use super::key_files::KeyFiles;
 use crate::actors::Hub;
 use crate::actors::hub;
 use crate::actors::throttle::Allowance;
-use crate::auth::{Authenticator, Passwords, RefreshKey, Supabase, Tokens, Voucher, token};
+use crate::auth::{Authenticator, Passwords, RefreshKey, Seal, Supabase, Tokens, Voucher, token};
 use crate::config::Config;
 use crate::config::values::HttpUrl;
 use crate::delivery::{self, Deliveries};
@@ -45,6 +45,7 @@ pub(super) struct Parts {
     pub store: Store,
     pub authenticator: Authenticator,
     pub passwords: Passwords,
+    pub seal: Seal,
     pub deliveries: Deliveries,
     pub elsewhere: Elsewhere,
     pub livekit: Option<Pulse>,
@@ -71,6 +72,7 @@ impl Parts {
         let store = store(config).await?;
         let authenticator = authenticator(config, keys, &store)?;
         let passwords = passwords(config)?;
+        let seal = seal(config);
         let elsewhere = elsewhere(config)?;
         let livekit = livekit(config)?;
         let tracer = tracer(config).await?;
@@ -88,6 +90,7 @@ impl Parts {
             store,
             authenticator,
             passwords,
+            seal,
             deliveries,
             elsewhere,
             livekit,
@@ -132,6 +135,13 @@ pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
 pub(super) fn passwords(config: &Config) -> Result<Passwords, Failure> {
     let identity = &config.identity;
     Ok(Passwords::new(identity.password_hash_concurrency, identity.password_min_score)?)
+}
+
+/// What keeps the tables of the server to itself.
+fn seal(config: &Config) -> Seal {
+    let identity = &config.identity;
+    let previous = identity.jwt_previous_secret.as_ref().map(|it| it.expose().as_bytes());
+    Seal::new(identity.jwt_secret.expose().as_bytes(), previous)
 }
 
 /// Where messages to people go out.

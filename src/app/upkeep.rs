@@ -7,11 +7,12 @@ use metrics::gauge;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
+use crate::domain::identity::Failures;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::limits::Limits;
-use crate::persistence::identity::one_time_tokens;
 use crate::persistence::identity::openid::codes;
+use crate::persistence::identity::{one_time_tokens, past_sessions, strangers};
 use crate::persistence::{Store, idempotency, outbox, partitions};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::names;
@@ -24,6 +25,10 @@ const PURGE_EVERY: Duration = Duration::from_mins(1);
 const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
 /// How long a single-use secret that expired is kept.
 const ONE_TIME_TOKENS_KEPT: Duration = Duration::from_hours(24);
+/// How long a session that ended is kept (contract §7).
+const SESSIONS_KEPT: Duration = Duration::from_hours(30 * 24);
+/// Sessions forgotten in one transaction, which keeps the others waiting.
+const SESSIONS_AT_ONCE: i64 = 1000;
 
 /// What the upkeep looks after.
 pub(super) struct Upkeep {
@@ -66,6 +71,8 @@ impl Upkeep {
         outbox::purge(&mut tx, now.minus(self.event_retention)).await?;
         idempotency::purge(&mut tx, now.minus(IDEMPOTENCY_KEPT)).await?;
         one_time_tokens::purge(&mut tx, now.minus(ONE_TIME_TOKENS_KEPT)).await?;
+        strangers::purge(&mut tx, now.minus(Failures::MATTER_FOR)).await?;
+        past_sessions::purge(&mut tx, now.minus(SESSIONS_KEPT), SESSIONS_AT_ONCE).await?;
         codes::purge(&mut tx, now.minus(ONE_TIME_TOKENS_KEPT)).await?;
         tx.commit().await?;
         partitions::prepare(&self.store, now).await?;

@@ -10,7 +10,7 @@ use super::token::{Claims, Tokens};
 use super::vouched::{Vouched, Voucher};
 use super::{COOKIE, RefreshKey, digest};
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::identity::{Principal, Role};
+use crate::domain::identity::{Principal, Revocation, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result, Unauthenticated};
 use crate::telemetry::names;
@@ -56,7 +56,7 @@ struct Inner {
     tokens: Tokens,
     refresh: RefreshKey,
     /// SHA-256 of each key, so that lengths compare equal too.
-    service_keys: Vec<(String, String)>,
+    service_keys: Vec<(Arc<str>, String)>,
     dev_bypass: bool,
     voucher: Option<Voucher>,
     lookup: Arc<dyn SessionLookup>,
@@ -65,8 +65,11 @@ struct Inner {
 
 impl Authenticator {
     pub fn new(settings: Settings) -> Self {
-        let service_keys =
-            settings.service_keys.into_iter().map(|(name, key)| (name, digest(&key))).collect();
+        let service_keys = settings
+            .service_keys
+            .into_iter()
+            .map(|(name, key)| (name.into(), digest(&key)))
+            .collect();
         Self(Arc::new(Inner {
             tokens: settings.tokens,
             refresh: settings.refresh,
@@ -153,8 +156,8 @@ impl Authenticator {
     }
 
     /// Refuses the session from now on.
-    pub fn revoke(&self, session: &SessionId) {
-        self.0.sessions.revoke(session, Timestamp::now());
+    pub fn revoke(&self, session: &SessionId, reason: Revocation) {
+        self.0.sessions.revoke(session, reason, Timestamp::now());
     }
 
     /// Asks the database again about an account that came to this version.
@@ -212,6 +215,7 @@ impl Authenticator {
             primary_role: told.primary_role,
             roles: told.roles,
             reference_id: told.reference_id,
+            service: None,
             session: None,
             expires_at: Some(told.expires_at),
             version: account.version,
@@ -221,10 +225,15 @@ impl Authenticator {
     async fn cookie(&self, value: &str, now: Timestamp) -> Result<Principal> {
         let refused = || Kind::Unauthenticated(Unauthenticated::Malformed);
         let (session, secret) = value.split_once('.').ok_or_else(refused)?;
-        let record = self.live(&session.into(), now).await?;
+        let session = SessionId::from(session);
+        let is_made = self.0.refresh.made_cookie(&session, secret);
+        let record = self.live(&session, now).await.map_err(|error| match error.kind() {
+            // How an account stands is for those to hear who prove that it is theirs.
+            Kind::AccountInactive { .. } if !is_made => refused().into(),
+            _ => error,
+        })?;
         // One from before the key was changed is still known by its row.
-        let is_ours = self.0.refresh.made_cookie(&record.session, secret)
-            || same(record.cookie_hash.as_bytes(), digest(secret).as_bytes());
+        let is_ours = is_made || same(record.cookie_hash.as_bytes(), digest(secret).as_bytes());
         if !is_ours {
             return Err(refused().into());
         }
@@ -234,15 +243,12 @@ impl Authenticator {
     fn service(&self, key: &str) -> Result<Principal> {
         let presented = digest(key);
         // Every key is compared, so that the time tells nothing of which one matched.
-        let known = self
-            .0
-            .service_keys
-            .iter()
-            .fold(false, |found, (_, key)| found | same(key.as_bytes(), presented.as_bytes()));
-        if !known {
-            return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
-        }
-        Ok(synthetic(Role::Service))
+        let keys = &self.0.service_keys;
+        let known = keys.iter().fold(None, |found, (name, key)| {
+            if same(key.as_bytes(), presented.as_bytes()) { Some(name) } else { found }
+        });
+        let name = known.ok_or(Kind::Unauthenticated(Unauthenticated::Malformed))?;
+        Ok(Principal { service: Some(Arc::clone(name)), ..synthetic(Role::Service) })
     }
 
     async fn developer(&self, credentials: &Credentials) -> Result<Principal> {
@@ -276,7 +282,12 @@ impl Authenticator {
                 counter!(names::CACHE_HITS, "cache" => "sessions").increment(1);
                 record
             }
-            Recalled::Revoked => return Err(revoked().into()),
+            // Whether the account is active again only its row knows.
+            Recalled::Revoked(Revocation::Deactivated) => {
+                self.0.lookup.session(id).await?;
+                return Err(revoked().into());
+            }
+            Recalled::Revoked(_) => return Err(revoked().into()),
             Recalled::Unknown => {
                 counter!(names::CACHE_MISSES, "cache" => "sessions").increment(1);
                 let mut record = self.0.lookup.session(id).await?.ok_or_else(revoked)?;
@@ -310,6 +321,7 @@ fn principal(
         roles: account.roles.clone(),
         reference_id: account.reference_id,
         version: account.version,
+        service: None,
         session,
         expires_at,
     }
@@ -322,6 +334,7 @@ fn synthetic(role: Role) -> Principal {
         roles: vec![role],
         reference_id: None,
         version: 0,
+        service: None,
         session: None,
         expires_at: None,
     }

@@ -97,7 +97,7 @@ async fn a_revoked_session_is_refused_at_once() {
     let auth = authenticator(Arc::default(), false);
     auth.admit(bearer(&auth, "s_1")).await.unwrap();
 
-    auth.revoke(&"s_1".into());
+    auth.revoke(&"s_1".into(), Revocation::Logout);
 
     assert_eq!(reason(auth.admit(bearer(&auth, "s_1")).await), Unauthenticated::Revoked);
     assert_eq!(reason(auth.admit(cookie("s_1.secret")).await), Unauthenticated::Revoked);

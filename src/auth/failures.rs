@@ -27,6 +27,11 @@ pub fn count_refusal(surface: Surface, error: &Error) {
     }
 }
 
+/// Why credentials were refused, in one of few words; none where they were not judged.
+pub fn reason_of(error: &Error) -> Option<&'static str> {
+    reason(error.kind())
+}
+
 /// Counts a failure whose reason, one of few, the caller knows better.
 pub fn count_failure(surface: Surface, reason: &'static str) {
     counter!(names::AUTH_FAILURES, "surface" => surface.name(), "reason" => reason).increment(1);

@@ -6,24 +6,25 @@
 //! project by [`Supabase`], an auth service beside the hub by [`Voucher`].
 
 mod authenticator;
+mod comparison;
 pub mod failures;
 pub mod jwks;
 mod keys;
 mod opaque;
 pub mod password;
+mod seal;
 mod sessions;
 mod signed;
-mod strangers;
 mod supabase;
 pub mod token;
 mod vouched;
 
 pub use authenticator::{Authenticator, Credentials, Settings, bearer_token};
 pub use keys::{KeyPair, NotAKey, PublicKey};
-pub use opaque::{RefreshKey, cookie_value, digest, is_same_secret, new_id, new_secret};
+pub use opaque::{Named, RefreshKey, cookie_value, digest, is_same_secret, new_id, new_secret};
 pub use password::Passwords;
+pub use seal::Seal;
 pub use sessions::{Account, Lookup, Record, SessionLookup, Sessions};
-pub use strangers::Strangers;
 pub use supabase::Supabase;
 pub use token::{Claims, IdToken, Tokens};
 pub use vouched::{Vouched, Voucher};

@@ -24,6 +24,16 @@ pub struct RefreshKey {
     previous: Option<Vec<u8>>,
 }
 
+/// What a refresh token says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    pub session: SessionId,
+    pub generation: i64,
+    /// Whether one of our keys made it. If not, it may still be one of a key that was removed since:
+    /// its hash decides, and what it says of itself proves nothing.
+    pub is_proven: bool,
+}
+
 /// A new secret of 256 bits.
 pub fn new_secret() -> Secret {
     Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()))
@@ -60,16 +70,15 @@ impl RefreshKey {
         keys.map(made).find(|token| digest(token.expose()) == hash)
     }
 
-    /// The session and generation of a token that once was ours.
-    pub fn read(&self, token: &str) -> Option<(SessionId, i64)> {
+    /// What a token says of itself, if it has the shape of one.
+    pub fn read(&self, token: &str) -> Option<Named> {
         let mut parts = token.strip_prefix("r_")?.split('.');
         let session = SessionId::from(parts.next()?);
         let generation = parts.next()?.parse().ok()?;
         let tag = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
         let made_with = |key: &Vec<u8>| same(&tag, &mac(key, &session, generation));
-        let ours = parts.next().is_none()
-            && (made_with(&self.key) || self.previous.as_ref().is_some_and(made_with));
-        ours.then_some((session, generation))
+        let is_proven = made_with(&self.key) || self.previous.as_ref().is_some_and(made_with);
+        parts.next().is_none().then_some(Named { session, generation, is_proven })
     }
 }
 
@@ -86,7 +95,7 @@ fn cookie_mac(key: &[u8], session: &SessionId) -> [u8; 32] {
     tag(key, &[b"cookie:", session.as_str().as_bytes()])
 }
 
-fn tag(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+pub(super) fn tag(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("an HMAC key may have any length");
     for part in parts {
         mac.update(part);
@@ -138,11 +147,14 @@ mod tests {
         let session = SessionId::from("s_1");
         let token = key.token(&session, 3);
 
-        assert_eq!(key.read(token.expose()), Some((session.clone(), 3)));
-        assert_eq!(key.read(&token.expose().replace(".3.", ".4.")), None);
-        assert_eq!(RefreshKey::new(b"other", None).read(token.expose()), None);
+        let named =
+            |generation, is_proven| Some(Named { session: session.clone(), generation, is_proven });
+        assert_eq!(key.read(token.expose()), named(3, true));
+        assert_eq!(key.read(&token.expose().replace(".3.", ".4.")), named(4, false));
+        assert_eq!(RefreshKey::new(b"other", None).read(token.expose()), named(3, false));
         let rotated = RefreshKey::new(b"newer", Some(b"new"));
-        assert_eq!(rotated.read(token.expose()), Some((session, 3)));
+        assert_eq!(rotated.read(token.expose()), named(3, true));
+        assert_eq!(key.read("r_s_1.3"), None);
     }
 
     #[test]

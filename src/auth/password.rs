@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
 use metrics::{counter, histogram};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -18,6 +17,8 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 use unicode_normalization::UnicodeNormalization as _;
 
+pub use super::comparison::Verdict;
+use super::comparison::compare;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::telemetry::names;
 
@@ -28,15 +29,6 @@ const LANES: u32 = 1;
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 /// How many may wait per running computation before callers are turned away.
 const QUEUE: usize = 32;
-
-/// What a comparison found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Wrong,
-    Right,
-    /// Right, but hashed the old way: hash it again.
-    RightButDated,
-}
 
 /// Computes and compares password hashes. Cheap to clone.
 #[derive(Clone)]
@@ -102,16 +94,20 @@ impl Passwords {
         self.off_thread(move || compute(&plain)).await
     }
 
-    /// Compares. Without a stored hash it takes the same time and finds [`Verdict::Wrong`].
-    pub async fn verify(&self, plain: &str, stored: Option<&str>) -> Result<Verdict> {
+    /// Compares. Without a stored hash it takes the same time and finds [`Verdict::Wrong`]; `dearest`
+    /// is the highest cost of bcrypt among the hashes of imported accounts.
+    pub async fn verify(
+        &self,
+        plain: &str,
+        stored: Option<&str>,
+        dearest: Option<u32>,
+    ) -> Result<Verdict> {
         // Longer than any password can be: refused before a hash flood can use it.
         let plain =
             if plain.chars().count() > *LENGTH.end() { String::new() } else { normal(plain) };
-        let known = stored.is_some();
-        let stored = stored.map_or_else(|| self.0.decoy.clone(), ToOwned::to_owned);
+        let stored = stored.map(ToOwned::to_owned);
         let inner = Arc::clone(&self.0);
-        let verdict = self.off_thread(move || Ok(compare(&plain, &stored, &inner.decoy))).await?;
-        Ok(if known { verdict } else { Verdict::Wrong })
+        self.off_thread(move || Ok(compare(&plain, stored.as_deref(), &inner.decoy, dearest))).await
     }
 
     async fn off_thread<T: Send + 'static>(
@@ -201,25 +197,6 @@ fn compute(plain: &str) -> Result<String> {
     Ok(hash.to_string())
 }
 
-/// A stored text that is no hash of ours costs as much as one that is.
-fn compare(plain: &str, stored: &str, decoy: &str) -> Verdict {
-    if stored.starts_with("$2") {
-        return match bcrypt::verify(plain, stored) {
-            Ok(true) => Verdict::RightButDated,
-            _ => Verdict::Wrong,
-        };
-    }
-    let Ok(hash) = PasswordHash::new(stored) else {
-        compare(plain, decoy, "");
-        return Verdict::Wrong;
-    };
-    match Argon2::default().verify_password(plain.as_bytes(), &hash) {
-        Ok(()) if stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$") => Verdict::Right,
-        Ok(()) => Verdict::RightButDated,
-        Err(_) => Verdict::Wrong,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use thread_priority::unix::thread_schedule_policy;
@@ -233,18 +210,13 @@ mod tests {
         let hash = passwords.hash_new("contrase\u{f1}a", "a@b.c", "/password").await.unwrap();
 
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        let verdict = passwords.verify("contrasen\u{303}a", Some(&hash)).await.unwrap();
+        let verdict = passwords.verify("contrasen\u{303}a", Some(&hash), None).await.unwrap();
         assert_eq!(verdict, Verdict::Right);
-        assert_eq!(passwords.verify("contrasena", Some(&hash)).await.unwrap(), Verdict::Wrong);
-        assert_eq!(passwords.verify("contrasena", None).await.unwrap(), Verdict::Wrong);
-    }
-
-    #[test]
-    fn an_imported_bcrypt_hash_is_right_but_dated() {
-        let hash = bcrypt::hash("correct horse", 4).unwrap();
-
-        assert_eq!(compare("correct horse", &hash, ""), Verdict::RightButDated);
-        assert_eq!(compare("wrong horse", &hash, ""), Verdict::Wrong);
+        assert_eq!(
+            passwords.verify("contrasena", Some(&hash), None).await.unwrap(),
+            Verdict::Wrong
+        );
+        assert_eq!(passwords.verify("contrasena", None, None).await.unwrap(), Verdict::Wrong);
     }
 
     #[test]
@@ -286,7 +258,7 @@ mod tests {
         let passwords = Passwords::new(1, 0).unwrap();
         passwords.0.taken.store(1 + QUEUE, Ordering::Relaxed);
 
-        let refused = passwords.verify("whatever", None).await.unwrap_err();
+        let refused = passwords.verify("whatever", None, None).await.unwrap_err();
 
         assert!(matches!(refused.kind(), Kind::RateLimited { .. }));
         assert_eq!(passwords.0.taken.load(Ordering::Relaxed), 1 + QUEUE);

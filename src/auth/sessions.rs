@@ -16,7 +16,7 @@ use dashmap::mapref::entry::Entry;
 
 use super::vouched::Vouched;
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::identity::Role;
+use crate::domain::identity::{Revocation, Role};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 
@@ -52,7 +52,9 @@ pub type Lookup<'a, T> = Pin<Box<dyn Future<Output = Result<Option<T>>> + Send +
 
 /// The rows behind sessions, implemented above this layer.
 pub trait SessionLookup: Send + Sync {
-    /// A session that is not revoked and not expired.
+    /// A session that is not revoked and not expired. Fails with
+    /// [`Kind::AccountInactive`](crate::error::Kind::AccountInactive) for one that ended because its
+    /// account was deactivated.
     fn session<'a>(&'a self, id: &'a SessionId) -> Lookup<'a, Record>;
 
     /// An account by id or e-mail, for the development bypass.
@@ -83,8 +85,8 @@ struct Changed {
 
 enum Known {
     Live(Live),
-    /// Revoked at; kept until no token of it can still be valid.
-    Revoked(Timestamp),
+    /// Revoked at, and why; kept until no token of it can still be valid.
+    Revoked(Timestamp, Revocation),
 }
 
 struct Live {
@@ -97,7 +99,7 @@ struct Live {
 /// The answer of memory alone.
 pub(super) enum Recalled {
     Live(Arc<Record>),
-    Revoked,
+    Revoked(Revocation),
     Unknown,
 }
 
@@ -109,7 +111,7 @@ impl Sessions {
                 live.seen.fetch_max(now.0, Ordering::Relaxed);
                 Recalled::Live(Arc::clone(&live.record))
             }
-            Some(Known::Revoked(_)) => Recalled::Revoked,
+            Some(Known::Revoked(_, reason)) => Recalled::Revoked(*reason),
             // Another node may have let it live on.
             Some(Known::Live(_)) | None => Recalled::Unknown,
         }
@@ -118,7 +120,7 @@ impl Sessions {
     /// Remembers a live session, unless it was revoked meanwhile. Answers whether it may be used.
     pub fn remember(&self, record: Arc<Record>, now: Timestamp) -> bool {
         match self.known.entry(record.session.clone()) {
-            Entry::Occupied(held) if matches!(held.get(), Known::Revoked(_)) => false,
+            Entry::Occupied(held) if matches!(held.get(), Known::Revoked(..)) => false,
             entry => {
                 entry.insert(Known::Live(Live {
                     record,
@@ -132,20 +134,20 @@ impl Sessions {
 
     /// Whether the session is known to have been revoked.
     pub fn is_revoked(&self, id: &SessionId) -> bool {
-        matches!(self.known.get(id).as_deref(), Some(Known::Revoked(_)))
+        matches!(self.known.get(id).as_deref(), Some(Known::Revoked(..)))
     }
 
     /// From now on the session is refused.
-    pub fn revoke(&self, id: &SessionId, now: Timestamp) {
-        self.known.insert(id.clone(), Known::Revoked(now));
+    pub fn revoke(&self, id: &SessionId, reason: Revocation, now: Timestamp) {
+        self.known.insert(id.clone(), Known::Revoked(now, reason));
     }
 
     /// Notes a revocation of another node. False when it was known here.
-    pub fn note_revoked(&self, id: &SessionId, now: Timestamp) -> bool {
+    pub fn note_revoked(&self, id: &SessionId, reason: Revocation, now: Timestamp) -> bool {
         match self.known.entry(id.clone()) {
-            Entry::Occupied(held) if matches!(held.get(), Known::Revoked(_)) => false,
+            Entry::Occupied(held) if matches!(held.get(), Known::Revoked(..)) => false,
             entry => {
-                entry.insert(Known::Revoked(now));
+                entry.insert(Known::Revoked(now, reason));
                 true
             }
         }
@@ -206,7 +208,7 @@ impl Sessions {
                 let seen = Timestamp(live.seen.load(Ordering::Relaxed));
                 live.record.expires_at > now && now.since(seen) < IDLE
             }
-            Known::Revoked(at) => now.since(*at) < token_life + IDLE,
+            Known::Revoked(at, _) => now.since(*at) < token_life + IDLE,
         });
         self.vouched.retain(|_, (_, asked)| now.since(*asked) < IDLE);
     }
@@ -244,11 +246,11 @@ pub(super) mod tests {
     #[test]
     fn a_look_up_that_was_overtaken_by_a_revocation_does_not_revive_the_session() {
         let sessions = Sessions::default();
-        sessions.revoke(&"s_1".into(), Timestamp(1));
+        sessions.revoke(&"s_1".into(), Revocation::Logout, Timestamp(1));
 
         assert!(!sessions.remember(Arc::new(record("s_1", 1)), Timestamp(2)));
 
-        assert!(matches!(sessions.recall(&"s_1".into(), Timestamp(3)), Recalled::Revoked));
+        assert!(matches!(sessions.recall(&"s_1".into(), Timestamp(3)), Recalled::Revoked(_)));
     }
 
     #[test]
@@ -286,7 +288,7 @@ pub(super) mod tests {
     fn an_idle_session_is_forgotten_and_a_tombstone_outlives_its_tokens() {
         let sessions = Sessions::default();
         sessions.remember(Arc::new(record("s_1", 1)), Timestamp(0));
-        sessions.revoke(&"s_2".into(), Timestamp(0));
+        sessions.revoke(&"s_2".into(), Revocation::Logout, Timestamp(0));
         let hour = Duration::from_hours(1);
 
         sessions.sweep(Timestamp(3_600_000), hour);

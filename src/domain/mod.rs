@@ -16,6 +16,7 @@ pub mod identity;
 pub mod language;
 pub mod money;
 pub mod origin;
+pub mod provenance;
 pub mod secret;
 pub mod shape;
 pub mod state;

@@ -87,6 +87,7 @@ mod tests {
             roles: vec![role],
             reference_id: None,
             version: 1,
+            service: None,
             session: None,
             expires_at: None,
         }

@@ -1,15 +1,19 @@
 //! What the audit trail wants to know of a request, and the path as a typed extractor.
 
-use axum::extract::FromRequestParts;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
+use axum::middleware::Next;
+use axum::response::Response;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use super::App;
 use super::peer::Peer;
-use crate::domain::id::UserId;
 use crate::domain::identity::Principal;
+use crate::domain::provenance::Provenance;
 use crate::error::{Error, Kind, Result};
 use crate::persistence::audit::AuditEntry;
 
@@ -34,34 +38,51 @@ impl Context {
         entity_type: &'static str,
         entity_id: &impl ToString,
     ) -> AuditEntry {
-        AuditEntry {
-            actor: actor.map(|actor| actor.user).filter(|user| *user != UserId(0)),
-            actor_role: actor.map(|actor| actor.primary_role.user_type()),
+        let entry = AuditEntry {
             action,
             entity_type,
             entity_id: Some(entity_id.to_string()),
-            ip: Some(self.peer.0.to_string()),
-            user_agent: self.user_agent.clone(),
-            request_id: Some(self.request_id.clone()),
-            data: Map::<String, Value>::new(),
+            ..AuditEntry::from_where(&self.provenance())
+        };
+        match actor {
+            Some(actor) => entry.by(actor),
+            None => entry,
         }
     }
+
+    /// Where the request came from.
+    pub fn provenance(&self) -> Provenance {
+        Provenance {
+            ip: Some(self.peer.0),
+            user_agent: self.user_agent.as_deref().map(Into::into),
+            request_id: self.request_id.as_str().into(),
+        }
+    }
+}
+
+impl Context {
+    pub(super) fn of(headers: &HeaderMap, extensions: &Extensions, app: &App) -> Self {
+        let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        Self {
+            peer: Peer::of(headers, extensions, &app.settings.trusted_proxies),
+            user_agent: user_agent.map(|text| text.chars().take(256).collect()),
+            request_id: extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
+        }
+    }
+}
+
+/// Tells sockets where the request that opens them comes from.
+pub async fn introduce(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let context = Context::of(request.headers(), request.extensions(), &app);
+    request.extensions_mut().insert(Arc::new(context.provenance()));
+    next.run(request).await
 }
 
 impl FromRequestParts<App> for Context {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let trusted = &app.settings.trusted_proxies;
-        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-        Ok(Self {
-            peer: Peer::of(&parts.headers, &parts.extensions, trusted),
-            user_agent: user_agent.map(|text| text.chars().take(256).collect()),
-            request_id: parts
-                .extensions
-                .get::<RequestId>()
-                .map_or_else(String::new, |id| id.0.clone()),
-        })
+        Ok(Self::of(&parts.headers, &parts.extensions, app))
     }
 }
 

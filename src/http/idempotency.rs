@@ -1,12 +1,13 @@
 //! `Idempotency-Key`: a repeated `POST` gets the first answer again instead of a second effect.
 //!
 //! A key belongs to an account, a method and a path. The work goes on when its caller hangs up, so
-//! that the answer is there for the retry. Uploads in parts are not covered: they are not held in
-//! memory to be compared.
+//! that the answer is there for the retry. Answers hold tokens and health data and requests hold
+//! passwords, so the table has the one sealed and of the other a mark ([`crate::auth::Seal`]).
+//! Uploads in parts are not covered: they are not held in memory to be compared.
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -22,7 +23,7 @@ use super::body::{self, Bounds};
 use super::caller::principal;
 use super::context::RequestId;
 use super::problem::{self, Asked};
-use crate::auth::digest;
+use crate::auth::Seal;
 use crate::domain::identity::{Principal, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result};
@@ -63,18 +64,23 @@ async fn keyed(
 ) -> Result<Response> {
     let (parts, body) = request.into_parts();
     let bytes = body::collect(body, app.settings.body).await?;
-    let request_hash = request_hash(parts.uri.query().unwrap_or_default(), &bytes);
-    let request = Request::from_parts(parts, Body::from(bytes));
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    let asked = [query.as_bytes(), &bytes];
+    let request_hash = app.seal.mark(&asked);
+    let body = Body::from(bytes.clone());
+    let request = Request::from_parts(parts, body);
 
     let now = Timestamp::now();
     let (stale, expired) = (now.minus(STALE_AFTER), now.minus(KEPT_FOR));
     let claim =
         idempotency::claim(&app.store, &scope, &key, &request_hash, now, stale, expired).await?;
     match claim {
-        Claim::Taken(kept) if kept.request_hash != request_hash => {
-            Err(Kind::IdempotencyKeyReuse.into())
-        }
-        Claim::Taken(kept) => replayed(kept, stale),
+        Claim::Taken(kept) => match app.seal.is_mark_of(&kept.request_hash, &asked) {
+            Some(false) => Err(Kind::IdempotencyKeyReuse.into()),
+            // Whether it asked for the same cannot be told any more, and the answer is closed too.
+            None => Err(unanswered(kept.is_done)),
+            Some(true) => replayed(&app.seal, kept, &place(&scope, &key), stale),
+        },
         Claim::Ours => {
             let run = run(app, request, next, scope, key).instrument(Span::current());
             tokio::spawn(run).await.map_err(Error::internal)?
@@ -112,7 +118,9 @@ async fn run(
         })
         .collect();
     let text = std::str::from_utf8(&bytes).map_err(Error::internal)?;
-    let kept = idempotency::finish(&app.store, &scope, &key, status.as_u16(), &headers, text).await;
+    let sealed = app.seal.close(text, &place(&scope, &key))?;
+    let kept = idempotency::finish(&app.store, &scope, &key, status.as_u16(), &headers, &sealed);
+    let kept = kept.await;
     // The effect stands; failing the answer now would invite a second one.
     if let Err(error) = kept {
         warn!(error = %error, "answer not kept");
@@ -121,14 +129,11 @@ async fn run(
 }
 
 /// The kept answer. Without one the request still runs, or its node died after the change.
-fn replayed(kept: Kept, stale: Timestamp) -> Result<Response> {
+fn replayed(seal: &Seal, kept: Kept, place: &str, stale: Timestamp) -> Result<Response> {
     let (Some(status), Some(body)) = (kept.status, kept.body) else {
-        return Err(if kept.is_done && kept.created_at < stale {
-            Kind::Untenable("the request was carried out, but its answer is lost").into()
-        } else {
-            Kind::IdempotencyInProgress.into()
-        });
+        return Err(unanswered(kept.is_done && kept.created_at < stale));
     };
+    let body = seal.open(&body, place).ok_or_else(|| unanswered(true))?;
     let status = u16::try_from(status).ok().and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or_else(|| Error::internal("a kept status is none"))?;
     let mut response = (status, body).into_response();
@@ -153,9 +158,18 @@ fn scope(caller: &Principal, request: &Request) -> String {
     format!("{} POST {path}", caller.user)
 }
 
-fn request_hash(query: &str, body: &Bytes) -> String {
-    let body: [u8; 32] = Sha256::digest(body).into();
-    digest(&format!("{query}\n{body:?}"))
+/// Why a request that was made before gets no answer.
+fn unanswered(is_carried_out: bool) -> Error {
+    if is_carried_out {
+        Kind::Untenable("the request was carried out, but its answer is lost").into()
+    } else {
+        Kind::IdempotencyInProgress.into()
+    }
+}
+
+/// What an answer is sealed for: in the row of another key it does not open.
+fn place(scope: &str, key: &str) -> String {
+    format!("{scope}\n{key}")
 }
 
 fn is_multipart(request: &Request) -> bool {

@@ -20,10 +20,9 @@ use parking_lot::RwLock;
 use super::App;
 use super::caller::principal;
 use super::peer::Peer;
-use crate::auth::{Strangers, digest};
+use crate::auth::digest;
 use crate::domain::id::UserId;
 use crate::domain::identity::Role;
-use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::telemetry::names;
 
@@ -53,8 +52,6 @@ type Buckets<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInform
 /// The limits of this node. They may change while it runs.
 pub struct Limits {
     in_force: RwLock<Arc<InForce>>,
-    /// Locked out like accounts, whether or not rates are limited.
-    pub strangers: Strangers,
 }
 
 /// Limits and their buckets.
@@ -72,8 +69,7 @@ struct InForce {
 
 impl Limits {
     pub fn new(settings: Settings) -> Self {
-        let in_force = RwLock::new(Arc::new(InForce::new(settings)));
-        Self { in_force, strangers: Strangers::default() }
+        Self { in_force: RwLock::new(Arc::new(InForce::new(settings))) }
     }
 
     /// Takes other limits over; every bucket starts full.
@@ -111,7 +107,6 @@ impl Limits {
         limits.login_name.retain_recent();
         limits.letter_address.retain_recent();
         limits.letter_reader.retain_recent();
-        self.strangers.sweep(Timestamp::now());
     }
 
     fn in_force(&self) -> Arc<InForce> {

@@ -44,7 +44,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::portal::Portal;
 use crate::actors::Hub;
-use crate::auth::{Authenticator, Passwords};
+use crate::auth::{Authenticator, Passwords, Seal};
 use crate::delivery::Deliveries;
 use crate::domain::id::NodeId;
 use crate::domain::origin::OriginList;
@@ -58,6 +58,7 @@ pub struct App {
     pub hub: Hub,
     pub auth: Authenticator,
     pub passwords: Passwords,
+    pub seal: Seal,
     pub deliveries: Deliveries,
     pub elsewhere: identity::Elsewhere,
     pub limits: Arc<limits::Limits>,
@@ -130,6 +131,7 @@ fn routes() -> OpenApiRouter<App> {
 
 /// Sockets prove themselves and keep their limits in their own ways; files have neither.
 fn framed(routes: Router<App>, sockets: Router, portal: Option<Portal>, app: App) -> Router {
+    let sockets = sockets.layer(middleware::from_fn_with_state(app.clone(), context::introduce));
     let routes = routes
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(app.clone(), idempotency::replay))

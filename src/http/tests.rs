@@ -28,6 +28,7 @@ use crate::http::identity::openid::Provider;
 use crate::http::platform::Platform;
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
+use crate::persistence::audit;
 use crate::persistence::identity::accounts;
 use crate::persistence::store::tests::stores;
 use crate::telemetry::Metrics;
@@ -118,6 +119,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         store,
         auth,
         passwords: Passwords::new(2, 0).unwrap(),
+        seal: Seal::new(&secret, None),
         deliveries: Deliveries::start(&delivery::Settings {
             mail: None,
             first_pause: Duration::ZERO,
@@ -411,7 +413,10 @@ async fn a_cookie_keeps_its_session_alive_without_spending_the_token() {
 
         let renewed = node.send("POST", "/auth/refresh", &headers, Body::empty()).await;
 
-        assert_eq!(renewed.body["refresh_token"], signed_in.body["refresh_token"]);
+        assert_eq!(renewed.status, StatusCode::OK, "{}", renewed.body);
+        assert_eq!(renewed.body.get("refresh_token"), None, "that one is its holder's");
+        let spent = json!({"refresh_token": signed_in.body["refresh_token"]});
+        assert_eq!(node.post("/auth/refresh", &[], spent).await.status, StatusCode::OK);
     }
 }
 
@@ -536,9 +541,8 @@ async fn a_proof_is_worth_nothing_once_its_password_was_changed() {
             user_agent: None,
             request_id: String::new(),
         };
-        let name = "ana@example.com";
-        let attempt = Attempt { app, context: &context, surface: Surface::Login, name, now };
-        let proven = attempt.prove(user, "a fine password").await.unwrap();
+        let attempt = Attempt { app, context: &context, surface: Surface::Login, now };
+        let proven = attempt.prove(user, "ana@example.com", "a fine password").await.unwrap();
         let mut tx = app.store.begin().await.unwrap();
         assert!(proven.hold(&mut tx, now).await.is_ok());
 
@@ -546,5 +550,12 @@ async fn a_proof_is_worth_nothing_once_its_password_was_changed() {
 
         let refused = proven.hold(&mut tx, now).await.err().unwrap();
         assert!(matches!(refused.kind(), Kind::InvalidCredentials), "{refused}");
+        tx.commit().await.unwrap();
+        let refused = proven.admit(None, now).await.err().unwrap();
+        assert!(matches!(refused.kind(), Kind::InvalidCredentials), "{refused}");
+        let filter = audit::Filter { action: Some("login_refused"), ..audit::Filter::default() };
+        let lines = audit::list(&app.store, &filter, None, 10).await.unwrap();
+        assert_eq!(lines[0].data.0["reason"], "outdated");
+        assert_eq!(lines[0].actor_id, Some(id));
     }
 }

@@ -6,13 +6,15 @@ use sqlx::types::Json;
 
 use super::{Store, Tx};
 use crate::domain::id::UserId;
+use crate::domain::identity::Principal;
+use crate::domain::provenance::Provenance;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 
 /// One line of the trail. Fields hold ids and closed words, never health data.
 #[derive(Debug, Clone, Default)]
 pub struct AuditEntry {
-    /// Absent for refused strangers and service keys.
+    /// Absent for refused strangers and for service keys, which `data` names as `service`.
     pub actor: Option<UserId>,
     pub actor_role: Option<&'static str>,
     /// A verb of a closed set: `created`, `login`, `login_refused`, …
@@ -24,6 +26,30 @@ pub struct AuditEntry {
     pub user_agent: Option<String>,
     pub request_id: Option<String>,
     pub data: Map<String, Value>,
+}
+
+impl AuditEntry {
+    /// A line of which only the origin is told.
+    pub fn from_where(provenance: &Provenance) -> Self {
+        Self {
+            ip: provenance.ip.map(|ip| ip.to_string()),
+            user_agent: provenance.user_agent.as_deref().map(ToOwned::to_owned),
+            request_id: Some(provenance.request_id.clone().into())
+                .filter(|id: &String| !id.is_empty()),
+            ..Self::default()
+        }
+    }
+
+    /// The same line, by a caller.
+    #[must_use]
+    pub fn by(mut self, caller: &Principal) -> Self {
+        self.actor = Some(caller.user).filter(|user| *user != UserId(0));
+        self.actor_role = Some(caller.primary_role.user_type());
+        if let Some(service) = &caller.service {
+            self.data.insert("service".into(), service.as_ref().into());
+        }
+        self
+    }
 }
 
 /// One line as it was written.

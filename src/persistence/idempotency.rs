@@ -27,10 +27,12 @@ pub enum Claim {
 /// A key in use. The answer is absent while its request runs, and for good when it was lost.
 #[derive(Debug, FromRow)]
 pub struct Kept {
+    /// The mark of the request.
     pub request_hash: String,
     /// Whether the request has changed something, or was answered.
     pub is_done: bool,
     pub status: Option<i64>,
+    /// Sealed.
     pub body: Option<String>,
     pub headers: Json<Headers>,
     pub created_at: Timestamp,

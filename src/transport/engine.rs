@@ -25,6 +25,7 @@ use crate::auth::{self, Credentials};
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
 use crate::domain::origin::Origins;
+use crate::domain::provenance::Provenance;
 
 /// What runs over the connections of an engine.
 pub trait Application: Send + Sync + 'static {
@@ -66,6 +67,7 @@ pub trait Peer: Send + 'static {
 pub struct Greeting {
     pub authorization: Option<Box<str>>,
     pub cookie: Option<Box<str>>,
+    pub provenance: Arc<Provenance>,
 }
 
 /// What an engine needs to know.
@@ -162,7 +164,7 @@ impl<A: Application> Engine<A> {
         mut request: Request<Body>,
         session: Option<Arc<Session<A::Peer>>>,
     ) -> Response<Body> {
-        let greeting = Greeting::of(request.headers());
+        let greeting = Greeting::of(&request);
         let handshake = match Handshake::of(&mut request, self.settings.compression) {
             Ok(handshake) => handshake,
             Err(response) => return response,
@@ -182,7 +184,7 @@ impl<A: Application> Engine<A> {
 
     /// A connection that starts with polling.
     fn open(&self, request: &Request<Body>) -> Response<Body> {
-        let greeting = Greeting::of(request.headers());
+        let greeting = Greeting::of(request);
         let session = self.session(
             greeting,
             Outbound::polling(),
@@ -238,9 +240,14 @@ pub(super) fn is_origin_allowed(origins: &Origins, headers: &HeaderMap) -> bool 
 }
 
 impl Greeting {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn of(request: &Request<Body>) -> Self {
+        let headers = request.headers();
         let text = |name| headers.get(name).and_then(|it| it.to_str().ok()).map(Into::into);
-        Self { authorization: text(header::AUTHORIZATION), cookie: text(header::COOKIE) }
+        Self {
+            authorization: text(header::AUTHORIZATION),
+            cookie: text(header::COOKIE),
+            provenance: request.extensions().get().cloned().unwrap_or_default(),
+        }
     }
 
     /// The credentials of this request, and a token that came another way.

@@ -77,7 +77,7 @@ impl Plain {
             return refusal::unavailable();
         }
         let offered = Offered::of(request.headers());
-        let greeting = Greeting::of(request.headers());
+        let greeting = Greeting::of(&request);
         let token = offered.bearer.or_else(|| self.query_token(&request));
         let mut principal = None;
         if token.is_some() || greeting.offers_credentials() {
@@ -130,6 +130,7 @@ impl Caller {
         let arrival = Arrival {
             id: SocketId::from(random_id()),
             principal,
+            provenance: Arc::clone(&self.greeting.provenance),
             namespace: self.plain.namespace,
             dialect: Dialect::Plain,
             outbound: Arc::clone(&self.line.outbound),

@@ -79,6 +79,7 @@ impl Namespaces for Realtime {
         let arrival = Arrival {
             id: request.id,
             principal,
+            provenance: Arc::clone(&request.greeting.provenance),
             namespace,
             dialect: Dialect::SocketIo,
             outbound: Arc::clone(request.outbound),

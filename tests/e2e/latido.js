@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BINARY = process.env.LATIDO_BIN ?? join(ROOT, "target/debug/latido");
 const ADMIN = { email: "admin@example.com", password: "a long enough password" };
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address();
@@ -23,7 +23,7 @@ async function freePort() {
 }
 
 /** A certificate for this machine, signed by itself, as settings of a node. */
-function certificate(directory) {
+export function certificate(directory) {
   const [TLS_CERT_FILE, TLS_KEY_FILE] = ["certificate.pem", "key.pem"].map((name) => join(directory, name));
   const { status, stderr } = spawnSync("openssl", [
     "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",

@@ -23,6 +23,7 @@ install_packages() {
   have openssl || missing+=(openssl)
   python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
   [[ -x /usr/bin/chromium ]] || missing+=(chromium)
+  [[ -x /usr/sbin/nginx ]] || missing+=(nginx-light)
   postgres_bin >/dev/null || missing+=(postgresql)
   if ((${#missing[@]} == 0)); then
     echo "Debian packages: nothing missing"
@@ -37,7 +38,8 @@ install_packages() {
   if [[ ! -e /etc/postgresql-common/createcluster.conf ]]; then
     echo 'create_main_cluster = false' | "${sudo[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
   fi
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
+  # Nor is any service started on ports of its own: RUNLEVEL says that nothing is to run.
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qy --no-install-recommends "${missing[@]}"
 }
 
 install_python_tools() {

@@ -22,10 +22,11 @@ pub struct Family {
     pub replaced_at: Timestamp,
 }
 
-/// A token of ours that somebody presents.
+/// A token that somebody presents.
 #[derive(Debug, Clone, Copy)]
 pub struct Presented<'a> {
-    pub generation: i64,
+    /// Which replacement made it; absent when only its hash can tell that it is ours.
+    pub generation: Option<i64>,
     pub hash: &'a str,
     /// Whether it comes from the device that signed in.
     pub by_its_device: bool,
@@ -53,7 +54,8 @@ impl Family {
         if is_parent && presented.by_its_device && now.since(self.replaced_at) <= RETRY {
             return Verdict::Repeat;
         }
-        if presented.generation < self.generation { Verdict::Reused } else { Verdict::Unknown }
+        let is_older = presented.generation.is_some_and(|generation| generation < self.generation);
+        if is_parent || is_older { Verdict::Reused } else { Verdict::Unknown }
     }
 }
 
@@ -70,8 +72,13 @@ mod tests {
             replaced_at: Timestamp(100_000),
         };
         let generation = hash.bytes().map(|letter| i64::from(letter) - i64::from(b'a')).sum();
-        let presented = Presented { generation, hash, by_its_device };
-        family.judge(presented, Timestamp(seconds * 1000))
+        let presented = Presented { generation: Some(generation), hash, by_its_device };
+        let verdict = family.judge(presented, Timestamp(seconds * 1000));
+        // Of a key that is gone, all but an older ancestor is known by its hash.
+        let unproven = Presented { generation: None, ..presented };
+        let by_hash = family.judge(unproven, Timestamp(seconds * 1000));
+        assert!(by_hash == verdict || (hash == "a" && by_hash == Verdict::Unknown), "{hash}");
+        verdict
     }
 
     #[test]

@@ -4,43 +4,38 @@ use std::time::Duration;
 
 use crate::domain::time::Timestamp;
 
-/// Failures within [`WINDOW`] that lock.
-const LIMIT: i64 = 10;
+/// Failures within any [`WINDOW`] that lock.
+const LIMIT: usize = 10;
 const WINDOW: Duration = Duration::from_mins(15);
 const LOCKED_FOR: Duration = Duration::from_mins(15);
 
-/// The failed sign-ins of an account.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The failed sign-ins under a name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Failures {
-    pub count: i64,
-    /// The first of them.
-    pub since: Option<Timestamp>,
+    /// When the latest were, the oldest first; fewer than lock.
+    pub recent: Vec<Timestamp>,
     pub locked_until: Option<Timestamp>,
 }
 
 impl Failures {
-    /// How long the account is still locked, in whole seconds.
-    pub fn locked_for(self, now: Timestamp) -> Option<u64> {
+    /// After this long without one more, they no longer matter.
+    pub const MATTER_FOR: Duration = LOCKED_FOR;
+
+    /// How long the name is still locked, in whole seconds.
+    pub fn locked_for(&self, now: Timestamp) -> Option<u64> {
         let left = self.locked_until?.since(now);
         (!left.is_zero()).then(|| left.as_secs().max(1))
     }
 
-    /// Whether they still count towards a lock, or hold one.
-    pub fn matter(self, now: Timestamp) -> bool {
-        let count = self.since.is_some_and(|since| now.since(since) < WINDOW);
-        count || self.locked_for(now).is_some()
-    }
-
     /// One more failure. The one that locks starts the count anew.
     #[must_use]
-    pub fn and_another(self, now: Timestamp) -> Self {
-        let fresh = self.since.is_none_or(|since| now.since(since) >= WINDOW);
-        let (count, since) =
-            if fresh { (1, now) } else { (self.count + 1, self.since.unwrap_or(now)) };
-        if count >= LIMIT {
-            return Self { count: 0, since: None, locked_until: Some(now.plus(LOCKED_FOR)) };
+    pub fn and_another(&self, now: Timestamp) -> Self {
+        let counted = self.recent.iter().copied().filter(|at| now.since(*at) < WINDOW);
+        let recent: Vec<_> = counted.chain([now]).collect();
+        if recent.len() >= LIMIT {
+            return Self { recent: Vec::new(), locked_until: Some(now.plus(LOCKED_FOR)) };
         }
-        Self { count, since: Some(since), locked_until: None }
+        Self { recent, locked_until: None }
     }
 }
 
@@ -74,11 +69,26 @@ mod tests {
     }
 
     #[test]
+    fn any_quarter_of_an_hour_counts_wherever_it_begins() {
+        // The first lies just outside of what the tenth to follow looks back on.
+        let slow = [0].into_iter().chain((1..=9).map(|n| (6 + n) * MINUTE));
+        let failures = after(slow.clone());
+        assert_eq!(failures.locked_for(Timestamp(15 * MINUTE)), None);
+
+        let locked = failures.and_another(Timestamp(16 * MINUTE));
+
+        assert!(
+            locked.locked_for(Timestamp(16 * MINUTE)).is_some(),
+            "ten since the seventh minute"
+        );
+    }
+
+    #[test]
     fn a_lock_once_over_leaves_ten_tries() {
         let locked = after(0..10);
         let later = locked.and_another(Timestamp(16 * MINUTE));
 
-        assert_eq!(later.count, 1);
+        assert_eq!(later.recent, [Timestamp(16 * MINUTE)]);
         assert_eq!(later.locked_until, None);
     }
 }

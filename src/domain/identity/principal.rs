@@ -1,5 +1,7 @@
 //! What a caller has proven about itself.
 
+use std::sync::Arc;
+
 use super::Role;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::time::Timestamp;
@@ -16,6 +18,8 @@ pub struct Principal {
     pub reference_id: Option<i64>,
     /// The version of the account's row all this was read from; 0 without an account.
     pub version: i64,
+    /// What a service key is called; absent for everybody else.
+    pub service: Option<Arc<str>>,
     /// Absent for service keys and the development bypass.
     pub session: Option<SessionId>,
     /// When the proof ends; a live socket is warned 60 s ahead. Absent for cookies and service keys.

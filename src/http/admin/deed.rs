@@ -37,7 +37,7 @@ impl Deed {
     ) -> Result<()> {
         let now = Timestamp::now();
         let mut entry = context.audit(Some(caller), self.action, self.entity_type, &self.entity_id);
-        entry.data.clone_from(&self.data);
+        entry.data.extend(self.data.clone());
         audit::append(tx, &entry, now).await?;
         if !caller.acts_for_the_house() {
             return Ok(());

@@ -104,6 +104,7 @@ mod tests {
             roles: vec![Role::Doctor, Role::Professional],
             reference_id: None,
             version: 1,
+            service: None,
             session: Some("s_1".into()),
             expires_at: None,
         };

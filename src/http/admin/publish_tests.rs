@@ -13,6 +13,7 @@ fn publish(body: &Value) -> Result<Event> {
         roles: vec![Role::Service],
         reference_id: None,
         version: 0,
+        service: None,
         session: None,
         expires_at: None,
     };

@@ -21,6 +21,10 @@ enum Callers {
     Administrators,
     /// Administrators and services.
     House,
+    /// Some of those who take part in care, administrators and services.
+    Care,
+    /// Some of those who take part in care; no services.
+    People,
 }
 
 const MEMBERS: &[&str] = &[
@@ -43,7 +47,87 @@ const MEMBERS: &[&str] = &[
     "resend",
     "validate",
 ];
-const HOLDERS: &[&str] = &["introspect"];
+const HOLDERS: &[&str] = &[
+    "delete_file",
+    "download_file",
+    "get_doctor_availability",
+    "introspect",
+    "list_regions",
+    "upload_file",
+];
+const CARE: &[&str] = &[
+    "cancel_appointment",
+    "check_in_appointment",
+    "complete_appointment",
+    "confirm_appointment",
+    "create_appointment",
+    "create_doctor",
+    "create_patient",
+    "create_result",
+    "delete_doctor",
+    "deliver_result",
+    "get_appointment",
+    "get_care_team",
+    "get_doctor",
+    "get_health_profile",
+    "get_institution",
+    "get_medical_record",
+    "get_patient",
+    "get_patient_dashboard",
+    "get_patient_profile",
+    "get_result",
+    "get_result_file",
+    "list_appointments",
+    "list_doctors",
+    "list_health_profiles",
+    "list_institutions",
+    "list_patients",
+    "list_results",
+    "miss_appointment",
+    "patch_appointment",
+    "patch_doctor",
+    "patch_institution",
+    "patch_patient",
+    "patch_result",
+    "put_result_file",
+    "release_result",
+    "replace_doctor",
+    "replace_doctor_schedule",
+    "replace_health_profile",
+    "replace_institution",
+    "replace_patient",
+    "set_doctor_status",
+    "verify_doctor_license",
+];
+const PEOPLE: &[&str] = &[
+    "add_to_note",
+    "cancel_prescription",
+    "change_own_doctor",
+    "create_diagnosis",
+    "create_note",
+    "create_prescription",
+    "delete_note",
+    "get_diagnosis",
+    "get_doctor_dashboard",
+    "get_institution_dashboard",
+    "get_note",
+    "get_own_doctor",
+    "get_own_institution",
+    "get_own_patient_record",
+    "get_prescription",
+    "join_care_team",
+    "leave_care_team",
+    "list_diagnoses",
+    "list_institution_doctors",
+    "list_institution_patients",
+    "list_notes",
+    "list_own_patients",
+    "list_prescriptions",
+    "patch_diagnosis",
+    "replace_note",
+    "suggest_diagnoses",
+    "validate_patient",
+];
 const ADMINISTRATORS: &[&str] = &[
     "activate_user",
     "changeLogLevel",
@@ -54,8 +138,15 @@ const ADMINISTRATORS: &[&str] = &[
     "nodes",
     "outbox",
     "patch_user",
+    "create_specialty",
+    "delete_specialty",
     "readLogLevel",
+    "replace_specialty",
+    "restore_doctor",
     "restore_exam",
+    "restore_institution",
+    "restore_patient",
+    "verify_institution",
     "webSocketStats",
 ];
 const HOUSE: &[&str] = &[
@@ -63,14 +154,17 @@ const HOUSE: &[&str] = &[
     "change_prices",
     "create_category",
     "create_exam",
+    "create_institution",
     "create_location",
     "create_package",
     "create_price",
     "create_user",
     "delete_category",
     "delete_exam",
+    "delete_institution",
     "delete_location",
     "delete_package",
+    "delete_patient",
     "delete_price",
     "get_user",
     "invalidateCache",
@@ -96,6 +190,8 @@ impl Callers {
             (HOLDERS, Self::Holders),
             (ADMINISTRATORS, Self::Administrators),
             (HOUSE, Self::House),
+            (CARE, Self::Care),
+            (PEOPLE, Self::People),
         ];
         let listed = lists.iter().find(|(names, _)| names.contains(&operation));
         listed.map_or(Self::Anyone, |(_, callers)| *callers)
@@ -107,8 +203,8 @@ impl Callers {
         let service = json!({ "serviceKey": [] });
         match self {
             Self::Anyone => json!([{}, token, cookie, service]),
-            Self::Members | Self::Administrators => json!([token, cookie]),
-            Self::Holders | Self::House => json!([token, cookie, service]),
+            Self::Members | Self::Administrators | Self::People => json!([token, cookie]),
+            Self::Holders | Self::House | Self::Care => json!([token, cookie, service]),
         }
     }
 
@@ -127,6 +223,8 @@ impl Callers {
             Self::Holders => Some("For whoever has credentials."),
             Self::Administrators => Some("For administrators."),
             Self::House => Some("For administrators and services."),
+            Self::Care => Some("For administrators, services and those of care whom it concerns."),
+            Self::People => Some("For those of care whom it concerns."),
         }
     }
 }

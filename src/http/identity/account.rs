@@ -126,6 +126,7 @@ pub(super) async fn patch_me(
 /// Deactivates the caller's account and ends all its sessions. An administrator can activate it.
 #[utoipa::path(
     delete, path = "/users/me", tag = "users", operation_id = "leave",
+    params(("If-Match" = Option<String>, Header)),
     request_body = Farewell,
     responses(
         (status = 204),
@@ -137,6 +138,7 @@ pub(super) async fn leave(
     State(app): State<App>,
     Member(caller): Member,
     context: Context,
+    condition: IfMatch,
     Json(farewell): Json<Farewell>,
 ) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1])> {
     let proven = attempts::once_more(&app, &context, &caller, &farewell.password).await?;
@@ -144,7 +146,12 @@ pub(super) async fn leave(
 
     let mut tx = app.store.begin().await?;
     let mut change = Change::of_standing(&mut tx, caller.user).await?;
-    proven.hold(&mut tx, Timestamp::now()).await?;
+    if let Err(error) = proven.hold(&mut tx, Timestamp::now()).await {
+        drop(tx);
+        return Err(proven.refused(error).await);
+    }
+    let row = row_version(&mut tx, change.before()).await?;
+    condition.check_tag(&joint_etag(change.before().version, row))?;
     change.after.is_active = false;
     let made = change.write(&mut tx, &author, "deactivated", Map::new()).await?;
     tx.commit().await?;

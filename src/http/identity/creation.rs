@@ -24,9 +24,10 @@ use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::precondition::etag;
 use crate::http::problem::ProblemBody;
+use crate::persistence::Tx;
+use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::identity::accounts::{self, NewUser, User};
 use crate::persistence::identity::references;
-use crate::persistence::{Tx, audit};
 
 /// An account to open for someone.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -104,8 +105,15 @@ pub(super) async fn create(
         primary_role: new.user_type,
         is_active: new.is_active.unwrap_or(true),
     };
-    let id = accounts::insert(&mut tx, account, Timestamp::now()).await?;
-    let user = refer(&mut tx, &app, id, new.reference_id).await?;
+    let user = match enter(&mut tx, &app, account, new.reference_id).await {
+        Ok(user) => user,
+        Err(error) => {
+            drop(tx);
+            refused(&app, &context, Some(&caller), "creation_refused", &error).await?;
+            return Err(error);
+        }
+    };
+    let id = user.id;
     let data = Map::from_iter([("user_type".to_owned(), new.user_type.user_type().into())]);
     change::record(&mut tx, &author, id, "created", data).await?;
     let verification = Verification::insert(&app, &mut tx, id, Timestamp::now()).await?;
@@ -113,11 +121,30 @@ pub(super) async fn create(
 
     app.hub.outbox_ready();
     verification.send(&app);
-    app.limits.strangers.forget(&email);
     let location = HeaderValue::try_from(format!("/users/{id}")).map_err(Error::internal)?;
     let headers = [(LOCATION, location), (ETAG, etag(user.version))];
     let created = Created { success: true, user_id: id, user: Account::from(user) };
     Ok((StatusCode::CREATED, headers, Json(created)).into_response())
+}
+
+/// Records why no account was opened: what was taken, or named a row that is not free.
+pub(super) async fn refused(
+    app: &App,
+    context: &Context,
+    caller: Option<&Principal>,
+    action: &'static str,
+    error: &Error,
+) -> Result<()> {
+    let reason = match error.kind() {
+        Kind::Conflict { field } => field,
+        Kind::Validation(_) => "reference",
+        _ => return Ok(()),
+    };
+    let mut entry = AuditEntry { entity_id: None, ..context.audit(caller, action, "user", &"") };
+    entry.data.insert("reason".into(), reason.into());
+    let mut tx = app.store.begin().await?;
+    audit::append(&mut tx, &entry, Timestamp::now()).await?;
+    tx.commit().await
 }
 
 /// Has the auth service open the account, and keeps what became of it.
@@ -142,9 +169,10 @@ async fn elsewhere(
     Ok(answer.into_response())
 }
 
-/// Links the account to its row: the one that is named, or the one every professional has.
-async fn refer(tx: &mut Tx, app: &App, id: UserId, named: Option<i64>) -> Result<User> {
+/// The account, linked to its row: the one that is named, or the one every professional has.
+async fn enter(tx: &mut Tx, app: &App, account: NewUser<'_>, named: Option<i64>) -> Result<User> {
     let now = Timestamp::now();
+    let id = accounts::insert(tx, account, now).await?;
     let user = accounts::within(tx, id).await?.ok_or(Kind::NotFound("account"))?;
     let role = user.primary_role;
     if let Some(row) = named {

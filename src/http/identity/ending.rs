@@ -6,8 +6,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
 use crate::persistence::Tx;
-use crate::persistence::identity::openid::{grants, logouts};
-use crate::persistence::identity::{session_sync, sessions};
+use crate::persistence::identity::endings;
 
 /// Sessions whose rows say that they ended; [`Ended::announce`] makes it so everywhere else.
 #[must_use = "the sessions' sockets stay open until the end is announced"]
@@ -24,9 +23,7 @@ impl Ended {
         reason: Revocation,
         now: Timestamp,
     ) -> Result<Self> {
-        let ended = sessions::revoke(tx, session, reason, now).await?;
-        let sessions = ended.then(|| session.clone()).into_iter().collect();
-        Self::with_grants(tx, sessions, None, reason, now).await
+        Ok(Self { sessions: endings::one(tx, session, reason, now).await?, reason })
     }
 
     /// Ends a session and those that belong to the same sign-on, in every app and on every domain.
@@ -36,8 +33,7 @@ impl Ended {
         reason: Revocation,
         now: Timestamp,
     ) -> Result<Self> {
-        let sessions = session_sync::revoke(tx, session, reason, now).await?;
-        Self::with_grants(tx, sessions, None, reason, now).await
+        Ok(Self { sessions: endings::sign_on(tx, session, reason, now).await?, reason })
     }
 
     /// Ends every session of an account.
@@ -58,24 +54,7 @@ impl Ended {
         reason: Revocation,
         now: Timestamp,
     ) -> Result<Self> {
-        let sessions = sessions::revoke_all(tx, user, keep, reason, now).await?;
-        Self::with_grants(tx, sessions, keep, reason, now).await
-    }
-
-    /// Ends what OpenID clients were given through those sessions of one account, and owes the
-    /// clients the news.
-    async fn with_grants(
-        tx: &mut Tx,
-        mut sessions: Vec<SessionId>,
-        keep: Option<&SessionId>,
-        reason: Revocation,
-        now: Timestamp,
-    ) -> Result<Self> {
-        if let Some(any) = sessions.first().cloned() {
-            sessions.extend(grants::revoke_with(tx, &any, keep, reason, now).await?);
-            logouts::owe(tx, &any, now).await?;
-        }
-        Ok(Self { sessions, reason })
+        Ok(Self { sessions: endings::others(tx, user, keep, reason, now).await?, reason })
     }
 
     /// Called after the commit: this node refuses the sessions at once, sends their sockets away and

@@ -39,7 +39,7 @@ pub(in crate::http) enum Prepared {
 #[must_use = "nobody is asked to verify the e-mail until the account takes effect"]
 pub(in crate::http) struct Opened {
     pub(in crate::http) user: UserId,
-    new: Option<(String, Verification)>,
+    new: Option<Verification>,
 }
 
 /// What the holder is called.
@@ -97,7 +97,7 @@ impl Prepared {
         let data = Map::from_iter([("user_type".to_owned(), role.user_type().into())]);
         change::record(tx, author, user, "created", data).await?;
         let verification = Verification::insert(author.app, tx, user, now).await?;
-        Ok(Opened { user, new: Some((email, verification)) })
+        Ok(Opened { user, new: Some(verification) })
     }
 }
 
@@ -127,9 +127,8 @@ impl Opened {
 
     /// Called after the commit.
     pub(in crate::http) fn take_effect(self, app: &App) {
-        if let Some((email, verification)) = self.new {
+        if let Some(verification) = self.new {
             verification.send(app);
-            app.limits.strangers.forget(&email);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::auth::{Account, Authenticator, Lookup, Record, SessionLookup, Vouched
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::persistence::Store;
 use crate::persistence::identity::{accounts, sessions};
 
@@ -31,7 +31,11 @@ pub struct Rows(pub Store);
 impl SessionLookup for Rows {
     fn session<'a>(&'a self, id: &'a SessionId) -> Lookup<'a, Record> {
         Box::pin(async move {
-            let Some(row) = sessions::live(&self.0, id, Timestamp::now()).await? else {
+            let now = Timestamp::now();
+            let Some(row) = sessions::live(&self.0, id, now).await? else {
+                if sessions::is_deactivated(&self.0, id, now).await? {
+                    return Err(Kind::AccountInactive { retry_after: None }.into());
+                }
                 return Ok(None);
             };
             let user = accounts::by_id(&self.0, row.user_id).await?;
@@ -97,7 +101,9 @@ async fn follow(
     let ended = sessions::revoked_since(store, since).await?;
     let ended: Vec<_> = ended
         .into_iter()
-        .filter(|ended| authenticator.sessions().note_revoked(&ended.id, Timestamp::now()))
+        .filter(|ended| {
+            authenticator.sessions().note_revoked(&ended.id, ended.reason, Timestamp::now())
+        })
         .collect();
     if !ended.is_empty() {
         // What was told before the end arrives before it; usually that closes the sockets already.

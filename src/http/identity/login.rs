@@ -78,17 +78,15 @@ pub async fn login(
 
     let now = Timestamp::now();
     let user = accounts::by_email(&app.store, &name).await?;
-    let attempt =
-        Attempt { app: &app, context: &context, surface: Surface::Login, name: &name, now };
-    let proven = attempt.prove(user, &login.password).await?;
+    let attempt = Attempt { app: &app, context: &context, surface: Surface::Login, now };
+    let proven = attempt.prove(user, &name, &login.password).await?;
     if login.user_type.is_some_and(|role| !proven.user.roles.0.contains(&role)) {
         attempt.refuse(Some(&proven.user), "role").await?;
         return Err(Kind::Forbidden("the account does not have this role").into());
     }
     let renewed = proven.renewed_hash(&app, &login.password).await?;
 
-    let mut tx = app.store.begin().await?;
-    let user = proven.admit(&mut tx, renewed.as_deref(), now).await?;
+    let (mut tx, user) = proven.admit(renewed.as_deref(), now).await?;
     let opened = Opened::insert(&app, &mut tx, &user, &device, now).await?;
     let entry = attempts::signed_in(&context, &user, &opened.session);
     audit::append(&mut tx, &entry, now).await?;
@@ -139,10 +137,9 @@ impl Form for Login {
 impl Login {
     /// The name as accounts are found by.
     fn name(&self) -> Result<String> {
-        let name = self.username.as_deref().or(self.email.as_deref()).map(str::trim);
-        match name {
-            Some(name) if !name.is_empty() => Ok(name.to_lowercase()),
-            _ => Err(Error::field("/username", FieldCode::Required, "is required")),
-        }
+        let given = [&self.username, &self.email].into_iter().flatten().map(|name| name.trim());
+        let name = given.into_iter().find(|name| !name.is_empty());
+        let missing = || Error::field("/username", FieldCode::Required, "is required");
+        name.map(str::to_lowercase).ok_or_else(missing)
     }
 }

@@ -107,7 +107,7 @@ impl Opened {
         app.auth.sessions().remember(record.into(), now);
         let life = remember.then_some(app.settings.refresh_ttl.as_secs());
         let cookie = cookie(app, &self.session, life)?;
-        let pair = token_pair(app, user, self.session, &self.refresh, now)?;
+        let pair = token_pair(app, user, self.session, Some(&self.refresh), now)?;
         Ok((cookie, pair))
     }
 }
@@ -117,14 +117,14 @@ pub fn token_pair(
     app: &App,
     user: accounts::User,
     session: SessionId,
-    refresh: &Secret,
+    refresh: Option<&Secret>,
     now: Timestamp,
 ) -> Result<TokenPair> {
     Ok(TokenPair {
         access_token: app.auth.issue(&Account::from(&user), &session, now)?,
         token_type: "bearer",
         expires_in: app.auth.tokens().ttl().as_secs(),
-        refresh_token: refresh.expose().to_owned(),
+        refresh_token: refresh.map(|refresh| refresh.expose().to_owned()),
         session_id: session,
         user: User::from(user),
     })

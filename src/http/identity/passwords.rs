@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::attempts;
 use super::delegation;
 use super::ending::Ended;
+use super::verification;
 use crate::auth::failures::{Surface, count_failure};
 use crate::auth::{digest, new_secret};
 use crate::delivery::{Mail, letters};
@@ -25,7 +26,7 @@ use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::identity::one_time_tokens::{self, Purpose};
-use crate::persistence::identity::{accounts, addressees};
+use crate::persistence::identity::{accounts, addressees, identities};
 use crate::persistence::{Tx, audit};
 
 /// How long a token from a mail works (contract §5.2).
@@ -81,8 +82,7 @@ pub async fn change(
         app.passwords.hash_new(&change.new_password, email, "/new_password").await?;
     let now = Timestamp::now();
 
-    let mut tx = app.store.begin().await?;
-    let user = proven.hold(&mut tx, now).await?;
+    let (mut tx, user) = proven.begin(now).await?;
     accounts::set_password(&mut tx, user.id, &password_hash, now).await?;
     let ended = start_anew(&mut tx, user.id, caller.session.as_ref(), now).await?;
     let entry = context.audit(Some(&caller), "password_changed", "user", &user.id);
@@ -146,6 +146,9 @@ async fn letter(app: &App, context: &Context, email: &str) -> Result<Option<Mail
 }
 
 /// Chooses a new password by the token of a mail, and ends every session of the account.
+///
+/// The token shows as well that the e-mail is the holder's. Where nobody had shown that before,
+/// whoever opened the account loses the identities it linked.
 #[utoipa::path(
     post, path = "/auth/password/reset", tag = "auth", request_body = Reset,
     responses(
@@ -161,31 +164,45 @@ pub async fn reset(
     Json(reset): Json<Reset>,
 ) -> Result<StatusCode> {
     delegation::accounts_are_ours(&app)?;
+    match choose(&app, &context, &reset).await {
+        Ok(ended) => {
+            ended.announce(&app);
+            Ok(StatusCode::NO_CONTENT)
+        }
+        Err(error) => {
+            if matches!(error.kind(), Kind::Gone(_)) {
+                count_failure(Surface::Reset, "token");
+                verification::refused(&app, &context, "password_reset_refused").await?;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn choose(app: &App, context: &Context, reset: &Reset) -> Result<Ended> {
     let (hash, purpose, now) = (digest(&reset.token), Purpose::PasswordReset, Timestamp::now());
     // Looked at first: a hash is computed for nobody without a token, and a password that breaks a
     // rule does not spend it.
-    let user = match one_time_tokens::holder(&app.store, &hash, purpose, now).await {
-        Ok(id) => accounts::by_id(&app.store, id).await?.filter(|user| user.is_active),
-        Err(error) => {
-            count_failure(Surface::Reset, "token");
-            return Err(error);
-        }
-    };
+    let id = one_time_tokens::holder(&app.store, &hash, purpose, now).await?;
+    let user = accounts::by_id(&app.store, id).await?.filter(|user| user.is_active);
     let user = user.ok_or(Kind::Gone("token"))?;
     let password_hash =
         app.passwords.hash_new(&reset.new_password, &user.email, "/new_password").await?;
 
     let mut tx = app.store.begin().await?;
     let (id, ()) = one_time_tokens::redeem(&mut tx, &hash, purpose, now).await?;
+    let user = accounts::hold(&mut tx, id).await?.ok_or(Kind::Gone("token"))?;
+    if !user.email_verified {
+        identities::remove_linked(&mut tx, id).await?;
+        accounts::note_verified(&mut tx, id).await?;
+    }
     accounts::set_password(&mut tx, id, &password_hash, now).await?;
     let ended = start_anew(&mut tx, id, None, now).await?;
     let mut entry = context.audit(None, "password_reset", "user", &id);
     entry.actor = Some(id);
     audit::append(&mut tx, &entry, now).await?;
     tx.commit().await?;
-
-    ended.announce(&app);
-    Ok(StatusCode::NO_CONTENT)
+    Ok(ended)
 }
 
 /// What comes with a new password: no session but the one to keep goes on, and no token from an

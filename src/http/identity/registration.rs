@@ -8,22 +8,22 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::delegation;
 use super::opening::{Device, Opened};
 use super::verification::Verification;
 use super::view::TokenPair;
+use super::{creation, delegation};
 use crate::domain::contact::{is_telephone, one_line};
 use crate::domain::identity::Role;
-use crate::domain::identity::registration::Application;
+use crate::domain::identity::registration::{Applicant, Application};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::http::App;
 use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
-use crate::persistence::audit;
-use crate::persistence::identity::accounts::{self, NewUser};
+use crate::persistence::identity::accounts::{self, NewUser, User};
 use crate::persistence::identity::profiles::{self, Holder};
+use crate::persistence::{Tx, audit};
 
 /// Someone who opens an account.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -102,29 +102,47 @@ pub async fn register(
         primary_role: new.rol,
         is_active: true,
     };
-    let id = accounts::insert(&mut tx, account, now).await?;
-    let holder = Holder {
-        user: id,
-        nombre: &new.nombre,
-        apellido: &new.apellido,
-        email: &email,
-        currency: &app.settings.default_currency,
+    let user = match enter(&app, &mut tx, account, &applicant, now).await {
+        Ok(user) => user,
+        Err(error) => {
+            drop(tx);
+            creation::refused(&app, &context, None, "registration_refused", &error).await?;
+            return Err(error);
+        }
     };
-    if let Some(reference) = profiles::insert(&mut tx, &applicant, holder, now).await? {
-        accounts::refer(&mut tx, id, reference, now).await?;
-    }
-    let user = accounts::within(&mut tx, id).await?.ok_or(Kind::NotFound("account"))?;
     let opened = Opened::insert(&app, &mut tx, &user, &device, now).await?;
-    let verification = Verification::insert(&app, &mut tx, id, now).await?;
-    let mut entry = context.audit(None, "registered", "user", &id);
-    entry.actor = Some(id);
+    let verification = Verification::insert(&app, &mut tx, user.id, now).await?;
+    let mut entry = context.audit(None, "registered", "user", &user.id);
+    entry.actor = Some(user.id);
     entry.actor_role = Some(new.rol.user_type());
     audit::append(&mut tx, &entry, now).await?;
     tx.commit().await?;
 
     verification.send(&app);
-    app.limits.strangers.forget(&email);
+    let location = format!("/users/{}", user.id);
     let (cookie, pair) = opened.announce(&app, user, false, now)?;
-    let location = HeaderValue::try_from(format!("/users/{id}")).map_err(Error::internal)?;
+    let location = HeaderValue::try_from(location).map_err(Error::internal)?;
     Ok((StatusCode::CREATED, [(LOCATION, location), (SET_COOKIE, cookie)], Json(pair)))
+}
+
+/// The account with the row of its role.
+async fn enter(
+    app: &App,
+    tx: &mut Tx,
+    account: NewUser<'_>,
+    applicant: &Applicant,
+    now: Timestamp,
+) -> Result<User> {
+    let id = accounts::insert(tx, account, now).await?;
+    let holder = Holder {
+        user: id,
+        nombre: account.nombre.unwrap_or_default(),
+        apellido: account.apellido.unwrap_or_default(),
+        email: account.email,
+        currency: &app.settings.default_currency,
+    };
+    if let Some(reference) = profiles::insert(tx, applicant, holder, now).await? {
+        accounts::refer(tx, id, reference, now).await?;
+    }
+    accounts::within(tx, id).await?.ok_or_else(|| Kind::NotFound("account").into())
 }

@@ -20,7 +20,7 @@ use super::ending::Ended;
 use super::exchange;
 use super::opening::{self, Device};
 use super::sessions::{revoked, session_of};
-use crate::auth::{Account, Credentials, bearer_token};
+use crate::auth::{Account, Credentials, bearer_token, digest};
 use crate::domain::events::session::SessionPatch;
 use crate::domain::events::values::Fields;
 use crate::domain::id::{SessionId, UserId};
@@ -35,7 +35,7 @@ use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::http::page::Query;
 use crate::http::problem::ProblemBody;
-use crate::persistence::audit;
+use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::identity::session_sync::{self, SignOn};
 
 /// The caller's session as a portal sees it.
@@ -176,7 +176,7 @@ pub async fn join(
     let held = session_sync::hold(&mut tx, session, now).await?.ok_or_else(revoked)?;
     // It is looked at, not spent.
     if let Some(token) = &asked.refresh_token
-        && app.auth.refresh().read(token) != Some((session.clone(), held.refresh_generation))
+        && digest(token) != held.refresh_hash
     {
         return Err(Kind::Unauthenticated(Unauthenticated::Malformed).into());
     }
@@ -237,11 +237,13 @@ pub async fn join(
 )]
 pub async fn patch(
     State(app): State<App>,
+    context: Context,
     Member(caller): Member,
     Json(Patch { data, revision }): Json<Patch>,
 ) -> Result<Json<Success<Synced>>> {
     let session = session_of(&caller)?;
-    let sign_on = app.hub.patch_session(session, SessionPatch { data, revision }).await?;
+    let by = AuditEntry::from_where(&context.provenance()).by(&caller);
+    let sign_on = app.hub.patch_session(session, SessionPatch { data, revision }, by).await?;
     let session = SyncSession::of(&app, &caller, session, &sign_on, Timestamp::now())?;
     Ok(Success::of(Synced { session }))
 }

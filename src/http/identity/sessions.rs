@@ -24,7 +24,7 @@ use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::audit;
-use crate::persistence::identity::{accounts, sessions};
+use crate::persistence::identity::{accounts, session_sync, sessions};
 
 /// A token to look at; absent, the `Authorization` header's is meant.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -110,6 +110,9 @@ pub async fn validate(
 }
 
 /// Ends the caller's session, or all of the account's, and clears the cookie.
+///
+/// With the session that a sign-on began with, those end that tickets opened from it on other domains;
+/// one that a ticket opened ends alone.
 #[utoipa::path(
     post, path = "/auth/logout", tag = "auth", request_body = Logout,
     responses((status = 204), (status = 401, body = ProblemBody)),
@@ -128,6 +131,8 @@ pub async fn logout(
     let mut tx = app.store.begin().await?;
     let ended = if all {
         Ended::all(&mut tx, caller.user, reason, now).await?
+    } else if session_sync::began(&mut tx, own).await? {
+        Ended::sign_on(&mut tx, own, reason, now).await?
     } else {
         Ended::one(&mut tx, own, reason, now).await?
     };

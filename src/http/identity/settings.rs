@@ -80,7 +80,14 @@ async fn change(
         return Ok(Json(after));
     }
     settings::write(&mut tx, user, &after, now).await?;
-    let others = sessions::others(&mut tx, user, caller.session.as_ref(), now).await?;
+    let others = match &caller.session {
+        Some(own) => {
+            let others = sessions::others(&mut tx, user, own, now).await?;
+            others.into_iter().map(Topic::Session).collect()
+        }
+        // Whoever signed in at the auth service has no session here to tell from others.
+        None => vec![Topic::User(user)],
+    };
     if !others.is_empty() {
         let update = UserUpdate {
             kind: "settings".to_owned(),
@@ -88,7 +95,7 @@ async fn change(
             changes: Some(changes.into()),
             timestamp: now,
         };
-        let event = update.event_to(others.into_iter().map(Topic::Session).collect());
+        let event = update.event_to(others);
         outbox::append(&mut tx, &event, Some(&app.settings.node)).await?;
     }
     let entity_id = user.0.into();

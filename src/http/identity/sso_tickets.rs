@@ -125,19 +125,25 @@ pub async fn redeem(
     Json(Redemption { ticket }): Json<Redemption>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<Success<TokenPair>>)> {
     let origin = headers.get(ORIGIN).and_then(|value| value.to_str().ok());
-    let origin = origin.and_then(|origin| allowed(&app, origin)).ok_or(Kind::OriginNotAllowed)?;
     let now = Timestamp::now();
-
     let mut tx = app.store.begin().await?;
+    let Some(origin) = origin.and_then(|origin| allowed(&app, origin)) else {
+        // Which one it is is anybody's to write, so it is not kept.
+        refused(&context, tx, "origin", None, now).await?;
+        return Err(Kind::OriginNotAllowed.into());
+    };
     let from = match spend(&mut tx, &hash(&ticket, &origin), now).await {
         Err(error) if matches!(error.kind(), Kind::Gone(_)) => {
-            refused(&context, tx, &origin, now).await?;
+            refused(&context, tx, "ticket", Some(&origin), now).await?;
             return Err(error);
         }
         outcome => outcome?,
     };
     let user = accounts::within(&mut tx, from.user_id).await?.filter(|user| user.is_active);
-    let user = user.ok_or(Kind::AccountInactive { retry_after: None })?;
+    let Some(user) = user else {
+        refused(&context, tx, "inactive", Some(&origin), now).await?;
+        return Err(Kind::AccountInactive { retry_after: None }.into());
+    };
     let opened = Opened::insert(&app, &mut tx, &user, &device, now).await?;
     let session = opened.session.clone();
     session_sync::tie(&mut tx, &session, &from).await?;
@@ -163,11 +169,18 @@ async fn spend(tx: &mut Tx, hash: &str, now: Timestamp) -> Result<Held> {
 }
 
 /// Whoever presented it is unknown, and so is whether there was such a ticket.
-async fn refused(context: &Context, mut tx: Tx, origin: &str, now: Timestamp) -> Result<()> {
-    metrics::counter!(names::AUTH_FAILURES, "surface" => "sso", "reason" => "ticket").increment(1);
+async fn refused(
+    context: &Context,
+    mut tx: Tx,
+    reason: &'static str,
+    origin: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    metrics::counter!(names::AUTH_FAILURES, "surface" => "sso", "reason" => reason).increment(1);
     let mut entry = context.audit(None, "ticket_refused", "session", &"");
     entry.entity_id = None;
-    entry.data.insert("origin".into(), json!(origin));
+    entry.data.insert("reason".into(), json!(reason));
+    entry.data.extend(origin.map(|origin| ("origin".to_owned(), json!(origin))));
     audit::append(&mut tx, &entry, now).await?;
     tx.commit().await
 }

@@ -10,11 +10,13 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::ending::Ended;
 use crate::auth::{digest, new_secret};
 use crate::delivery::{Mail, letters};
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::accounts::UserUpdate;
 use crate::domain::id::UserId;
+use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::{Kind, Result};
@@ -23,9 +25,10 @@ use crate::http::caller::Member;
 use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
+use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::identity::one_time_tokens::{self, Purpose};
-use crate::persistence::identity::{accounts, addressees};
-use crate::persistence::{Tx, audit, outbox};
+use crate::persistence::identity::{accounts, addressees, identities};
+use crate::persistence::{Tx, outbox};
 
 /// How long a token from a mail works.
 const LIFE: Duration = Duration::from_hours(24);
@@ -68,6 +71,9 @@ impl Verification {
 }
 
 /// Takes the token of a mail as proof that the account's e-mail is its owner's.
+///
+/// Whoever linked an identity before that proof may have been somebody else: it is taken from the
+/// account, and sessions that it may have opened end.
 #[utoipa::path(
     post, path = "/auth/email/verify", tag = "auth", request_body = Verify,
     responses(
@@ -80,14 +86,38 @@ pub async fn verify(
     context: Context,
     Json(given): Json<Verify>,
 ) -> Result<StatusCode> {
-    let (hash, now) = (digest(&given.token), Timestamp::now());
+    match prove(&app, &context, &given.token).await {
+        Ok(ended) => {
+            app.hub.outbox_ready();
+            if let Some(ended) = ended {
+                ended.announce(&app);
+            }
+            Ok(StatusCode::NO_CONTENT)
+        }
+        Err(error) => {
+            if matches!(error.kind(), Kind::Gone(_)) {
+                refused(&app, &context, "email_verification_refused").await?;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn prove(app: &App, context: &Context, token: &str) -> Result<Option<Ended>> {
+    let (hash, now) = (digest(token), Timestamp::now());
 
     let mut tx = app.store.begin().await?;
     let (user, email): (UserId, String) =
         one_time_tokens::redeem(&mut tx, &hash, Purpose::EmailVerify, now).await?;
+    let held = accounts::hold(&mut tx, user).await?.ok_or(Kind::Gone("token"))?;
     if !accounts::verify_email(&mut tx, user, &email, now).await? {
         return Err(Kind::Gone("token").into());
     }
+    let ended = if !held.email_verified && identities::remove_linked(&mut tx, user).await? {
+        Some(Ended::all(&mut tx, user, Revocation::PasswordChange, now).await?)
+    } else {
+        None
+    };
     let mut entry = context.audit(None, "email_verified", "user", &user);
     entry.actor = Some(user);
     audit::append(&mut tx, &entry, now).await?;
@@ -95,9 +125,15 @@ pub async fn verify(
     let update = update.event_to(vec![Topic::User(user)]);
     outbox::append(&mut tx, &update, Some(&app.settings.node)).await?;
     tx.commit().await?;
+    Ok(ended)
+}
 
-    app.hub.outbox_ready();
-    Ok(StatusCode::NO_CONTENT)
+/// Records that the token of a mail was none, whoever brought it.
+pub(super) async fn refused(app: &App, context: &Context, action: &'static str) -> Result<()> {
+    let entry = AuditEntry { entity_id: None, ..context.audit(None, action, "user", &"") };
+    let mut tx = app.store.begin().await?;
+    audit::append(&mut tx, &entry, Timestamp::now()).await?;
+    tx.commit().await
 }
 
 /// Sends the mail with the token once more; earlier ones stop working.

@@ -70,7 +70,9 @@ pub struct TokenPair {
     pub token_type: &'static str,
     /// Seconds the access token lives.
     pub expires_in: u64,
-    pub refresh_token: String,
+    /// Works once. Absent in the answer to a cookie, which has to be presented again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     pub session_id: SessionId,
     pub user: User,
 }

@@ -1,11 +1,14 @@
 //! The `users` and `user_roles` tables.
 
 use sqlx::FromRow;
+use sqlx::types::Json;
 
+use super::moments::Moments;
 use crate::auth::Account;
 use crate::domain::id::UserId;
 use crate::domain::identity::role::NotARole;
 use crate::domain::identity::{Failures, Holding, Role};
+use crate::domain::text::searchable;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::persistence::store::is_unique_violation;
@@ -27,9 +30,7 @@ pub struct User {
     pub reference_id: Option<i64>,
     pub is_active: bool,
     pub email_verified: bool,
-    #[sqlx(rename = "failed_logins")]
-    failed_count: i64,
-    failed_since: Option<Timestamp>,
+    recent_failures: Json<Moments>,
     locked_until: Option<Timestamp>,
     pub version: i64,
     pub created_at: Timestamp,
@@ -59,11 +60,8 @@ impl User {
     }
 
     pub fn failures(&self) -> Failures {
-        Failures {
-            count: self.failed_count,
-            since: self.failed_since,
-            locked_until: self.locked_until,
-        }
+        let recent = self.recent_failures.0.read();
+        Failures { recent, locked_until: self.locked_until }
     }
 }
 
@@ -99,7 +97,7 @@ impl TryFrom<Option<String>> for Roles {
 macro_rules! columns {
     () => {
         "id, email, password_hash, nombre, apellido, telefono, primary_role, reference_id, is_active,
-         email_verified, failed_logins, failed_since, locked_until, version, created_at,
+         email_verified, recent_failures, locked_until, version, created_at,
          (select string_agg(role, ',') from user_roles where user_id = users.id) as roles"
     };
 }
@@ -113,6 +111,18 @@ pub async fn by_email(store: &Store, email: &str) -> Result<Option<User>> {
     const SQL: &str =
         concat!("select ", columns!(), " from users where email = $1 and deleted_at is null");
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(email).fetch_optional(conn).await)?)
+}
+
+/// The highest cost among bcrypt hashes that imported accounts still have.
+pub async fn dearest_bcrypt(store: &Store) -> Result<Option<u32>> {
+    // `$2b$12$…`; the index `users_dated_hash` holds just these.
+    const SQL: &str = "
+        select substr(password_hash, 5, 2) from users
+        where substr(password_hash, 1, 2) = '$2'
+        order by substr(password_hash, 5, 2) desc limit 1";
+    let cost: Option<String> =
+        on!(store, |conn| sqlx::query_scalar(SQL).fetch_optional(conn).await)?;
+    Ok(cost.and_then(|cost| cost.parse().ok()))
 }
 
 pub async fn by_id(store: &Store, id: UserId) -> Result<Option<User>> {
@@ -140,8 +150,9 @@ pub async fn holds_any(tx: &mut Tx) -> Result<bool> {
 pub async fn insert(tx: &mut Tx, new: NewUser<'_>, now: Timestamp) -> Result<UserId> {
     const SQL: &str = "
         insert into users
-            (email, password_hash, nombre, apellido, telefono, primary_role, is_active, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+            (email, password_hash, nombre, apellido, telefono, primary_role, is_active, created_at,
+             updated_at, search)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
         returning id";
     let inserted = on!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(new.email)
@@ -152,6 +163,7 @@ pub async fn insert(tx: &mut Tx, new: NewUser<'_>, now: Timestamp) -> Result<Use
         .bind(new.primary_role.user_type())
         .bind(new.is_active)
         .bind(now)
+        .bind(search(new.email, new.nombre, new.apellido))
         .fetch_one(conn)
         .await);
     match inserted {
@@ -162,6 +174,11 @@ pub async fn insert(tx: &mut Tx, new: NewUser<'_>, now: Timestamp) -> Result<Use
         Err(error) if is_unique_violation(&error) => Err(Kind::Conflict { field: "email" }.into()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What an account is found by, folded: its e-mail and its names.
+pub(super) fn search(email: &str, nombre: Option<&str>, apellido: Option<&str>) -> String {
+    searchable([email, nombre.unwrap_or_default(), apellido.unwrap_or_default()])
 }
 
 /// Gives an account one more role. Fails with [`Kind::Conflict`] when it has it.
@@ -192,14 +209,14 @@ pub async fn refer(tx: &mut Tx, id: UserId, reference: i64, now: Timestamp) -> R
         .map(drop))?)
 }
 
-/// Notes the failed sign-ins of an account; of none when there is no such account.
-pub async fn note_failures(tx: &mut Tx, id: UserId, failures: Failures) -> Result<()> {
+/// Notes the failed sign-ins of an account.
+pub async fn note_failures(tx: &mut Tx, id: UserId, failures: &Failures) -> Result<()> {
     const SQL: &str = "
-        update users set failed_logins = $2, failed_since = $3, locked_until = $4 where id = $1";
+        update users set failed_logins = $2, recent_failures = $3, locked_until = $4 where id = $1";
     Ok(on!(tx, |conn| sqlx::query(SQL)
         .bind(id)
-        .bind(failures.count)
-        .bind(failures.since)
+        .bind(i64::try_from(failures.recent.len()).unwrap_or(i64::MAX))
+        .bind(Json(Moments::of(&failures.recent)))
         .bind(failures.locked_until)
         .execute(conn)
         .await
@@ -217,8 +234,14 @@ pub async fn hold(tx: &mut Tx, id: UserId) -> Result<Option<User>> {
 /// Notes a sign-in that worked.
 pub async fn note_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
     const SQL: &str = "
-        update users set failed_logins = 0, failed_since = null, locked_until = null, last_login_at = $2
+        update users set failed_logins = 0, recent_failures = '[]', locked_until = null, last_login_at = $2
         where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
+}
+
+/// Notes a sign-in that another service vouched for, which says nothing of who guesses passwords here.
+pub async fn note_vouched_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<()> {
+    const SQL: &str = "update users set last_login_at = $2 where id = $1";
     Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
 }
 
@@ -253,7 +276,7 @@ pub async fn set_password(
 ) -> Result<()> {
     const SQL: &str = "
         update users
-        set password_hash = $2, failed_logins = 0, failed_since = null, locked_until = null,
+        set password_hash = $2, failed_logins = 0, recent_failures = '[]', locked_until = null,
             version = version + 1, updated_at = $3
         where id = $1";
     Ok(on!(tx, |conn| sqlx::query(SQL)

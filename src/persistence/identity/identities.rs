@@ -6,6 +6,9 @@ use crate::error::{Kind, Result};
 use crate::persistence::Tx;
 use crate::persistence::store::is_unique_violation;
 
+/// The provider that marks accounts which the auth service beside the hub keeps.
+pub(super) const SERVICE: &str = "auth-service";
+
 /// The account that a provider's subject belongs to, a deleted one included.
 pub async fn holder(tx: &mut Tx, provider: &str, subject: &str) -> Result<Option<UserId>> {
     const SQL: &str = "
@@ -42,6 +45,19 @@ pub async fn insert(
         }
         outcome => Ok(outcome?),
     }
+}
+
+/// Takes from an account every identity that whoever opened it may have linked, and tells whether there
+/// was one. That the auth service beside the hub keeps the account (see [`super::mirrors`]) stays.
+pub async fn remove_linked(tx: &mut Tx, user: UserId) -> Result<bool> {
+    const SQL: &str = "delete from auth_identities where user_id = $1 and provider <> $2";
+    let removed = on!(tx, |conn| sqlx::query(SQL)
+        .bind(user)
+        .bind(SERVICE)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(removed > 0)
 }
 
 /// Takes every identity from an account.

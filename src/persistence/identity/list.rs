@@ -4,6 +4,7 @@ use sqlx::QueryBuilder;
 
 use super::accounts::{User, columns};
 use crate::domain::identity::Role;
+use crate::domain::text::folded;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Store;
@@ -12,7 +13,7 @@ use crate::persistence::search::pattern;
 /// Which accounts a list shows. The default shows all that were not removed.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Looked for in e-mails and names, in any case (on SQLite of ASCII letters only).
+    /// Looked for in e-mails and names, whatever its case and accents.
     pub text: Option<String>,
     pub primary_role: Option<Role>,
     pub is_active: Option<bool>,
@@ -26,11 +27,8 @@ pub struct Filter {
 macro_rules! narrow {
     ($sql:ident, $filter:ident) => {
         if let Some(text) = &$filter.text {
-            let pattern = pattern(text);
-            $sql.push(" and (lower(email) like ").push_bind(pattern.clone());
-            $sql.push(r" escape '\' or lower(nombre) like ").push_bind(pattern.clone());
-            $sql.push(r" escape '\' or lower(apellido) like ").push_bind(pattern);
-            $sql.push(r" escape '\')");
+            $sql.push(" and search like ").push_bind(pattern(&folded(text)));
+            $sql.push(r" escape '\'");
         }
         if let Some(role) = $filter.primary_role {
             $sql.push(" and primary_role = ").push_bind(role.user_type());

@@ -4,15 +4,13 @@
 //! the platform. An identity with the provider [`SERVICE`] marks it; an account without that mark
 //! was made here, and no token of the service speaks for it.
 
-use super::{accounts, identities};
+use super::accounts;
+use super::identities::{self, SERVICE};
 use crate::domain::id::UserId;
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::{Store, Tx};
-
-/// The name of the service among identities.
-const SERVICE: &str = "auth-service";
 
 /// An account as the service describes it.
 #[derive(Debug, Clone, Copy)]
@@ -63,8 +61,8 @@ pub async fn put(tx: &mut Tx, mirror: Mirror<'_>, now: Timestamp) -> Result<bool
 /// False when there is an account of that number.
 async fn insert(tx: &mut Tx, mirror: Mirror<'_>, now: Timestamp) -> Result<bool> {
     const SQL: &str = "
-        insert into users (id, email, primary_role, reference_id, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $5)
+        insert into users (id, email, primary_role, reference_id, created_at, updated_at, search)
+        values ($1, $2, $3, $4, $5, $5, $6)
         on conflict do nothing";
     // Tables want an address. Where the service tells none, or one that an account made here has,
     // this one reaches nobody (RFC 2606).
@@ -76,6 +74,7 @@ async fn insert(tx: &mut Tx, mirror: Mirror<'_>, now: Timestamp) -> Result<bool>
             .bind(mirror.primary_role.user_type())
             .bind(mirror.reference_id)
             .bind(now)
+            .bind(accounts::search(email, None, None))
             .execute(conn)
             .await
             .map(|done| done.rows_affected()))?;

@@ -40,8 +40,11 @@ pub struct Held {
     /// The session that began the sign-on.
     pub first: SessionId,
     pub apps: Json<Vec<Portal>>,
-    pub refresh_generation: i64,
+    /// Of its current refresh token.
+    pub refresh_hash: String,
     pub expires_at: Timestamp,
+    /// When the password was last shown.
+    pub authenticated_at: Timestamp,
 }
 
 /// One member beside what all of them share.
@@ -136,7 +139,8 @@ pub async fn hold(tx: &mut Tx, session: &SessionId, now: Timestamp) -> Result<Op
     const SQL: &str = "
         update sessions set last_seen_at = $2
         where id = $1 and revoked_at is null and expires_at > $2
-        returning user_id, coalesce(sign_on, id) as first, apps, refresh_generation, expires_at";
+        returning user_id, coalesce(sign_on, id) as first, apps, refresh_hash, expires_at,
+            coalesce(authenticated_at, created_at) as authenticated_at";
     Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(session).bind(now).fetch_optional(conn).await)?)
 }
 
@@ -157,16 +161,26 @@ pub async fn note(
         .map(drop))?)
 }
 
-/// Makes a new session a member of the sign-on it was opened from, to end when that one would.
+/// Makes a new session a member of the sign-on it was opened from, to end when that one would. No
+/// password was shown for it since it was for that one.
 pub async fn tie(tx: &mut Tx, session: &SessionId, from: &Held) -> Result<()> {
-    const SQL: &str = "update sessions set sign_on = $2, expires_at = $3 where id = $1";
+    const SQL: &str = "
+        update sessions set sign_on = $2, expires_at = $3, authenticated_at = $4 where id = $1";
     Ok(on!(tx, |conn| sqlx::query(SQL)
         .bind(session)
         .bind(&from.first)
         .bind(from.expires_at)
+        .bind(from.authenticated_at)
         .execute(conn)
         .await
         .map(drop))?)
+}
+
+/// Whether a sign-on began with this session: no ticket opened it.
+pub async fn began(tx: &mut Tx, session: &SessionId) -> Result<bool> {
+    const SQL: &str = "
+        select exists (select 1 from sessions where id = $1 and sign_on is null)";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).bind(session).fetch_one(conn).await)?)
 }
 
 /// Ends every session of a session's sign-on, and tells which.

@@ -48,6 +48,8 @@ pub struct Held {
     pub user_id: UserId,
     pub fingerprint: String,
     pub family: Family,
+    /// Whether an OpenID client was given it.
+    pub is_granted: bool,
 }
 
 /// A session that ended, and why.
@@ -130,13 +132,14 @@ pub async fn hold(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<Option<
     const SQL: &str = "
         update sessions set refresh_generation = refresh_generation
         where id = $1 and revoked_at is null and expires_at > $2
-        returning user_id, fingerprint, refresh_generation, refresh_hash, prev_refresh_hash, refreshed_at";
-    type Row = (UserId, String, i64, String, Option<String>, Timestamp);
+        returning user_id, fingerprint, refresh_generation, refresh_hash, prev_refresh_hash, refreshed_at,
+            exists (select 1 from oidc_grants where session_id = sessions.id)";
+    type Row = (UserId, String, i64, String, Option<String>, Timestamp, bool);
     let row: Option<Row> =
         on!(tx, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_optional(conn).await)?;
-    Ok(row.map(|(user_id, fingerprint, generation, leaf, parent, replaced_at)| {
+    Ok(row.map(|(user_id, fingerprint, generation, leaf, parent, replaced_at, is_granted)| {
         let family = Family { generation, leaf, parent, replaced_at };
-        Held { user_id, fingerprint, family }
+        Held { user_id, fingerprint, family, is_granted }
     }))
 }
 
@@ -144,6 +147,17 @@ pub async fn hold(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<Option<
 pub async fn exists(store: &Store, id: &SessionId) -> Result<bool> {
     const SQL: &str = "select exists (select 1 from sessions where id = $1)";
     Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(id).fetch_one(conn).await)?)
+}
+
+/// Whether a session ended because its account was deactivated, and would be usable at `now` if it
+/// had not been; while the account stays so.
+pub async fn is_deactivated(store: &Store, id: &SessionId, now: Timestamp) -> Result<bool> {
+    const SQL: &str = "
+        select exists (
+            select 1 from sessions join users on users.id = sessions.user_id
+            where sessions.id = $1 and sessions.revoke_reason = 'deactivated'
+                and sessions.expires_at > $2 and not users.is_active and users.deleted_at is null)";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(id).bind(now).fetch_one(conn).await)?)
 }
 
 /// Puts the next refresh token in the place of the current one, and lets the session live on.
@@ -246,7 +260,7 @@ pub async fn revoke_all(
 pub async fn others(
     tx: &mut Tx,
     user: UserId,
-    own: Option<&SessionId>,
+    own: &SessionId,
     now: Timestamp,
 ) -> Result<Vec<SessionId>> {
     const SQL: &str = "
@@ -254,7 +268,7 @@ pub async fn others(
         where user_id = $1 and id <> $2 and revoked_at is null and expires_at > $3";
     Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(user)
-        .bind(own.map_or("", SessionId::as_str))
+        .bind(own)
         .bind(now)
         .fetch_all(conn)
         .await)?)

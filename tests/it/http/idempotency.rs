@@ -3,12 +3,14 @@
 use latido::domain::identity::Role;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
-use crate::support;
 use crate::support::accounts::{self, run};
 use crate::support::database::Database;
+use crate::support::device::{Device, PASSWORD};
 use crate::support::http::{Answer, Call};
 use crate::support::process::{Process, serve_with_admin};
+use crate::support::{self, Latido};
 
 const EXAMS: &str = "/api/v1/catalog/exams";
 
@@ -99,4 +101,61 @@ async fn services_do_not_share_their_keys() {
 
     assert_eq!((labs.status.as_u16(), desk.status.as_u16()), (201, 201), "{}", desk.text());
     assert_ne!(labs.json()["id"], desk.json()["id"]);
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_repeated_request_is_of_no_use_beside_the_server() {
+    let latido = support::start().await;
+    let device = Device::register(latido.address, "ana@example.com").await;
+    let body = json!({ "email": "ana@example.com", "password": PASSWORD });
+    let sign_in = async || {
+        let call = device.call("POST", "/auth/login").header("idempotency-key", "k1").json(&body);
+        call.send().await
+    };
+
+    let first = sign_in().await;
+
+    assert_eq!(first.status, 200, "{}", first.text());
+    let kept =
+        "select request_hash || ' ' || body || ' ' || cast(headers as text) from idempotency_keys";
+    let kept: String = accounts::value(latido.database.url(), kept).await;
+    let tokens = first.json();
+    for secret in ["access_token", "refresh_token", "session_id"] {
+        assert!(!kept.contains(tokens[secret].as_str().unwrap()), "{secret} in {kept}");
+    }
+    assert!(!kept.contains("ana@example.com"), "{kept}");
+    let digest = |text: &str| latido::auth::digest(text);
+    let bytes: [u8; 32] = Sha256::digest(body.to_string()).into();
+    for guess in [digest(&body.to_string()), digest(&format!("\n{bytes:?}"))] {
+        assert!(!kept.contains(&guess), "{kept}");
+    }
+    let again = sign_in().await;
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.json(), tokens);
+}
+
+#[tokio::test]
+async fn an_answer_outlives_one_change_of_the_secret_and_is_said_to_be_lost_after_two() {
+    let latido = support::start().await;
+    let admin = latido.account(Role::Admin).await;
+    let create = async |latido: &Latido, token: &str| {
+        let exam = json!({ "code": "HEM", "name": "Hemograma" });
+        let call = latido.call("POST", EXAMS).bearer(token);
+        call.header("idempotency-key", "k1").json(&exam).send().await
+    };
+    let first = create(&latido, &admin.token).await;
+    let other = "another secret of the tests, as long as the first";
+    let settings = [("JWT_SECRET_KEY", other), ("JWT_PREVIOUS_SECRET_KEY", accounts::SECRET)];
+    let rotated = latido.beside(&settings).await;
+
+    let replayed = create(&rotated, &admin.token).await;
+
+    assert_eq!((first.status.as_u16(), replayed.status.as_u16()), (201, 201));
+    assert_eq!(replayed.json(), first.json());
+    let forgetful = latido.beside(&[("JWT_SECRET_KEY", other), ("AUTH_DEV_BYPASS", "true")]).await;
+    let call = forgetful.call("POST", EXAMS).header("x-dev-user", admin.id.to_string());
+    let exam = json!({ "code": "HEM", "name": "Hemograma" });
+    let lost = call.header("idempotency-key", "k1").json(&exam).send().await;
+    assert_eq!(lost.json()["type"], "urn:latido:problem:conflict");
+    assert!(lost.json()["detail"].as_str().unwrap().contains("carried out"));
 }

@@ -237,6 +237,9 @@ async fn a_holder_leaves_with_the_password_and_all_sockets_end() {
         call.json(&json!({ "password": password })).send()
     };
 
+    let outdated = latido.call("DELETE", "/users/me").bearer(token(&pair));
+    let outdated = outdated.header("if-match", "\"v99\"").json(&json!({ "password": PASSWORD }));
+    assert_eq!(outdated.send().await.status, StatusCode::PRECONDITION_FAILED);
     let wrong = leave("password124").await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert_eq!(wrong.json()["type"], "urn:latido:problem:invalid-credentials");
@@ -249,7 +252,8 @@ async fn a_holder_leaves_with_the_password_and_all_sockets_end() {
     assert_eq!(socket.next("session:revoked").await["reason"], "deactivated");
     assert_eq!(socket.ended().await, End::Disconnected);
     let gone = latido.call("GET", "/users/me").bearer(token(&pair)).send().await;
-    assert_eq!(gone.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(gone.status, StatusCode::FORBIDDEN);
+    assert_eq!(gone.json()["type"], "urn:latido:problem:account-inactive");
     let refused = latido.call("POST", "/auth/login").json(&sign_in).send().await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     assert_eq!(refused.json()["type"], "urn:latido:problem:account-inactive");

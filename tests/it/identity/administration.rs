@@ -3,6 +3,7 @@
 use http::StatusCode;
 use latido::domain::identity::Role;
 use latido::domain::time::Timestamp;
+use latido::persistence::audit::{self, Filter, Recorded};
 use latido::persistence::identity::one_time_tokens::{Purpose, redeem};
 use serde_json::{Value, json};
 
@@ -339,4 +340,36 @@ async fn a_new_address_makes_what_was_mailed_to_the_old_one_worthless() {
         let redeemed = redeem::<Value>(&mut tx, hash, purpose, Timestamp::now()).await;
         assert!(redeemed.is_err(), "{purpose:?}");
     }
+}
+
+/// What the trail says of an action: why, and which service asked.
+async fn told(latido: &Latido, action: &str) -> Vec<(Value, Value)> {
+    let filter = Filter { action: Some(action), ..Filter::default() };
+    let lines = audit::list(&latido.running.store, &filter, None, 100).await.unwrap();
+    let told = |name: &str, line: &Recorded| line.data.0.get(name).cloned().unwrap_or_default();
+    lines.iter().map(|line| (told("reason", line), told("service", line))).collect()
+}
+
+#[tokio::test]
+async fn accounts_that_were_not_opened_are_written_down_and_services_by_name() {
+    let latido = support::start_with(&[SERVICE]).await;
+    let body =
+        json!({ "email": "new@example.com", "password": "password123", "user_type": "client" });
+    assert_eq!(create(&latido, &body).await.status, StatusCode::CREATED);
+    let taken = create(&latido, &body).await;
+    let mut odd = body.clone();
+    odd["email"] = json!("other@example.com");
+    odd["reference_id"] = json!(99);
+    let unknown = create(&latido, &odd).await;
+    let register = json!({ "email": "new@example.com", "password": "password123", "nombre": "A",
+        "apellido": "B", "rol": "CLIENTE" });
+    let registered = latido.call("POST", "/auth/register").json(&register).send().await;
+
+    assert_eq!([taken.status, registered.status], [StatusCode::CONFLICT; 2]);
+    assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let service = json!("tests");
+    assert_eq!(told(&latido, "created").await, [(Value::Null, service.clone())]);
+    let refused = [(json!("reference"), service.clone()), (json!("email"), service)];
+    assert_eq!(told(&latido, "creation_refused").await, refused);
+    assert_eq!(told(&latido, "registration_refused").await, [(json!("email"), Value::Null)]);
 }

@@ -320,3 +320,21 @@ async fn a_connection_that_does_not_come_about_is_tried_again() {
     assert_eq!(answer.status, 401);
     assert_eq!(service.asked().len(), 1);
 }
+
+#[tokio::test]
+async fn settings_changed_by_a_token_of_the_service_are_told_to_the_user() {
+    let (latido, _service) = beside_a_good_one().await;
+    let token = token(7, &json!({}));
+    let mut socket = latido.join(EVENTS, &json!({ "token": token })).await.unwrap();
+    socket.next("connected").await;
+
+    let body = json!({"theme": "dark"});
+    let patched = latido.call("PATCH", "/users/me/settings").bearer(&token).json(&body);
+    assert_eq!(patched.send().await.status, 200);
+
+    let update = socket.next("user:update").await;
+    assert_eq!(
+        (&update["type"], &update["changes"]["theme"]),
+        (&json!("settings"), &json!("dark"))
+    );
+}

@@ -246,3 +246,28 @@ async fn a_token_that_proves_nothing_is_refused() {
     }
     assert_eq!(value::<i64>(latido.database.url(), "select count(*) from users").await, 0);
 }
+
+#[tokio::test]
+async fn a_locked_account_stays_locked_whoever_vouches_for_its_holder() {
+    let latido = latido().await;
+    let proof = token("ana", &json!({}));
+    opened(&latido, &proof).await;
+    let guess = async || {
+        let body = json!({"username": "ana@example.com", "password": "not the password"});
+        latido.call("POST", "/auth/login").json(&body).send().await.status.as_u16()
+    };
+    for _ in 0..9 {
+        assert_eq!(guess().await, 401);
+    }
+    opened(&latido, &proof).await;
+    assert_eq!(guess().await, 401, "the tenth: the exchange did not start the count anew");
+
+    let answer = exchange(&latido, &proof).await;
+
+    assert_refused(&answer, 403, "account-inactive");
+    assert!(answer.json()["retryAfter"].as_u64().unwrap() > 800);
+    assert_eq!(guess().await, 403, "and still locked");
+    let noted = "select count(*) from audit_log where action = 'login_refused'
+                 and actor_id is not null and entity_type = 'user'";
+    assert_eq!(value::<i64>(latido.database.url(), noted).await, 12);
+}

@@ -119,6 +119,30 @@ async fn the_tenth_failure_locks_a_name_whether_or_not_it_is_somebodys() {
 }
 
 #[tokio::test]
+async fn a_lock_holds_on_every_node_and_after_a_restart_whoevers_the_name_is() {
+    let latido = support::start().await;
+    let other = latido.beside(&[]).await;
+    Device::register(latido.address, ANA).await;
+    for email in [ANA, NOBODY] {
+        for n in 0..10 {
+            assert_eq!(guess([&latido, &other][n % 2], email).await.status, 401, "{email} {n}");
+        }
+        for node in [&latido, &other] {
+            assert_eq!(guess(node, email).await.status, 403, "{email}");
+        }
+    }
+    let names = "select count(*) from strangers where name like '%nobody%'";
+    assert_eq!(accounts::value::<i64>(latido.database.url(), names).await, 0, "no name is kept");
+
+    other.stop().await;
+    let again = Latido::on(latido.stop().await, &[]).await;
+
+    for email in [ANA, NOBODY] {
+        assert_eq!(guess(&again, email).await.status, 403, "{email}");
+    }
+}
+
+#[tokio::test]
 async fn a_flood_of_hashes_is_turned_away_and_sockets_do_not_feel_it() {
     let latido = support::start_with(&[("PASSWORD_HASH_CONCURRENCY", "1")]).await;
     let mut socket = Device::register(latido.address, ANA).await.socket().await;
@@ -209,7 +233,7 @@ async fn strangers_wrong_passwords_and_inactive_accounts_cost_the_same_work() {
     let rounds = 15;
     let found = medians::<3>(rounds, async |kind, round| {
         // A lock-out would cost less, for all alike.
-        accounts::run(database.url(), "update users set failed_logins = 0").await;
+        accounts::run(database.url(), "update users set recent_failures = '[]'").await;
         let stranger = format!("{round}@example.com");
         let name = [ANA, &stranger, "left@example.com"][kind];
         logging_in(process.address, name, "not the password")

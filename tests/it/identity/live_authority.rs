@@ -15,6 +15,7 @@ use latido::persistence::outbox;
 use serde_json::{Value, json};
 
 use crate::support::accounts::Account;
+use crate::support::device::Device;
 use crate::support::http::Answer;
 use crate::support::socket_io::{End, SocketIo};
 use crate::support::{self, EVENTS, Latido, accounts};
@@ -90,9 +91,9 @@ async fn a_deactivated_account_is_told_first_then_closed_on_every_node() {
     for node in [&here, &there] {
         for account in [&ana, &elsewhere] {
             let me = node.call("GET", "/users/me").bearer(&account.token).send().await;
-            assert_eq!(me.status, StatusCode::UNAUTHORIZED);
+            assert_eq!(me.status, StatusCode::FORBIDDEN);
             let refused = node.join(EVENTS, &json!({ "token": account.token })).await;
-            assert_eq!(refused.err().unwrap()["message"], "unauthorized");
+            assert_eq!(refused.err().unwrap()["data"]["code"], "account_inactive");
         }
     }
     assert_eq!(bystander.ask("ping", &Value::Null).await["userId"], admin.id);
@@ -296,5 +297,39 @@ async fn a_socket_that_arrives_while_the_account_is_switched_off_is_closed_or_re
         for mut socket in [first, second].into_iter().flatten() {
             socket.ended().await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_deactivated_account_is_told_so_by_every_credential_until_it_is_active_again() {
+    let here = support::start().await;
+    let there = here.beside(&[]).await;
+    let admin = here.account(Role::Admin).await;
+    let ana = Device::register(here.address, "ana@example.com").await;
+    let account = Account { id: ana.user(), ..admin.clone() };
+    let mut at_there = ana.at(there.address).socket().await;
+    deactivate(&here, &admin, &account).await;
+    at_there.ended().await;
+
+    for node in [&here, &there] {
+        let by_token = node.call("GET", "/users/me").bearer(ana.access()).send().await;
+        let by_cookie = node.call("GET", "/users/me").header("cookie", &ana.cookie).send().await;
+        let refreshed = ana.at(node.address).spend(ana.refresh_token()).await;
+        for refused in [by_token, by_cookie, refreshed] {
+            assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text());
+            assert_eq!(refused.json()["type"], "urn:latido:problem:account-inactive");
+        }
+        let refused = node.join(EVENTS, &json!({ "token": ana.access() })).await.err().unwrap();
+        assert_eq!(refused["data"]["code"], "account_inactive", "{refused}");
+        let forged = ana.cookie.split_once('.').unwrap().0.to_owned() + ".forged";
+        let forged = node.call("GET", "/users/me").header("cookie", forged).send().await;
+        assert_eq!(forged.status, StatusCode::UNAUTHORIZED, "an account's state is its holder's");
+    }
+
+    let path = format!("/users/{}/activate", account.id);
+    here.call("POST", &path).bearer(&admin.token).send().await;
+    for node in [&here, &there] {
+        let again = node.call("GET", "/users/me").bearer(ana.access()).send().await;
+        assert_eq!(again.status, StatusCode::UNAUTHORIZED, "its sessions stay ended");
     }
 }

@@ -7,6 +7,7 @@ mod authority;
 mod canary;
 mod delegation;
 mod devices;
+mod directory;
 mod exchange;
 mod introspection;
 mod key_sets;

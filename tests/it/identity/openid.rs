@@ -308,3 +308,19 @@ async fn whoever_signs_in_at_a_used_browser_ends_the_session_it_had() {
     assert!(!provider.is_live(&hers).await);
     assert!(!provider.authorize(&ana, &doctors()).await.header("location").contains("code="));
 }
+
+#[tokio::test]
+async fn a_code_for_one_user_is_not_given_to_another_who_signs_in() {
+    let provider = openid::start().await;
+    let (ana, luis) = (provider.register("ana").await, provider.register("luis").await);
+    let hers = provider.tokens(&ana).await;
+    let expecting = changed(&[("id_token_hint", hers["id_token"].as_str().unwrap())]);
+
+    let other = provider.sign_in(&expecting, "", "luis", PASSWORD).await;
+
+    assert_eq!(returned(&other, "error"), "login_required");
+    assert_eq!(other.header("set-cookie"), "");
+    assert_eq!(provider.audited("login_refused").await[0]["reason"], "unexpected");
+    let same = provider.sign_in(&expecting, &luis, "ana", PASSWORD).await;
+    assert!(!returned(&same, "code").is_empty());
+}

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use crate::support::device::Device;
 use crate::support::http::Answer;
 use crate::support::openid::{self, Provider};
 use crate::support::{EVENTS, accounts, within};
@@ -142,6 +143,33 @@ async fn every_way_a_session_ends_tells_the_portals() {
 }
 
 #[tokio::test]
+async fn a_stolen_refresh_token_ends_what_portals_were_given_and_they_are_told() {
+    let mut back_ends = BackEnds::start(StatusCode::OK).await;
+    let provider = openid::start_with(&[], Some(&back_ends.address)).await;
+    let device = Device::register(provider.latido.address, "ana@example.com").await;
+    let doctors = provider.tokens(&device.cookie).await;
+    let token = json!({ "token": doctors["access_token"] });
+    let mut socket = provider.latido.join(EVENTS, &token).await.unwrap();
+    socket.next("connected").await;
+    let body = json!({ "refresh_token": device.refresh_token() });
+    let spend = async |agent: &str| {
+        let call = device.anonymous("POST", "/auth/refresh").header("user-agent", agent);
+        call.json(&body).send().await
+    };
+    assert_eq!(spend("latido-tests").await.status, StatusCode::OK);
+
+    assert_eq!(spend("thief").await.status, StatusCode::UNAUTHORIZED);
+
+    assert_eq!(socket.next("session:revoked").await["reason"], "refresh_reuse");
+    assert!(!provider.is_live(&doctors).await);
+    let (client, claims) = back_ends.next(&provider).await;
+    assert_eq!(
+        (client.as_str(), &claims["sid"]),
+        ("doctors", &sid(&provider, &doctors, "doctors").await)
+    );
+}
+
+#[tokio::test]
 async fn a_back_end_that_was_down_is_told_later() {
     let mut down = BackEnds::start(StatusCode::SERVICE_UNAVAILABLE).await;
     let provider = openid::start_with(&[], Some(&down.address)).await;
@@ -224,4 +252,78 @@ async fn a_logout_leads_nowhere_that_is_not_registered() {
         assert_eq!(answer.header("location"), "");
         assert!(provider.is_live(&doctors).await, "and nobody is signed out");
     }
+}
+
+/// The session that a ticket of the browser opened at the portal of another domain, as its cookie.
+async fn carried(provider: &Provider, browser: &str) -> String {
+    let portal = "https://portal.example";
+    let call = provider.latido.call("POST", "/api/session-sync/ticket").header("cookie", browser);
+    let body = json!({ "targetOrigin": portal });
+    let issued = call.header("origin", portal).json(&body).send().await;
+    let ticket = issued.json()["data"]["ticket"].clone();
+    let call = provider.latido.call("POST", "/api/session-sync/redeem").header("origin", portal);
+    let redeemed = call.json(&json!({ "ticket": ticket })).send().await;
+    assert_eq!(redeemed.status, StatusCode::OK, "{}", redeemed.text());
+    openid::cookie(&redeemed)
+}
+
+#[tokio::test]
+async fn a_portals_logout_ends_what_tickets_opened_on_other_domains() {
+    let provider = openid::start().await;
+    let browser = provider.register("ana").await;
+    let elsewhere = carried(&provider, &browser).await;
+    let doctors = provider.tokens(&browser).await;
+    let patients = provider.patients_tokens(&elsewhere).await;
+
+    let out = logout(&provider, &browser, &[hint(&doctors)]).await;
+
+    assert_eq!(out.status, StatusCode::OK, "{}", out.text());
+    assert!(!provider.is_live(&doctors).await && !provider.is_live(&patients).await);
+    let again = provider.authorize(&elsewhere, &openid::changed(&[("prompt", "none")])).await;
+    assert_eq!(openid::returned(&again, "error"), "login_required");
+    let url = provider.latido.database.url();
+    let nobody = "select count(*) from audit_log where action = 'logout' and actor_id is null";
+    assert_eq!(accounts::value::<i64>(url, nobody).await, 0);
+}
+
+#[tokio::test]
+async fn a_form_from_another_site_is_asked_what_its_user_wants() {
+    let provider = openid::start().await;
+    let browser = provider.register("ana").await;
+    let doctors = provider.tokens(&browser).await;
+    let foreign = [("cookie", browser.as_str()), ("origin", "https://doctors.example")];
+    for headers in [&foreign[..], &foreign[1..], &[]] {
+        let asked = provider.post("/oidc/logout", &[("client_id", "doctors")], headers).await;
+
+        assert_eq!(asked.status, StatusCode::OK);
+        assert!(asked.text().contains("action=\"logout/confirm?"), "{}", asked.text());
+        assert_eq!(asked.header("set-cookie"), "");
+        assert!(provider.is_live(&doctors).await);
+    }
+
+    let out = provider.post("/oidc/logout", &[hint(&doctors)], &foreign).await;
+
+    assert!(!out.text().contains("action="), "its ID token is proof: {}", out.text());
+    assert!(!provider.is_live(&doctors).await);
+    let late = provider.post("/oidc/logout", &[hint(&doctors)], &foreign).await;
+    assert!(late.text().contains("action="), "but not of a session that has ended");
+}
+
+#[tokio::test]
+async fn a_ticket_shows_no_password() {
+    let provider = openid::start().await;
+    let browser = provider.register("ana").await;
+    let url = provider.latido.database.url();
+    accounts::run(url, "update sessions set created_at = created_at - 3600000").await;
+    let shown = "select created_at / 1000 from sessions order by created_at limit 1";
+    let shown: i64 = accounts::value(url, shown).await;
+
+    let elsewhere = carried(&provider, &browser).await;
+    let tokens = provider.tokens(&elsewhere).await;
+
+    let claims = provider.verified(tokens["id_token"].as_str().unwrap(), "doctors").await;
+    assert_eq!(claims["auth_time"], shown);
+    let strict = openid::changed(&[("max_age", "60"), ("prompt", "none")]);
+    let refused = provider.authorize(&elsewhere, &strict).await;
+    assert_eq!(openid::returned(&refused, "error"), "login_required");
 }

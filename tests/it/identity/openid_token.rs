@@ -1,12 +1,14 @@
 //! The token endpoint: what a code and a refresh token are bound to, and what their reuse costs.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::accounts;
 use crate::support::http::Answer;
 use crate::support::openid::{self, Provider, SECRET, VERIFIER, doctors, patients, redemption};
+use crate::support::{EVENTS, accounts};
 
 /// What `doctors` sends to redeem a code, with other values; an empty one takes a parameter away.
 fn with<'a>(code: &'a str, changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
@@ -218,4 +220,67 @@ async fn pages_of_allowed_origins_may_redeem_and_others_may_not_read() {
         assert_eq!(preflight("https://portal.example").await, "https://portal.example", "{path}");
         assert_eq!(preflight("https://evil.example").await, "", "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_portals_refresh_token_is_good_on_no_socket() {
+    let provider = openid::start().await;
+    let browser = provider.register("ana").await;
+    let tokens = provider.patients_tokens(&browser).await;
+    let auth = json!({ "token": tokens["access_token"] });
+    let mut socket = provider.latido.join(EVENTS, &auth).await.unwrap();
+
+    let refused =
+        socket.ask("auth:refresh", &json!({ "refreshToken": tokens["refresh_token"] })).await;
+
+    assert_eq!(refused["error"]["code"], "unauthenticated", "{refused}");
+    assert!(provider.is_live(&tokens).await, "and is not spent by trying");
+    let basic = format!("Basic {}", STANDARD.encode(format!("patients:{SECRET}")));
+    let pairs = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+    ];
+    let renewed = provider.post("/oidc/token", &pairs, &[("authorization", &basic)]).await;
+    assert_eq!(renewed.status, StatusCode::OK, "{}", renewed.text());
+}
+
+#[tokio::test]
+async fn a_refresh_may_ask_for_less_and_for_all_of_it_again() {
+    let provider = openid::start().await;
+    let browser = provider.register("ana").await;
+    let mut tokens = provider.tokens(&browser).await;
+    for (asked, given) in
+        [("openid email", "openid email"), ("openid", "openid"), ("", "openid profile email")]
+    {
+        let mut pairs = vec![
+            ("grant_type", "refresh_token"),
+            ("client_id", "doctors"),
+            ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+        ];
+        pairs.extend(Some(("scope", asked)).filter(|(_, asked)| !asked.is_empty()));
+        let answer = provider.token(&pairs).await;
+
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        tokens = answer.json();
+        assert_eq!(tokens["scope"], given);
+        let token = tokens["access_token"].as_str().unwrap();
+        let user = provider.latido.call("GET", "/oidc/userinfo").bearer(token).send().await.json();
+        assert_eq!(user["email"].is_string(), given.contains("email"), "{user}");
+        assert_eq!(user["given_name"].is_string(), given.contains("profile"), "{user}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_is_written_down_under_whose_it_was() {
+    let provider = openid::start().await;
+    let browser = provider.register("ana").await;
+    let code = provider.code(&browser, &doctors()).await;
+    provider.token(&with(&code, &[("code_verifier", "short")])).await;
+    let code = provider.code(&browser, &doctors()).await;
+    provider.redeem(&code).await;
+    provider.redeem(&code).await;
+
+    let known = "select count(*) from audit_log where actor_id is not null and action in
+                 ('authorization_refused', 'code_reuse')";
+    assert_eq!(accounts::value::<i64>(provider.latido.database.url(), known).await, 3);
 }

@@ -212,3 +212,51 @@ async fn who_has_no_account_in_use_is_answered_alike_and_sent_nothing() {
     let sql = "select count(*) from audit_log where action = 'password_forgotten'";
     assert_eq!(accounts::value::<i64>(database.url(), sql).await, 5);
 }
+
+/// Who opens an account under an address of somebody else's must not keep a way into it.
+#[tokio::test]
+async fn a_reset_by_mail_shuts_out_whoever_linked_an_identity_before_the_address_was_shown() {
+    let mut server = MailServer::start().await;
+    let latido = start(&server).await;
+    let url = latido.database.url();
+    let device = Device::register(latido.address, ANA).await;
+    server.next().await;
+    let link = format!(
+        "insert into auth_identities (user_id, provider, subject, created_at)
+         values ({}, 'supabase', 'mallory', 1)",
+        device.user()
+    );
+    accounts::run(url, &link).await;
+    let standing = async || {
+        let verified = format!("select email_verified from users where id = {}", device.user());
+        let identities = "select count(*) from auth_identities";
+        (
+            accounts::value::<bool>(url, &verified).await,
+            accounts::value::<i64>(url, identities).await,
+        )
+    };
+
+    forget(&latido, ANA).await;
+    assert_eq!(reset(&latido, &server.next().await.token(), NEWER).await.status, 204);
+
+    assert_eq!(standing().await, (true, 0), "the mail showed whose the address is");
+    // What the owner links from then on stays.
+    accounts::run(url, &link).await;
+    forget(&latido, ANA).await;
+    assert_eq!(reset(&latido, &server.next().await.token(), PASSWORD).await.status, 204);
+    assert_eq!(standing().await, (true, 1));
+}
+
+#[tokio::test]
+async fn a_token_that_is_none_is_written_down() {
+    let latido = support::start().await;
+
+    assert_eq!(reset(&latido, "never given", NEWER).await.status, 410);
+    let body = json!({ "token": "never given" });
+    let verify = latido.call("POST", "/auth/email/verify").json(&body).send().await;
+    assert_eq!(verify.status, 410);
+
+    for action in ["password_reset_refused", "email_verification_refused"] {
+        assert_eq!(audited(&latido, action).await, 1, "{action}");
+    }
+}

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use latido::persistence::audit::{self, Filter};
 use serde_json::{Value, json};
 
 use crate::support::accounts::{self, SECRET};
 use crate::support::device::Device;
 use crate::support::http::Answer;
-use crate::support::{self, Latido};
+use crate::support::{self, EVENTS, Latido, SocketIo};
 
 /// As if the last refresh had happened longer ago.
 async fn age(latido: &Latido, session: &str, milliseconds: u32) {
@@ -160,30 +161,102 @@ async fn an_access_token_buys_no_refresh_token() {
     assert_eq!(answer.status, 401, "{}", answer.text());
 }
 
+/// A new access token for the cookie alone.
+async fn by_cookie(device: &Device) -> Answer {
+    device.anonymous("POST", "/auth/refresh").header("cookie", &device.cookie).send().await
+}
+
 #[tokio::test]
-async fn a_cookie_renews_also_after_the_secret_was_changed() {
+async fn portals_that_share_a_cookie_do_not_spend_each_others_refresh_tokens() {
+    let latido = support::start().await;
+    let mut portal = Device::register(latido.address, "ana@example.com").await;
+    for _ in 0..2 {
+        let sibling = by_cookie(&portal).await;
+        assert_eq!(sibling.status, 200, "{}", sibling.text());
+        assert_eq!(sibling.json().get("refresh_token"), None);
+        assert_eq!(sibling.json()["session_id"], portal.session());
+
+        assert_eq!(portal.refresh().await.status, 200);
+        age(&latido, portal.session(), 60_000).await;
+    }
+
+    assert_eq!(standing(&latido, portal.session()).await, (2, None), "one leaf, spent twice");
+    assert!(portal.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_cookie_and_a_token_renew_also_after_their_secret_was_forgotten() {
     let newer = "another secret of the tests, long enough to sign with";
     let latido = support::start().await;
     let device = Device::register(latido.address, "ana@example.com").await;
+    let first = device.refresh_token().to_owned();
     let (database, secrets) =
         (latido.stop().await, [("JWT_SECRET_KEY", newer), ("JWT_PREVIOUS_SECRET_KEY", SECRET)]);
     let latido = Latido::on(database, &secrets).await;
+    let device = device.at(latido.address);
+    assert_eq!(by_cookie(&device).await.status, 200);
+
+    // The key that made the token is gone; what is known of it is the hash in the row.
+    let latido = Latido::on(latido.stop().await, &[("JWT_SECRET_KEY", newer)]).await;
     let mut device = device.at(latido.address);
-
-    let renewed =
-        device.anonymous("POST", "/auth/refresh").header("cookie", &device.cookie).send().await;
-
-    assert_eq!(renewed.status, 200, "{}", renewed.text());
-    device.tokens = renewed.json();
+    let forged = first.replace(".0.", ".1.");
+    assert_eq!(device.spend(&forged).await.status, 401);
     successor(&device.refresh().await);
-    assert!(device.is_signed_in().await);
+    successor(&device.spend(&first).await);
+    age(&latido, device.session(), 60_000).await;
 
-    // The key that made the leaf is forgotten: only the cookie still speaks for the session.
-    let latido = Latido::on(latido.stop().await, &[("JWT_SECRET_KEY", SECRET)]).await;
-    let mut device = device.at(latido.address);
-    assert_eq!(device.refresh().await.status, 401);
-    let renewed =
-        device.anonymous("POST", "/auth/refresh").header("cookie", &device.cookie).send().await;
-    device.tokens = renewed.json();
-    successor(&device.refresh().await);
+    assert_eq!(device.spend(&first).await.status, 401);
+    assert_eq!(
+        standing(&latido, device.session()).await,
+        (1, Some("refresh_reuse".to_owned())),
+        "a reuse is one whoever made the token"
+    );
+}
+
+/// What the trail says of renewals: the action, the actor, and where it came from, oldest first.
+async fn renewals(latido: &Latido) -> Vec<(String, Option<i64>, bool)> {
+    let lines = audit::list(&latido.running.store, &Filter::default(), None, 100).await.unwrap();
+    let renewals = lines.into_iter().rev().filter(|line| line.action.starts_with("refresh"));
+    renewals
+        .map(|line| {
+            let is_placed = line.ip.as_deref() == Some("127.0.0.1") && line.request_id.is_some();
+            (line.action, line.actor_id.map(|user| user.0), is_placed)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_renewal_and_every_refused_one_is_written_down() {
+    let latido = support::start().await;
+    let mut device = Device::register(latido.address, "ana@example.com").await;
+    let user = device.user();
+    let stolen = device.refresh_token().to_owned();
+    device.refresh().await;
+    by_cookie(&device).await;
+    device.spend("r_nonsense").await;
+    device.anonymous("POST", "/auth/refresh").send().await;
+    let foreign = device.anonymous("POST", "/auth/refresh").header("cookie", &device.cookie);
+    foreign.header("origin", "https://evil.example").send().await;
+    age(&latido, device.session(), 60_000).await;
+    let (auth, agent) = (json!({ "token": device.access() }), [("user-agent", "a socket")]);
+    let mut socket = SocketIo::join(latido.address, EVENTS, &auth, &agent).await.unwrap();
+    let refused = socket.ask("auth:refresh", &json!({ "refreshToken": stolen })).await;
+    assert_eq!(refused["error"]["code"], "unauthenticated", "{refused}");
+
+    let told = renewals(&latido).await;
+
+    let line = |action: &str, actor| (action.to_owned(), actor, true);
+    assert_eq!(
+        told,
+        [
+            line("refreshed", Some(user)),
+            line("refreshed", Some(user)),
+            line("refresh_refused", None),
+            line("refresh_refused", None),
+            line("refresh_reuse", Some(user)),
+        ]
+    );
+    let agent = "select user_agent from audit_log where action = 'refresh_reuse'";
+    let agent: Option<String> = accounts::value(latido.database.url(), agent).await;
+    assert_eq!(agent.as_deref(), Some("a socket"));
 }

@@ -319,6 +319,19 @@ async fn a_patch_over_a_socket_is_the_same_as_one_over_http() {
         assert_eq!(refused["error"]["code"], "invalid", "{refused}");
         assert_eq!(refused["error"]["field"], field, "{refused}");
     }
+    let noted = format!(
+        "select count(*) from audit_log where action = 'patched' and entity_id = '{}'
+         and actor_id = {} and ip = '127.0.0.1' and request_id is not null",
+        doctor.session, doctor.id
+    );
+    let noted = async || accounts::value::<i64>(latido.database.url(), &noted).await;
+    assert_eq!(noted().await, 1);
+    let body = json!({ "data": {}, "revision": 1 });
+    let refused = latido.call("PATCH", PATH).bearer(&doctor.token).json(&ask).send().await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert_eq!(noted().await, 1, "what changed nothing is not noted");
+    let over_http = latido.call("PATCH", PATH).bearer(&doctor.token).json(&body).send().await;
+    assert_eq!((over_http.status, noted().await), (StatusCode::OK, 2));
 }
 
 #[tokio::test]

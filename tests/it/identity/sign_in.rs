@@ -227,3 +227,18 @@ async fn without_the_bypass_nobody_is_let_in_by_asking() {
         assert_eq!(plain.0.closed().await, Some(4401), "{auth}");
     }
 }
+
+#[tokio::test]
+async fn an_empty_name_does_not_hide_the_e_mail_beside_it() {
+    let latido = support::start().await;
+    Device::register(latido.address, ANA).await;
+    let sign_in = async |name: &str, email: &str| {
+        let body = json!({ "username": name, "email": email, "password": PASSWORD });
+        latido.call("POST", "/auth/login").json(&body).send().await.status.as_u16()
+    };
+
+    assert_eq!(sign_in("", ANA).await, 200);
+    assert_eq!(sign_in("  ", ANA).await, 200);
+    assert_eq!(sign_in(ANA, "").await, 200);
+    assert_eq!(sign_in("", " ").await, 422);
+}

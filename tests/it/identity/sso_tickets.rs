@@ -133,6 +133,10 @@ async fn from_another_origin_a_ticket_is_as_unknown_as_one_that_never_was() {
     }
 
     assert_eq!(redeem(&latido, &ticket, PATIENTS).await.status, StatusCode::OK, "it stayed good");
+    let trail = trail(&latido).await;
+    let refusals: Vec<_> = trail.iter().map(|line| &line["data"]["reason"]).collect();
+    let (ticket, origin, none) = (json!("ticket"), json!("origin"), Value::Null);
+    assert_eq!(refusals, [&none, &ticket, &ticket, &origin, &origin, &origin, &none]);
 }
 
 #[tokio::test]
@@ -217,7 +221,8 @@ async fn sessions_of_one_sign_on_share_their_apps_and_data() {
     let stale = there.ask("session:patch", &body).await;
     assert_eq!(stale["error"]["current"]["revision"], 1);
 
-    latido.call("POST", "/auth/logout").bearer(&doctor.token).send().await;
+    let path = format!("/auth/sessions/{}", doctor.session);
+    latido.call("DELETE", &path).bearer(&doctor.token).send().await;
     let session = read(&latido, &carried).await;
     assert_eq!(session["apps"], json!(["patients"]), "who left is not listed");
     assert_eq!(session["data"], json!({ "theme": "dark" }), "what was shared stays");
@@ -256,6 +261,26 @@ async fn signing_out_at_one_portal_ends_the_sign_on_and_spares_other_devices() {
         assert_eq!(read(&latido, account).await, Value::Null);
     }
     assert_eq!(other_device.ask("ping", &Value::Null).await["userId"], doctor.id);
+}
+
+#[tokio::test]
+async fn a_logout_where_the_sign_on_began_ends_what_tickets_opened_and_no_other_does() {
+    let latido = start().await;
+    let doctor = latido.account(Role::Doctor).await;
+    let (one, other) = (carried(&latido, &doctor).await, carried(&latido, &doctor).await);
+    let logout = async |account: &Account| {
+        let answer = latido.call("POST", "/auth/logout").bearer(&account.token).send().await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.text());
+    };
+
+    logout(&one).await;
+    assert_eq!(read(&latido, &one).await, Value::Null);
+    assert_eq!(read(&latido, &doctor).await["id"], doctor.session);
+    assert_eq!(read(&latido, &other).await["id"], other.session);
+
+    logout(&doctor).await;
+    assert_eq!(read(&latido, &doctor).await, Value::Null);
+    assert_eq!(read(&latido, &other).await, Value::Null);
 }
 
 #[tokio::test]

@@ -123,8 +123,8 @@ async fn many_sockets_are_acted_upon_within_a_second_and_hear_nothing_after() {
         }
         let me = there.call("GET", "/api/admin/stats").bearer(&account.token).send().await;
         let expected = match fate {
-            Fate::Demoted => StatusCode::FORBIDDEN,
-            _ => StatusCode::UNAUTHORIZED,
+            Fate::Demoted | Fate::SwitchedOff => StatusCode::FORBIDDEN,
+            Fate::SignedOut => StatusCode::UNAUTHORIZED,
         };
         assert_eq!(me.status, expected, "{fate:?}");
     }

@@ -135,3 +135,27 @@ async fn only_who_is_signed_in_asks_for_the_mail_again() {
 
     assert_eq!(answer.status, 401);
 }
+
+/// Who opens an account under an address of somebody else's must not keep a way into it.
+#[tokio::test]
+async fn an_address_shown_shuts_out_whoever_linked_an_identity_before() {
+    let mut server = MailServer::start().await;
+    let latido = start(&server).await;
+    let device = Device::register(latido.address, "ana@example.com").await;
+    let token = server.next().await.token();
+    let link = format!(
+        "insert into auth_identities (user_id, provider, subject, created_at)
+         values ({0}, 'supabase', 'mallory', 1), ({0}, 'auth-service', '{0}', 1)",
+        device.user()
+    );
+    accounts::run(latido.database.url(), &link).await;
+    let mut socket = device.socket().await;
+
+    assert_eq!(verify(&latido, &token).await.status, 204);
+
+    let left = "select provider from auth_identities";
+    let left: String = accounts::value(latido.database.url(), left).await;
+    assert_eq!(left, "auth-service", "who keeps the account is no way in");
+    assert_eq!(socket.next("session:revoked").await["reason"], "password_change");
+    assert!(!device.is_signed_in().await);
+}

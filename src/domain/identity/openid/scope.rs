@@ -20,6 +20,13 @@ impl Scope {
         asks("openid").then(|| Self { profile: asks("profile"), email: asks("email") })
     }
 
+    /// What a refresh that asks for this text brings; a scope that was not granted is not in it.
+    #[must_use]
+    pub fn narrowed(self, text: &str) -> Self {
+        let asks = |name| text.split(' ').any(|scope| scope == name);
+        Self { profile: self.profile && asks("profile"), email: self.email && asks("email") }
+    }
+
     /// Whether all of the text was granted; a refresh may ask for less, never for more (RFC 6749 §6).
     pub fn covers(self, text: &str) -> bool {
         text.split(' ').all(|scope| match scope {
@@ -50,5 +57,6 @@ mod tests {
         assert_eq!(Scope::parse(&granted.to_string()), Some(granted));
         assert_eq!(Scope::parse("profile email"), None);
         assert!(granted.covers("openid") && !granted.covers("openid profile"));
+        assert_eq!(granted.narrowed("openid profile").to_string(), "openid");
     }
 }

@@ -15,6 +15,7 @@ use super::parameters::{InForm, InQuery};
 use super::{OpenId, Provider};
 use crate::auth;
 use crate::auth::failures::{Surface, count_failure};
+use crate::domain::id::UserId;
 use crate::domain::identity::openid::{
     Authorization, ErrorCode, Parameters, Refusal, Step, with_parameters,
 };
@@ -112,7 +113,7 @@ async fn respond(
     };
     let now = Timestamp::now();
     let user = browser.signed_in(app, now).await?;
-    let user = user.filter(|user| is_expected(app, provider, &authorization, user));
+    let user = user.filter(|user| is_expected(app, provider, &authorization, user.user));
     match (authorization.step(user.as_ref().map(|user| user.proven_at), now), user) {
         (Step::IssueCode, Some(user)) => {
             let mut tx = app.store.begin().await?;
@@ -135,10 +136,15 @@ async fn respond(
 }
 
 /// Whether the client expects this user, or says nothing of whom it expects.
-fn is_expected(app: &App, provider: &Provider, asked: &Authorization, user: &SignedIn) -> bool {
+pub(super) fn is_expected(
+    app: &App,
+    provider: &Provider,
+    asked: &Authorization,
+    user: UserId,
+) -> bool {
     asked.id_token_hint.is_none_or(|hint| {
         let hinted = app.auth.tokens().read_id_token(hint, &provider.issuer);
-        hinted.is_some_and(|hinted| hinted.sub == user.user.to_string())
+        hinted.is_some_and(|hinted| hinted.sub == user.to_string())
     })
 }
 
@@ -202,20 +208,23 @@ pub(super) async fn refuse(
     };
     let client = parameters.get("client_id").and_then(|id| provider.clients.find(id));
     let client = client.map(|client| client.id.as_str()).unwrap_or_default();
-    note_refusal(app, &browser.context, client, reason).await?;
+    let user = browser.session.as_ref().map(|(user, _, _)| *user);
+    note_refusal(app, &browser.context, client, user, reason).await?;
     Ok(answer)
 }
 
-/// Records that a client got nothing; an unregistered one has no name.
+/// Records that a client got nothing, for the user if that is known; an unregistered one has no name.
 pub(super) async fn note_refusal(
     app: &App,
     context: &Context,
     client: &str,
+    user: Option<UserId>,
     reason: &'static str,
 ) -> Result<()> {
     count_failure(Surface::OpenId, "refused");
     let mut entry = context.audit(None, "authorization_refused", "oidc_client", &client);
     entry.entity_id = entry.entity_id.filter(|id| !id.is_empty());
+    entry.actor = user;
     entry.data.insert("reason".into(), reason.into());
     let mut tx = app.store.begin().await?;
     audit::append(&mut tx, &entry, Timestamp::now()).await?;

@@ -1,7 +1,11 @@
 //! RP-initiated logout: a client sends the browser here to end the session behind all its portals.
 //!
 //! An ID token of the user proves that the user wants it. Without one, or with somebody else's, the
-//! user is asked, or any page could sign people out.
+//! user is asked, or any page could sign people out. So is whoever comes by a form without a cookie:
+//! browsers keep cookies from forms of other sites, so nobody can tell whether somebody is signed in.
+//!
+//! What ends is the whole sign-on: the browser's session, those that tickets opened from it on other
+//! domains, and what clients were given through any of them.
 
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
@@ -14,6 +18,7 @@ use super::browser::{Browser, OwnPage, SignedIn};
 use super::parameters::{InForm, InQuery};
 use super::{OpenId, Provider, page};
 use crate::auth::IdToken;
+use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Revocation;
 use crate::domain::identity::openid::{Logout, Parameters, with_parameters};
 use crate::domain::time::Timestamp;
@@ -24,6 +29,7 @@ use crate::http::identity::opening::clear_cookie;
 use crate::http::problem::ProblemBody;
 use crate::persistence::audit;
 use crate::persistence::identity::openid::grants;
+use crate::persistence::identity::sessions;
 
 /// What a client asks for.
 #[derive(Deserialize, IntoParams, ToSchema)]
@@ -58,7 +64,7 @@ pub async fn end_session(
     browser: Browser,
     InQuery(parameters): InQuery,
 ) -> Result<Response> {
-    respond(&app, &provider, &browser, &parameters).await
+    respond(&app, &provider, &browser, &parameters, false).await
 }
 
 /// The same by a form.
@@ -80,7 +86,7 @@ pub async fn end_session_by_form(
     browser: Browser,
     InForm(parameters): InForm,
 ) -> Result<Response> {
-    respond(&app, &provider, &browser, &parameters).await
+    respond(&app, &provider, &browser, &parameters, true).await
 }
 
 /// The answer to the page that asks: signs the browser out.
@@ -116,6 +122,7 @@ async fn respond(
     provider: &Provider,
     browser: &Browser,
     parameters: &Parameters,
+    is_form: bool,
 ) -> Result<Response> {
     let hint = hint(app, provider, parameters);
     let logout = match Logout::read(&provider.clients, parameters, audience(hint.as_ref())) {
@@ -124,40 +131,60 @@ async fn respond(
     };
     let now = Timestamp::now();
     let user = browser.signed_in(app, now).await?;
-    let is_wanted = user
-        .as_ref()
-        .is_none_or(|user| hint.as_ref().is_some_and(|hint| hint.sub == user.user.to_string()));
+    let behind = match &hint {
+        Some(hint) => Behind::of(app, hint, now).await?,
+        None => None,
+    };
+    let is_wanted = match &user {
+        Some(user) => hint.as_ref().is_some_and(|hint| hint.sub == user.user.to_string()),
+        None => !is_form || behind.is_some(),
+    };
     if is_wanted {
-        end(app, browser, logout, user, hint, now).await
+        end(app, browser, logout, user, behind, now).await
     } else {
         Ok(page::ask_to_sign_out(browser.language, parameters, logout.back_to))
     }
 }
 
-/// Ends the session of the browser and the one behind the hint, which are the same unless the
-/// browser lost its cookie; every client's session ends with them.
+/// The live session of a browser behind an ID token.
+struct Behind {
+    user: UserId,
+    session: SessionId,
+}
+
+impl Behind {
+    async fn of(app: &App, hint: &IdToken, now: Timestamp) -> Result<Option<Self>> {
+        let Some(grant) = grants::of(&app.store, &hint.sid).await? else { return Ok(None) };
+        let parent = sessions::live(&app.store, &grant.parent_id, now).await?;
+        Ok(parent.map(|parent| Self { user: parent.user_id, session: parent.id }))
+    }
+}
+
+/// Ends the sign-on of the browser's session and of the one behind the hint, which are the same unless
+/// the browser lost its cookie.
 async fn end(
     app: &App,
     browser: &Browser,
     logout: Logout<'_>,
     user: Option<SignedIn>,
-    hint: Option<IdToken>,
+    behind: Option<Behind>,
     now: Timestamp,
 ) -> Result<Response> {
-    let granted = match &hint {
-        Some(hint) => grants::of(&app.store, &hint.sid).await?.map(|grant| grant.parent_id),
-        None => None,
-    };
-    let had_cookie = user.is_some();
-    let own = user.map(|user| user.session);
-    let behind_hint = granted.filter(|session| Some(session) != own.as_ref());
+    let (had_cookie, reason) = (user.is_some(), Revocation::Logout);
     let mut ended = Vec::new();
     let mut tx = app.store.begin().await?;
-    for session in own.iter().chain(&behind_hint) {
-        ended.push(Ended::one(&mut tx, session, Revocation::Logout, now).await?);
-        let reason = Revocation::Logout.name();
-        audit::append(&mut tx, &browser.context.audit(None, reason, "session", session), now)
-            .await?;
+    if let Some(SignedIn { user, role, session, .. }) = &user {
+        ended.push(Ended::sign_on(&mut tx, session, reason, now).await?);
+        let mut entry = browser.context.audit(None, reason.name(), "session", session);
+        (entry.actor, entry.actor_role) = (Some(*user), Some(role.user_type()));
+        audit::append(&mut tx, &entry, now).await?;
+    }
+    let own = user.as_ref().map(|user| &user.session);
+    if let Some(Behind { user, session }) = behind.filter(|it| Some(&it.session) != own) {
+        ended.push(Ended::sign_on(&mut tx, &session, reason, now).await?);
+        let mut entry = browser.context.audit(None, reason.name(), "session", &session);
+        entry.actor = Some(user);
+        audit::append(&mut tx, &entry, now).await?;
     }
     tx.commit().await?;
     for ended in ended {
@@ -178,7 +205,8 @@ async fn end(
 }
 
 async fn refuse(app: &App, browser: &Browser, rule: &'static str) -> Result<Response> {
-    note_refusal(app, &browser.context, "", rule).await?;
+    let user = browser.session.as_ref().map(|(user, _, _)| *user);
+    note_refusal(app, &browser.context, "", user, rule).await?;
     Ok(page::refused(browser.language, rule))
 }
 

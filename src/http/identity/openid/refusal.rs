@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::id::UserId;
 use crate::error::{Error, Kind};
 use crate::http::json::Json;
 
@@ -22,6 +23,8 @@ pub enum Refusal {
 #[derive(Debug, Clone, Copy)]
 pub struct Told {
     pub error: &'static str,
+    /// Whose code or token it was about, where that is known.
+    pub user: Option<UserId>,
     description: &'static str,
 }
 
@@ -50,7 +53,15 @@ impl Refusal {
     }
 
     pub(super) fn told(error: &'static str, description: &'static str) -> Self {
-        Self::Told(Told { error, description })
+        Self::Told(Told { error, user: None, description })
+    }
+
+    /// The same, about this user.
+    pub(super) fn about(self, user: UserId) -> Self {
+        match self {
+            Self::Told(told) => Self::Told(Told { user: Some(user), ..told }),
+            other @ Self::Other(_) => other,
+        }
     }
 }
 
@@ -67,7 +78,7 @@ impl From<Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Told { error, description } = match self {
+        let Told { error, description, .. } = match self {
             Self::Told(told) => told,
             Self::Other(error) => return error.into_response(),
         };

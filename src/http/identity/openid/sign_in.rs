@@ -9,7 +9,7 @@ use garde::Validate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::authorize::{AuthorizationRequest, issue, refuse};
+use super::authorize::{AuthorizationRequest, is_expected, issue, refuse};
 use super::browser::{Browser, OwnPage, SignedIn};
 use super::page::SignInForm;
 use super::parameters::InQuery;
@@ -17,7 +17,7 @@ use super::{OpenId, Provider};
 use crate::auth::failures::Surface;
 use crate::domain::id::SessionId;
 use crate::domain::identity::Revocation;
-use crate::domain::identity::openid::Authorization;
+use crate::domain::identity::openid::{Authorization, ErrorCode};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
@@ -84,30 +84,39 @@ pub async fn sign_in(
     };
     page.username = &form.username;
     match go_on(&app, &provider, &browser, &authorization, &form).await {
+        Ok(Some(answer)) => Ok(answer),
+        Ok(None) => {
+            let rule = "another user than expected signed in";
+            let refusal = authorization.refused(ErrorCode::LoginRequired, rule);
+            refuse(&app, &provider, &browser, &parameters, refusal).await
+        }
         Err(error) => page.after(error),
-        answer => answer,
     }
 }
 
-/// Has the password judged and issues the code to the browser's session of the account.
+/// Has the password judged and issues the code to the browser's session of the account; none to
+/// another user than the client expects.
 async fn go_on(
     app: &App,
     provider: &Provider,
     browser: &Browser,
     authorization: &Authorization<'_>,
     form: &SignIn,
-) -> Result<Response> {
+) -> Result<Option<Response>> {
     delegation::accounts_are_ours(app)?;
     let (context, now) = (&browser.context, Timestamp::now());
     let name = form.username.trim().to_lowercase();
     app.limits.sign_in(context.peer, &name)?;
     let user = accounts::by_email(&app.store, &name).await?;
-    let attempt = Attempt { app, context, surface: Surface::OpenId, name: &name, now };
-    let proven = attempt.prove(user, &form.password).await?;
+    let attempt = Attempt { app, context, surface: Surface::OpenId, now };
+    let proven = attempt.prove(user, &name, &form.password).await?;
+    if !is_expected(app, provider, authorization, proven.user.id) {
+        attempt.refuse(Some(&proven.user), "unexpected").await?;
+        return Ok(None);
+    }
     let renewed = proven.renewed_hash(app, &form.password).await?;
 
-    let mut tx = app.store.begin().await?;
-    let user = proven.admit(&mut tx, renewed.as_deref(), now).await?;
+    let (mut tx, user) = proven.admit(renewed.as_deref(), now).await?;
     let (session, changes) = session(app, &mut tx, browser, &user, now).await?;
     audit::append(&mut tx, &signed_in(context, &user, &session), now).await?;
     let proof = SignedIn { user: user.id, role: user.primary_role, session, proven_at: now };
@@ -121,7 +130,7 @@ async fn go_on(
         let (cookie, _) = opened.announce(app, user, form.remember.unwrap_or(false), now)?;
         answer.headers_mut().insert(SET_COOKIE, cookie);
     }
-    Ok(answer)
+    Ok(Some(answer))
 }
 
 /// What a sign-in changes at the browser, to be announced after the commit.
@@ -143,11 +152,12 @@ async fn session(
     now: Timestamp,
 ) -> Result<(SessionId, Changes)> {
     let mut changes = Changes::default();
-    if let Some((holder, session, _)) = &browser.session {
+    if let Some((holder, session, role)) = &browser.session {
         if *holder != user.id {
             let reason = Revocation::Logout;
             changes.ended = Some(Ended::one(tx, session, reason, now).await?);
-            let entry = browser.context.audit(None, reason.name(), "session", session);
+            let mut entry = browser.context.audit(None, reason.name(), "session", session);
+            (entry.actor, entry.actor_role) = (Some(*holder), Some(role.user_type()));
             audit::append(tx, &entry, now).await?;
         } else if sessions::hold(tx, session, now).await?.is_some() {
             sessions::note_password(tx, session, now).await?;

@@ -13,6 +13,7 @@ use super::refusal::{OAuthError, Refusal};
 use super::{OpenId, Provider};
 use crate::actors::hub::{Bearer, Renewed};
 use crate::auth::{IdToken, digest};
+use crate::domain::id::UserId;
 use crate::domain::identity::Revocation;
 use crate::domain::identity::openid::{Challenge, Client, Parameters, Scope};
 use crate::domain::time::Timestamp;
@@ -41,6 +42,8 @@ pub struct TokenRequest {
     redirect_uri: Option<String>,
     code_verifier: Option<String>,
     refresh_token: Option<String>,
+    /// Of a refresh: less than was granted, for the access token it brings.
+    scope: Option<String>,
     /// Of a client without an `Authorization` header.
     client_id: Option<String>,
     client_secret: Option<String>,
@@ -55,7 +58,8 @@ pub struct TokenAnswer {
     /// Seconds the access token lives.
     expires_in: u64,
     /// Works once; the next answer brings the next one.
-    refresh_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
     id_token: String,
     scope: String,
 }
@@ -87,7 +91,7 @@ pub async fn token(
         Err(refusal) => ("", Err(refusal)),
     };
     if let Err(Refusal::Told(told)) = &outcome {
-        note_refusal(&app, &context, name, told.error).await?;
+        note_refusal(&app, &context, name, told.user, told.error).await?;
     }
     Ok(([(PRAGMA, HeaderValue::from_static("no-cache"))], Json(outcome?)))
 }
@@ -136,14 +140,16 @@ impl Redemption<'_> {
     ) -> Result<TokenAnswer, Refusal> {
         let mut tx = self.app.store.begin().await?;
         let Some(code) = codes::spend(&mut tx, shown.code, &client.id, now).await? else {
-            self.replayed(tx, client, shown.code, now).await?;
-            return Err(Refusal::grant("the code is unknown or was used"));
+            let user = self.replayed(tx, client, shown.code, now).await?;
+            let refusal = Refusal::grant("the code is unknown or was used");
+            return Err(user.into_iter().fold(refusal, Refusal::about));
         };
         let user = self.user(&mut tx, &code, now).await?;
         let Some(user) = user.filter(|_| shown.fits(&code, now)) else {
             // Spent all the same: whoever holds it does not get a second guess.
             tx.commit().await?;
-            return Err(Refusal::grant("the code has expired or was given for something else"));
+            let refusal = Refusal::grant("the code has expired or was given for something else");
+            return Err(refusal.about(code.user_id));
         };
         let opened = Opened::insert(self.app, &mut tx, &user, self.device, now).await?;
         codes::note_session(&mut tx, shown.code, &opened.session).await?;
@@ -176,17 +182,24 @@ impl Redemption<'_> {
         Ok(user.filter(|user| user.is_active))
     }
 
-    /// A code that comes back was copied: what it gave ends (RFC 6749 §4.1.2).
-    async fn replayed(self, mut tx: Tx, client: &Client, code: &str, now: Timestamp) -> Result<()> {
-        let Some(session) = codes::session_of(&mut tx, code, &client.id).await? else {
-            return Ok(());
+    /// A code that comes back was copied: what it gave ends (RFC 6749 §4.1.2). Answers whose it was.
+    async fn replayed(
+        self,
+        mut tx: Tx,
+        client: &Client,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Option<UserId>> {
+        let Some((session, user)) = codes::given(&mut tx, code, &client.id).await? else {
+            return Ok(None);
         };
         let ended = Ended::one(&mut tx, &session, Revocation::RefreshReuse, now).await?;
-        let entry = self.context.audit(None, "code_reuse", "session", &session);
+        let mut entry = self.context.audit(None, "code_reuse", "session", &session);
+        entry.actor = Some(user);
         audit::append(&mut tx, &entry, now).await?;
         tx.commit().await?;
         ended.announce(self.app);
-        Ok(())
+        Ok(Some(user))
     }
 
     /// Spends a refresh token that this client was given.
@@ -198,22 +211,26 @@ impl Redemption<'_> {
         now: Timestamp,
     ) -> Result<TokenAnswer, Refusal> {
         let unknown = || Refusal::grant("the refresh token is unknown, was used or has expired");
-        let (session, _) = self.app.auth.refresh().read(spent).ok_or_else(unknown)?;
-        let grant = grants::of(&self.app.store, &session).await?;
+        let named = self.app.auth.refresh().read(spent).ok_or_else(unknown)?;
+        let grant = grants::of(&self.app.store, &named.session).await?;
         let grant = grant.filter(|grant| grant.client_id == client.id).ok_or_else(unknown)?;
-        let granted = Scope::parse(&grant.scope);
-        if scope.is_some_and(|asked| !granted.is_some_and(|granted| granted.covers(asked))) {
+        let granted = Scope::parse(&grant.scope).ok_or_else(unknown)?;
+        if scope.is_some_and(|asked| !granted.covers(asked)) {
             return Err(Refusal::told("invalid_scope", "this was not granted"));
         }
+        let given = scope.map_or(granted, |asked| granted.narrowed(asked));
         let refused = |error: Error| match error.kind() {
             Kind::Unauthenticated(_) | Kind::AccountInactive { .. } => unknown(),
             _ => error.into(),
         };
-        let trail = self.context.audit(None, Revocation::RefreshReuse.name(), "session", &"");
-        let bearer = Bearer::Device(&self.device.fingerprint);
-        let renewed = self.app.hub.renew(spent, bearer, trail).await;
+        let bearer = Bearer::Client(&self.device.fingerprint);
+        let renewed = self.app.hub.renew(spent, bearer, &self.context.provenance()).await;
         let Renewed { user, session, refresh } = renewed.map_err(refused)?;
-        let pair = token_pair(self.app, user, session, &refresh, now)?;
+        let mut tx = self.app.store.begin().await?;
+        grants::narrow(&mut tx, &session, &given.to_string()).await?;
+        tx.commit().await?;
+        let grant = Grant { scope: given.to_string(), ..grant };
+        let pair = token_pair(self.app, user, session, Some(&refresh), now)?;
         self.tokens(pair, &grant, None, now).map_err(Refusal::from)
     }
 

@@ -92,8 +92,8 @@ async fn claims(app: &App, caller: &Principal) -> Result<UserInfo> {
     let missing = || Error::from(Kind::Unauthenticated(Unauthenticated::Missing));
     // A cookie is for browsers, and another site could make a browser send it.
     let session = caller.session.as_ref().filter(|_| caller.expires_at.is_some());
-    let grant = grants::of(&app.store, session.ok_or_else(missing)?).await?;
-    let scope = grant.and_then(|grant| Scope::parse(&grant.scope));
+    let scope = grants::token_scope(&app.store, session.ok_or_else(missing)?).await?;
+    let scope = scope.and_then(|scope| Scope::parse(&scope));
     let scope = scope.ok_or(Kind::Forbidden("the token was not given to an OpenID client"))?;
     let user = accounts::by_id(&app.store, caller.user).await?.ok_or_else(missing)?;
     let names = [&user.nombre, &user.apellido].into_iter().flatten();

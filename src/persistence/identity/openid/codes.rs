@@ -83,12 +83,12 @@ pub async fn note_session(tx: &mut Tx, hash: &str, session: &SessionId) -> Resul
     Ok(on!(tx, |conn| sqlx::query(SQL).bind(hash).bind(session).execute(conn).await.map(drop))?)
 }
 
-/// The session that a client's code opened when it was spent.
-pub async fn session_of(tx: &mut Tx, hash: &str, client: &str) -> Result<Option<SessionId>> {
+/// The session that a client's code opened when it was spent, and whose it is.
+pub async fn given(tx: &mut Tx, hash: &str, client: &str) -> Result<Option<(SessionId, UserId)>> {
     const SQL: &str = "
-        select session_id from oidc_codes
+        select session_id, user_id from oidc_codes
         where hash = $1 and client_id = $2 and session_id is not null";
-    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).bind(hash).bind(client).fetch_optional(conn).await)?)
+    Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(hash).bind(client).fetch_optional(conn).await)?)
 }
 
 /// Forgets codes that expired before `before`; until then their reuse is noticed.

@@ -44,6 +44,19 @@ pub async fn of(store: &Store, session: &SessionId) -> Result<Option<Grant>> {
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(session).fetch_optional(conn).await)?)
 }
 
+/// Notes what the latest access token of a client's session is good for; what was granted stays.
+pub async fn narrow(tx: &mut Tx, session: &SessionId, scope: &str) -> Result<()> {
+    const SQL: &str = "update oidc_grants set token_scope = $2 where session_id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(session).bind(scope).execute(conn).await.map(drop))?)
+}
+
+/// What the latest access token of a client's session is good for.
+pub async fn token_scope(store: &Store, session: &SessionId) -> Result<Option<String>> {
+    const SQL: &str = "
+        select coalesce(token_scope, scope) from oidc_grants where session_id = $1";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(session).fetch_optional(conn).await)?)
+}
+
 /// Ends what clients were given through sessions that ended at `now`, and tells which.
 ///
 /// `ended` is any of those sessions; the account is known by it.
