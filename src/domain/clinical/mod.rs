@@ -5,5 +5,6 @@ pub mod doctor;
 pub mod health;
 pub mod institution;
 pub mod kpi;
+pub mod note;
 pub mod patient;
 pub mod validation;

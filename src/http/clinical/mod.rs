@@ -3,8 +3,10 @@
 //! [`viewer`] says what a caller is to the records; every handler asks it before it looks.
 
 pub mod catalogue;
+mod chart;
 pub(in crate::http) mod doctors;
 pub(in crate::http) mod institutions;
+mod notes;
 pub(in crate::http) mod patients;
 mod specialties;
 pub(in crate::http) mod viewer;
@@ -21,4 +23,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(specialties::routes())
         .merge(institutions::routes())
         .merge(patients::routes())
+        .merge(notes::routes())
 }

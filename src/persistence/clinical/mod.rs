@@ -2,10 +2,12 @@
 
 pub mod care_teams;
 pub mod catalogue;
+pub mod chart;
 pub mod contacts;
 pub mod doctors;
 pub mod health_profiles;
 pub mod institutions;
+pub mod notes;
 pub mod patients;
 pub mod relations;
 pub mod row;

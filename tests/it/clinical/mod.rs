@@ -1,4 +1,5 @@
 //! What care is made of, over HTTP and on sockets.
 
 mod catalogue;
+mod notes;
 mod people;
