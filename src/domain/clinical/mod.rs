@@ -7,4 +7,5 @@ pub mod institution;
 pub mod kpi;
 pub mod note;
 pub mod patient;
+pub mod prescription;
 pub mod validation;

@@ -8,6 +8,7 @@ pub(in crate::http) mod doctors;
 pub(in crate::http) mod institutions;
 mod notes;
 pub(in crate::http) mod patients;
+mod prescriptions;
 mod specialties;
 pub(in crate::http) mod viewer;
 
@@ -24,4 +25,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(institutions::routes())
         .merge(patients::routes())
         .merge(notes::routes())
+        .merge(prescriptions::routes())
 }

@@ -9,6 +9,7 @@ pub mod health_profiles;
 pub mod institutions;
 pub mod notes;
 pub mod patients;
+pub mod prescriptions;
 pub mod relations;
 pub mod row;
 pub mod specialties;

@@ -3,3 +3,4 @@
 mod catalogue;
 mod notes;
 mod people;
+mod prescriptions;
