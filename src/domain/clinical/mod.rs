@@ -1,6 +1,7 @@
 //! What care is made of.
 
 pub mod catalogue;
+pub mod diagnosis;
 pub mod doctor;
 pub mod health;
 pub mod institution;
@@ -8,4 +9,5 @@ pub mod kpi;
 pub mod note;
 pub mod patient;
 pub mod prescription;
+pub mod suggestion;
 pub mod validation;

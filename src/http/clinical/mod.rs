@@ -4,12 +4,14 @@
 
 pub mod catalogue;
 mod chart;
+mod diagnoses;
 pub(in crate::http) mod doctors;
 pub(in crate::http) mod institutions;
 mod notes;
 pub(in crate::http) mod patients;
 mod prescriptions;
 mod specialties;
+pub mod suggestions;
 pub(in crate::http) mod viewer;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -26,4 +28,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(patients::routes())
         .merge(notes::routes())
         .merge(prescriptions::routes())
+        .merge(diagnoses::routes())
+        .merge(suggestions::routes())
 }
