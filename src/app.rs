@@ -3,6 +3,7 @@
 mod api;
 mod assembly;
 mod demonstration;
+mod expiry;
 mod failure;
 pub mod key_files;
 mod routes;

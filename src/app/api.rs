@@ -38,6 +38,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
             parts.metrics.clone(),
             parts.log_level.clone(),
         )),
+        advisor: parts.advisor.clone(),
     }
 }
 

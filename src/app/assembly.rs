@@ -18,6 +18,7 @@ use crate::delivery::{self, Deliveries};
 use crate::domain::origin::Origins;
 use crate::domain::time::Timestamp;
 use crate::error::Error;
+use crate::http::clinical::suggestions::advisor::Advisor;
 use crate::http::identity::Elsewhere;
 use crate::http::identity::delegation::AuthService;
 use crate::http::identity::liveness::Rows;
@@ -57,6 +58,7 @@ pub(super) struct Parts {
     pub metrics: Metrics,
     pub tracer: Tracer,
     pub log_level: LogLevel,
+    pub advisor: Option<Advisor>,
 }
 
 impl Parts {
@@ -102,6 +104,7 @@ impl Parts {
             metrics,
             tracer,
             log_level,
+            advisor: advisor(config)?,
         })
     }
 }
@@ -214,6 +217,14 @@ fn elsewhere(config: &Config) -> Result<Elsewhere, Failure> {
     let auth_service =
         identity.auth_service_url.as_ref().map(|url| AuthService::new(url.as_str())).transpose()?;
     Ok(Elsewhere { supabase, auth_service })
+}
+
+/// Who is asked for diagnostic suggestions, where one is configured.
+fn advisor(config: &Config) -> Result<Option<Advisor>, Failure> {
+    let suggestions = &config.suggestions;
+    let Some(url) = &suggestions.base_url else { return Ok(None) };
+    let (key, model) = (suggestions.api_key.clone(), suggestions.model.clone());
+    Ok(Some(Advisor::new(url.as_str(), key, model)?))
 }
 
 fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {

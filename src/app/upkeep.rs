@@ -7,6 +7,7 @@ use metrics::gauge;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
+use super::expiry;
 use crate::domain::identity::Failures;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -54,6 +55,9 @@ impl Upkeep {
                 purged = Instant::now();
                 if let Err(error) = self.purge(Timestamp::now()).await {
                     warn!(%error, "old rows not removed");
+                }
+                if let Err(error) = expiry::prescriptions(&self.store, Timestamp::now()).await {
+                    warn!(%error, "expired prescriptions not written down");
                 }
             }
         }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::time::Timestamp;
+
 /// A calendar day, `YYYY-MM-DD`. Compares as the text it is stored as.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, sqlx::Type)]
 #[serde(transparent)]
@@ -12,6 +14,13 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 pub struct Date(Box<str>);
 
 impl Date {
+    /// The day of a moment, UTC.
+    pub fn of(moment: Timestamp) -> Self {
+        let moment =
+            jiff::Timestamp::from_millisecond(moment.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        moment.to_zoned(jiff::tz::TimeZone::UTC).date().into()
+    }
+
     /// The day, to reckon with.
     pub fn civil(&self) -> jiff::civil::Date {
         self.0.parse().expect("only a real day becomes a Date")
@@ -71,6 +80,12 @@ impl utoipa::ToSchema for Date {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_of_one_day_everywhere() {
+        assert_eq!(Date::of(Timestamp(1_760_399_999_999)).to_string(), "2025-10-13");
+        assert_eq!(Date::of(Timestamp(1_760_400_000_000)).to_string(), "2025-10-14");
+    }
 
     #[test]
     fn only_a_real_day_in_its_one_form_is_read() {

@@ -67,6 +67,8 @@ pub struct App {
     pub tracer: Tracer,
     pub settings: Arc<Settings>,
     pub platform: Arc<platform::Platform>,
+    /// Who is asked for diagnostic suggestions in place of the rules.
+    pub advisor: Option<clinical::suggestions::advisor::Advisor>,
 }
 
 /// Decides whether a page of this origin may call.

@@ -126,6 +126,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         })
         .unwrap(),
         elsewhere: identity::Elsewhere::default(),
+        advisor: None,
         limits: Arc::new(limits::Limits::new(limits)),
         settings: Arc::new(Settings {
             node: "n1".into(),

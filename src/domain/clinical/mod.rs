@@ -1,9 +1,13 @@
 //! What care is made of.
 
 pub mod catalogue;
+pub mod diagnosis;
 pub mod doctor;
 pub mod health;
 pub mod institution;
 pub mod kpi;
+pub mod note;
 pub mod patient;
+pub mod prescription;
+pub mod suggestion;
 pub mod validation;

@@ -3,11 +3,16 @@
 //! [`viewer`] says what a caller is to the records; every handler asks it before it looks.
 
 pub mod catalogue;
+mod chart;
 mod dashboards;
+mod diagnoses;
 pub(in crate::http) mod doctors;
 pub(in crate::http) mod institutions;
+mod notes;
 pub(in crate::http) mod patients;
+mod prescriptions;
 mod specialties;
+pub mod suggestions;
 pub(in crate::http) mod viewer;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -23,4 +28,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(institutions::routes())
         .merge(patients::routes())
         .merge(dashboards::routes())
+        .merge(notes::routes())
+        .merge(prescriptions::routes())
+        .merge(diagnoses::routes())
+        .merge(suggestions::routes())
 }

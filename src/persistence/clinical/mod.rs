@@ -2,13 +2,18 @@
 
 pub mod care_teams;
 pub mod catalogue;
+pub mod chart;
 pub mod contacts;
 pub mod dashboards;
+pub mod diagnoses;
 pub mod doctors;
 pub mod health_profiles;
 pub mod institutions;
+pub mod notes;
 pub mod patients;
+pub mod prescriptions;
 pub mod relations;
 pub mod row;
 pub mod specialties;
 pub mod standing;
+pub mod suggestions;

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use crate::domain::id::{DoctorId, InstitutionId, PatientId, UserId};
+use crate::domain::id::{ConsultationId, DoctorId, InstitutionId, PatientId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::{Store, Tx};
@@ -119,6 +119,22 @@ pub async fn accounts(
         .bind(patient)
         .bind(doctor)
         .bind(institution)
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// Whether a consultation is about that patient.
+pub async fn is_visit_of(
+    tx: &mut Tx,
+    consultation: &ConsultationId,
+    patient: PatientId,
+) -> Result<bool> {
+    const SQL: &str = "
+        select exists (
+            select 1 from consultations where id = $1 and patient_id = $2 and deleted_at is null)";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(consultation)
+        .bind(patient)
         .fetch_one(conn)
         .await)?)
 }

@@ -1,0 +1,168 @@
+//! Diagnoses over HTTP (contract §5.9): made and changed by doctors, with the suggestion they began as,
+//! and read by the patient once released.
+
+use axum::extract::State;
+use axum::http::header::ETAG;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::chart::{self, Filters};
+use super::viewer::{PatientRef, Viewer};
+use crate::domain::clinical::diagnosis::DiagnosisDraft;
+use crate::domain::id::{DiagnosisId, PatientId};
+use crate::domain::time::Timestamp;
+use crate::error::{Error, FieldCode, Result};
+use crate::http::App;
+use crate::http::author::Author;
+use crate::http::context::{Context, Path};
+use crate::http::json::Json;
+use crate::http::page::{List, Page, PageParams};
+use crate::http::patch::Patch;
+use crate::http::precondition::{IfMatch, IfNoneMatch, etag};
+use crate::http::problem::ProblemBody;
+use crate::persistence::Tx;
+use crate::persistence::clinical::chart::{count, page};
+use crate::persistence::clinical::diagnoses::{self, Diagnosis};
+use crate::persistence::clinical::patients::Patient;
+use crate::persistence::clinical::row::hold;
+use crate::persistence::clinical::suggestions;
+
+/// The routes of diagnoses.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(one, patch))
+}
+
+/// Lists a patient's diagnoses, newest first; patients see those released to them.
+#[utoipa::path(
+    get, path = "/api/v1/patients/{id}/diagnoses", tag = "diagnoses", operation_id = "list_diagnoses",
+    params(
+        ("id" = String, Path, description = "An id, or `me`", example = "77"),
+        Filters,
+        PageParams
+    ),
+    responses(
+        (status = 200, body = Page<Diagnosis>),
+        (status = 400, description = "Unknown filter or bad cursor", body = ProblemBody),
+        (status = 403, description = "Not for this role", body = ProblemBody),
+    ),
+)]
+async fn list(
+    State(app): State<App>,
+    viewer: Viewer,
+    Path(id): Path<PatientRef>,
+    list: List<Filters>,
+) -> Result<Json<Page<Diagnosis>>> {
+    let (filters, list) = list.split();
+    let filter = filters.of(&app, &viewer, id).await?;
+    let rows: Vec<Diagnosis> = page(&app.store, &filter, list.after_id()?, list.fetch()).await?;
+    let total =
+        if list.count { Some(count::<Diagnosis>(&app.store, &filter).await?) } else { None };
+    Ok(Json(list.page(rows, |row| row.id.to_string()).with_total(total)))
+}
+
+/// Writes down what a doctor found.
+#[utoipa::path(
+    post, path = "/api/v1/patients/{id}/diagnoses", tag = "diagnoses",
+    operation_id = "create_diagnosis",
+    params(("id" = i64, Path, example = 77)),
+    request_body = DiagnosisDraft,
+    responses(
+        (status = 201, body = Diagnosis, headers(("Location" = String), ("ETag" = String))),
+        (status = 403, description = "Not a doctor", body = ProblemBody),
+    ),
+)]
+async fn create(
+    State(app): State<App>,
+    viewer: Viewer,
+    context: Context,
+    Path(id): Path<PatientRef>,
+    Json(draft): Json<DiagnosisDraft>,
+) -> Result<Response> {
+    let author = Author { app: &app, context: &context, caller: &viewer.caller };
+    let (doctor, patient) = chart::written(&app, &viewer, id).await?;
+    draft.check()?;
+
+    let mut tx = app.store.begin().await?;
+    hold::<Patient>(&mut tx, patient).await?;
+    chart::check_visit(&mut tx, draft.consultation_id.as_ref(), patient).await?;
+    check_suggestion(&mut tx, &draft, patient).await?;
+    let row = diagnoses::insert(&mut tx, patient, doctor, &draft, Timestamp::now()).await?;
+    let mut data = chart::of_patient(patient);
+    if let Some(suggestion) = &draft.suggestion_id {
+        data.insert("suggestion_id".to_owned(), suggestion.as_str().into());
+    }
+    author.record(&mut tx, "diagnosis", row.id.0.into(), "created", data).await?;
+    tx.commit().await?;
+
+    app.hub.outbox_ready();
+    chart::created(&format!("/api/v1/diagnoses/{}", row.id), row.stamp.version, row)
+}
+
+/// Shows one diagnosis.
+#[utoipa::path(
+    get, path = "/api/v1/diagnoses/{id}", tag = "diagnoses", operation_id = "get_diagnosis",
+    params(("id" = i64, Path, example = 4)),
+    responses(
+        (status = 200, body = Diagnosis, headers(("ETag" = String))),
+        (status = 304, description = "The caller has this version"),
+        (status = 403, description = "Not for this role", body = ProblemBody),
+    ),
+)]
+async fn one(
+    State(app): State<App>,
+    viewer: Viewer,
+    had: IfNoneMatch,
+    Path(id): Path<DiagnosisId>,
+) -> Result<Response> {
+    let row: Diagnosis = chart::read(&app, &viewer, id).await?;
+    Ok(had.answer(row.stamp.version, row))
+}
+
+/// Changes some fields of a diagnosis, which any doctor of the patient may. Where it came from stays.
+#[utoipa::path(
+    patch, path = "/api/v1/diagnoses/{id}", tag = "diagnoses", operation_id = "patch_diagnosis",
+    params(("id" = i64, Path, example = 4), ("If-Match" = Option<String>, Header)),
+    request_body(content = Patch, example = json!({"status": "resolved"})),
+    responses(
+        (status = 200, body = Diagnosis, headers(("ETag" = String))),
+        (status = 403, description = "Not a doctor", body = ProblemBody),
+    ),
+)]
+async fn patch(
+    State(app): State<App>,
+    viewer: Viewer,
+    context: Context,
+    condition: IfMatch,
+    Path(id): Path<DiagnosisId>,
+    Json(patch): Json<Patch>,
+) -> Result<([(HeaderName, HeaderValue); 1], Json<Diagnosis>)> {
+    let author = Author { app: &app, context: &context, caller: &viewer.caller };
+    chart::check_written::<Diagnosis>(&app, &viewer, id).await?;
+
+    let mut tx = app.store.begin().await?;
+    let was: Diagnosis = hold(&mut tx, id).await?;
+    condition.check(was.stamp.version)?;
+    let mut data = patch.names();
+    data.extend(chart::of_patient(was.patient_id));
+    let draft = patch.of(&was.draft())?;
+    draft.check_origin(&was.draft())?;
+    chart::check_visit(&mut tx, draft.consultation_id.as_ref(), was.patient_id).await?;
+    let row = diagnoses::update(&mut tx, id, &draft, Timestamp::now()).await?;
+    author.record(&mut tx, "diagnosis", id.0.into(), "updated", data).await?;
+    tx.commit().await?;
+
+    app.hub.outbox_ready();
+    Ok(([(ETAG, etag(row.stamp.version))], Json(row)))
+}
+
+/// Refuses suggestions that were not made about this patient.
+async fn check_suggestion(tx: &mut Tx, draft: &DiagnosisDraft, patient: PatientId) -> Result<()> {
+    let Some(suggestion) = &draft.suggestion_id else { return Ok(()) };
+    if suggestions::are_about(tx, suggestion, patient).await? {
+        return Ok(());
+    }
+    let detail = "there are no such suggestions about the patient";
+    Err(Error::field("/suggestion_id", FieldCode::Reference, detail))
+}
