@@ -1,7 +1,8 @@
-//! Care over HTTP: the people and places, and the catalogue.
+//! Care over HTTP: the people and places, the catalogue, and visits.
 //!
 //! [`viewer`] says what a caller is to the records; every handler asks it before it looks.
 
+mod appointments;
 pub mod catalogue;
 pub(in crate::http) mod doctors;
 pub(in crate::http) mod institutions;
@@ -21,4 +22,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(specialties::routes())
         .merge(institutions::routes())
         .merge(patients::routes())
+        .merge(appointments::routes())
 }

@@ -1,5 +1,6 @@
 //! What care is made of, in rows.
 
+pub mod appointments;
 pub mod care_teams;
 pub mod catalogue;
 pub mod contacts;
@@ -9,4 +10,5 @@ pub mod institutions;
 pub mod patients;
 pub mod relations;
 pub mod row;
+pub mod schedules;
 pub mod specialties;
