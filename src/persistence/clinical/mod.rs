@@ -9,6 +9,7 @@ pub mod health_profiles;
 pub mod institutions;
 pub mod patients;
 pub mod relations;
+pub mod reminders;
 pub mod row;
 pub mod schedules;
 pub mod specialties;

@@ -3,4 +3,5 @@
 mod appointments;
 mod catalogue;
 mod people;
+mod reminders;
 mod schedules;
