@@ -6,6 +6,7 @@ mod demonstration;
 mod expiry;
 mod failure;
 pub mod key_files;
+mod reminders;
 mod routes;
 mod sealing;
 mod signals;
@@ -191,6 +192,13 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
         parts.hub.clone(),
     ));
     background.spawn(parts.courier.run());
+    let reminders = reminders::Reminders {
+        store: parts.store.clone(),
+        hub: parts.hub.clone(),
+        node: config.cluster.node_id.as_str().into(),
+        before: config.notifications.appointment_reminders.clone(),
+    };
+    background.spawn(reminders.run());
     let grace = config.server.shutdown_grace;
     let live = Live { origins: parts.origins, limits: parts.limits, level: parts.log_level };
     Running {

@@ -12,6 +12,7 @@ pub mod clinical;
 pub mod condition;
 pub mod idempotency;
 pub mod identity;
+pub mod notifications;
 pub mod outbox;
 pub mod partitions;
 mod search;

@@ -1,5 +1,6 @@
 //! What care is made of.
 
+pub mod appointment;
 pub mod catalogue;
 pub mod diagnosis;
 pub mod doctor;
@@ -9,5 +10,6 @@ pub mod kpi;
 pub mod note;
 pub mod patient;
 pub mod prescription;
+pub mod schedule;
 pub mod suggestion;
 pub mod validation;

@@ -1,7 +1,8 @@
-//! Care over HTTP: the people and places, and the catalogue.
+//! Care over HTTP: the people and places, the catalogue, and visits.
 //!
 //! [`viewer`] says what a caller is to the records; every handler asks it before it looks.
 
+mod appointments;
 pub mod catalogue;
 mod chart;
 mod dashboards;
@@ -32,4 +33,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(prescriptions::routes())
         .merge(diagnoses::routes())
         .merge(suggestions::routes())
+        .merge(appointments::routes())
 }

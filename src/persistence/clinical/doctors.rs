@@ -1,12 +1,12 @@
 //! The `doctors` table.
 
-use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{FromRow, QueryBuilder};
 
 use super::institutions::Institution;
 use super::row::{Row, Stamp, refer, taken_among};
 use crate::domain::clinical::doctor::{DoctorDraft, DoctorStatus};
+use crate::domain::clinical::schedule::Timetable;
 use crate::domain::date::Date;
 use crate::domain::id::{DoctorId, InstitutionId, SpecialtyId, UserId};
 use crate::domain::money::{Cents, Currency};
@@ -36,7 +36,7 @@ pub struct Doctor {
     pub currency: Currency,
     pub bio: Option<String>,
     pub languages: Json<Vec<String>>,
-    pub schedule: Json<Value>,
+    pub schedule: Json<Timetable>,
     pub time_zone: String,
     pub rating_avg: Option<f64>,
     pub rating_count: i64,
@@ -183,6 +183,14 @@ pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
 pub async fn of_user(store: &Store, user: UserId) -> Result<Option<(DoctorId, DoctorStatus)>> {
     const SQL: &str = "select id, status from doctors where user_id = $1 and deleted_at is null";
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(user).fetch_optional(conn).await)?)
+}
+
+/// Whether a doctor belongs to an institution.
+pub async fn is_of(store: &Store, id: DoctorId, institution: InstitutionId) -> Result<bool> {
+    const SQL: &str = "
+        select exists (
+            select 1 from doctors where id = $1 and institution_id = $2 and deleted_at is null)";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(id).bind(institution).fetch_one(conn).await)?)
 }
 
 /// The account of a doctor.

@@ -1,5 +1,6 @@
 //! What care is made of, in rows.
 
+pub mod appointments;
 pub mod care_teams;
 pub mod catalogue;
 pub mod chart;
@@ -13,7 +14,9 @@ pub mod notes;
 pub mod patients;
 pub mod prescriptions;
 pub mod relations;
+pub mod reminders;
 pub mod row;
+pub mod schedules;
 pub mod specialties;
 pub mod standing;
 pub mod suggestions;

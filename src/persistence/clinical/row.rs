@@ -72,9 +72,9 @@ async fn hold_where<R: Row>(tx: &mut Tx, id: R::Id, condition: &'static str) -> 
 }
 
 /// Holds a row that another one is about to refer to by the field at `pointer`.
-pub async fn refer<R: Row>(tx: &mut Tx, id: R::Id, pointer: &str) -> Result<()> {
+pub async fn refer<R: Row>(tx: &mut Tx, id: R::Id, pointer: &str) -> Result<R> {
     match hold::<R>(tx, id).await {
-        Ok(_) => Ok(()),
+        Ok(row) => Ok(row),
         Err(error) if matches!(error.kind(), Kind::NotFound(_)) => {
             let detail = format!("there is no such {}", R::NOUN);
             Err(Error::field(pointer, FieldCode::Reference, detail))

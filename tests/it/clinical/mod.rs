@@ -1,9 +1,12 @@
 //! What care is made of, over HTTP and on sockets.
 
+mod appointments;
 mod catalogue;
 mod diagnoses;
 mod notes;
 mod people;
 mod prescriptions;
+mod reminders;
+mod schedules;
 mod suggestions;
 mod validation;

@@ -1,11 +1,12 @@
 //! Doctors over HTTP (contract §5.6).
 //!
 //! [`view`] decides how much of a doctor a caller sees; [`directory`] lists and shows them, [`write`]
-//! makes, changes and removes them, [`standing`] says whether they practise, [`own`] is what a doctor
-//! sees of themselves.
+//! makes, changes and removes them, [`standing`] says whether they practise,
+//! [`schedule`] when they receive, [`own`] is what a doctor sees of themselves.
 
 pub(in crate::http::clinical) mod directory;
 mod own;
+mod schedule;
 mod standing;
 pub(in crate::http) mod view;
 mod write;
@@ -26,4 +27,6 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(own::profile, own::change_profile))
         .routes(routes!(own::institution))
         .routes(routes!(own::patients))
+        .routes(routes!(schedule::availability))
+        .routes(routes!(schedule::replace))
 }

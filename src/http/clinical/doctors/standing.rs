@@ -19,6 +19,7 @@ use crate::http::context::{Context, Path};
 use crate::http::json::Json;
 use crate::http::precondition::IfMatch;
 use crate::http::problem::ProblemBody;
+use crate::persistence::clinical::appointments;
 use crate::persistence::clinical::doctors::{self, Doctor};
 use crate::persistence::clinical::row::hold;
 
@@ -81,6 +82,10 @@ pub(super) async fn set_status(
     data.insert("from".to_owned(), json!(doctor.status));
     data.insert("to".to_owned(), json!(decision.status));
     data.insert("reason".to_owned(), json!(decision.reason));
+    if decision.status != DoctorStatus::Active {
+        let coming = appointments::coming(&mut tx, id, now).await?;
+        data.insert("appointment_ids".to_owned(), json!(coming));
+    }
     author.record(&mut tx, "doctor", id.0.into(), "status_changed", data).await?;
     if let Some(user) = doctor.user_id {
         let changes = Map::from_iter([("status".to_owned(), json!(decision.status))]);

@@ -300,7 +300,7 @@ pub(super) fn may_run(viewer: &Viewer, doctor: &Doctor) -> Result<()> {
     }
 }
 
-fn may_write(viewer: &Viewer, doctor: &Doctor) -> Result<()> {
+pub(super) fn may_write(viewer: &Viewer, doctor: &Doctor) -> Result<()> {
     match viewer.standing {
         Standing::Doctor(own) if own == doctor.id => Ok(()),
         _ => may_run(viewer, doctor),
