@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::App;
 use super::peer::Peer;
-use crate::domain::id::UserId;
+use crate::domain::id::{SocketId, UserId};
 use crate::domain::identity::Principal;
 use crate::error::{Error, Kind, Result};
 use crate::persistence::audit::AuditEntry;
@@ -26,6 +26,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// Of what a socket asks: requests and addresses are not kept with it.
+    pub fn of_socket(socket: &SocketId) -> Self {
+        Self { peer: Peer::UNKNOWN, user_agent: None, request_id: socket.to_string() }
+    }
+
     /// A line of the audit trail about a row, by a caller.
     pub fn audit(
         &self,
@@ -40,7 +45,9 @@ impl Context {
             action,
             entity_type,
             entity_id: Some(entity_id.to_string()),
-            ip: Some(self.peer.0.to_string()),
+            ip: Some(self.peer)
+                .filter(|peer| *peer != Peer::UNKNOWN)
+                .map(|peer| peer.0.to_string()),
             user_agent: self.user_agent.clone(),
             request_id: Some(self.request_id.clone()),
             data: Map::<String, Value>::new(),

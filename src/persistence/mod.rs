@@ -9,6 +9,7 @@ mod on;
 pub mod audit;
 pub mod clinical;
 pub mod condition;
+pub mod files;
 pub mod idempotency;
 pub mod identity;
 pub mod outbox;

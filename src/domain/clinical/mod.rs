@@ -6,4 +6,5 @@ pub mod health;
 pub mod institution;
 pub mod kpi;
 pub mod patient;
+pub mod result;
 pub mod validation;

@@ -6,6 +6,7 @@ pub mod catalogue;
 pub(in crate::http) mod doctors;
 pub(in crate::http) mod institutions;
 pub(in crate::http) mod patients;
+pub(in crate::http) mod results;
 mod specialties;
 pub(in crate::http) mod viewer;
 
@@ -21,4 +22,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(specialties::routes())
         .merge(institutions::routes())
         .merge(patients::routes())
+        .merge(results::routes())
 }

@@ -43,7 +43,20 @@ const MEMBERS: &[&str] = &[
     "resend",
     "validate",
 ];
-const HOLDERS: &[&str] = &["introspect"];
+const HOLDERS: &[&str] = &[
+    "introspect",
+    "create_result",
+    "delete_file",
+    "deliver_result",
+    "download_file",
+    "get_result",
+    "get_result_file",
+    "list_results",
+    "patch_result",
+    "put_result_file",
+    "release_result",
+    "upload_file",
+];
 const ADMINISTRATORS: &[&str] = &[
     "activate_user",
     "changeLogLevel",

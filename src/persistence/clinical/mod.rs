@@ -8,5 +8,6 @@ pub mod health_profiles;
 pub mod institutions;
 pub mod patients;
 pub mod relations;
+pub mod results;
 pub mod row;
 pub mod specialties;
