@@ -181,6 +181,32 @@ async fn a_file_is_there_for_its_owner_and_the_house() {
 }
 
 #[tokio::test]
+async fn a_picture_of_ones_own_becomes_the_avatar_and_stays() {
+    let latido = support::start().await;
+    let [ana, luis] = [latido.account(Role::Client).await, latido.account(Role::Client).await];
+    let [own, foreign] = [
+        latido.file(&ana, "avatar", &document(99)).await,
+        latido.file(&luis, "avatar", &document(99)).await,
+    ];
+    let other = latido.file(&ana, "other", &document(99)).await;
+    let set = async |file: &Value| {
+        let call = latido.call("PATCH", "/users/me").bearer(&ana.token);
+        call.json(&json!({ "avatar_file_id": file })).send().await
+    };
+
+    for refused in [&foreign["id"], &other["id"], &json!("f_none")] {
+        let answer = set(refused).await;
+        assert_eq!(answer.status, 422);
+        assert_eq!(answer.json()["errors"][0]["code"], "reference");
+    }
+    let answer = set(&own["id"]).await;
+    assert_eq!(answer.json()["avatar_file_id"], own["id"], "{}", answer.text());
+    assert_eq!(delete(&latido, &ana, &own).await.status, 409);
+    assert_eq!(set(&Value::Null).await.json()["avatar_file_id"], Value::Null);
+    assert_eq!(delete(&latido, &ana, &own).await.status, 204);
+}
+
+#[tokio::test]
 async fn a_socket_brings_a_file_beside_its_message() {
     let latido = support::start().await;
     let ana = latido.account(Role::Professional).await;
