@@ -27,6 +27,7 @@ use key_files::KeyFiles;
 use routes::Routes;
 
 use crate::actors::Hub;
+use crate::actors::hub::Desk;
 use crate::cli::audit;
 use crate::config::Config;
 use crate::delivery::Deliveries;
@@ -59,6 +60,8 @@ pub struct Running {
     grace: Duration,
     stopping: watch::Sender<bool>,
     servers: JoinSet<()>,
+    /// Answers sockets while the node runs.
+    _desk: Arc<dyn Desk>,
     /// Aborted when the node is dropped.
     _background: JoinSet<()>,
 }
@@ -167,6 +170,8 @@ pub async fn start_on(
 fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Parts) -> Running {
     let listening = listener::Settings { tls: keys.tls, head_deadline: HEAD_DEADLINE };
     let routes = Routes::of(config, &parts);
+    let desk = routes.desk();
+    parts.hub.ask_at(&desk);
     let (stopping, _) = watch::channel(false);
     let mut addresses = Vec::new();
     let mut servers = JoinSet::new();
@@ -211,6 +216,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
         grace,
         stopping,
         servers,
+        _desk: desk,
         _background: background,
     }
 }

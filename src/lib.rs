@@ -1,7 +1,7 @@
 //! Latido: an actor-based realtime hub for telehealth platforms.
 //!
 //! `ARCHITECTURE.md` is the map. Imports run downhill:
-//! `app → http, transport → actors → cluster, media, delivery, auth, persistence → domain`.
+//! `app → http, transport → actors → cluster, media, delivery, auth, persistence, storage → domain`.
 
 pub mod actors;
 pub mod app;
@@ -14,5 +14,6 @@ pub mod error;
 pub mod http;
 pub mod outgoing;
 pub mod persistence;
+pub mod storage;
 pub mod telemetry;
 pub mod transport;

@@ -17,12 +17,16 @@ use crate::telemetry::names;
 pub(super) const MAX_FRAMES: usize = 1024;
 /// Bytes one socket may have waiting.
 pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of answers it asked for that one socket may have waiting besides.
+pub(super) const MAX_ASKED_FOR: usize = 16 * 1024 * 1024;
 
 /// Frames waiting for one socket, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     frames: VecDeque<Frame>,
     bytes: usize,
+    /// Of frames that were asked for; they are not among `bytes`.
+    asked_for: usize,
 }
 
 /// Nothing droppable is left to make room for a durable frame.
@@ -73,7 +77,7 @@ impl Backlog {
                 Class::Durable => return Err(Full),
             }
         }
-        self.bytes += frame.len(false);
+        self.weigh(&frame);
         self.frames.push_back(frame);
         Ok(())
     }
@@ -94,7 +98,7 @@ impl Backlog {
 
     pub(super) fn pop(&mut self) -> Option<Frame> {
         let frame = self.frames.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(frame.len(false));
+        self.forget(&frame);
         if self.frames.is_empty() {
             // An idle socket keeps no queue.
             self.frames = VecDeque::new();
@@ -108,10 +112,10 @@ impl Backlog {
             let length = frame.len(deflate);
             if sent < length {
                 if sent > 0 {
-                    let rest: Bytes = frame.bytes(deflate).slice(sent..);
+                    let rest = frame.rest(frame.bytes(deflate).slice(sent..));
                     self.pop();
-                    self.bytes += rest.len();
-                    self.frames.push_front(Frame::rest(rest));
+                    self.weigh(&rest);
+                    self.frames.push_front(rest);
                 }
                 return;
             }
@@ -120,10 +124,33 @@ impl Backlog {
         }
     }
 
+    /// Bytes of answers it asked for that there is room for.
+    pub(super) fn room(&self) -> usize {
+        MAX_ASKED_FOR.saturating_sub(self.asked_for)
+    }
+
+    fn weigh(&mut self, frame: &Frame) {
+        *self.weight(frame) += frame.len(false);
+    }
+
+    fn forget(&mut self, frame: &Frame) {
+        let weight = self.weight(frame);
+        *weight = weight.saturating_sub(frame.len(false));
+    }
+
+    fn weight(&mut self, frame: &Frame) -> &mut usize {
+        if frame.is_asked_for { &mut self.asked_for } else { &mut self.bytes }
+    }
+
     /// A single frame larger than the bound passes when nothing else waits.
     fn is_full_for(&self, frame: &Frame) -> bool {
-        self.frames.len() >= MAX_FRAMES
-            || !self.is_empty() && self.bytes + frame.len(false) > MAX_BYTES
+        if self.frames.len() >= MAX_FRAMES {
+            return true;
+        }
+        if frame.is_asked_for {
+            return frame.len(false) > self.room();
+        }
+        self.bytes > 0 && self.bytes + frame.len(false) > MAX_BYTES
     }
 
     fn drop_oldest(&mut self, class: Class) -> bool {
@@ -131,7 +158,7 @@ impl Backlog {
             return false;
         };
         if let Some(frame) = self.frames.remove(index) {
-            self.bytes = self.bytes.saturating_sub(frame.len(false));
+            self.forget(&frame);
         }
         count_drop(class);
         true
@@ -178,6 +205,22 @@ mod tests {
         }
 
         assert_eq!(texts(&backlog), ["a2", "b1"]);
+    }
+
+    #[test]
+    fn what_was_asked_for_has_room_of_its_own() {
+        let mut backlog = Backlog::default();
+        let file = Frame::binary(&vec![7; MAX_ASKED_FOR - 10], Class::Durable).asked_for();
+        backlog.push(frame("before", Class::Durable, 0)).unwrap();
+        backlog.push(file.clone()).unwrap();
+
+        assert!(backlog.room() <= 10);
+        assert_eq!(backlog.push(file), Err(Full));
+        backlog.push(frame(&"x".repeat(MAX_BYTES / 2), Class::Durable, 0)).unwrap();
+        backlog.advance(1000, false);
+        assert!((900..1100).contains(&backlog.room()), "{}", backlog.room());
+        while backlog.pop().is_some() {}
+        assert_eq!((backlog.room(), backlog.bytes), (MAX_ASKED_FOR, 0));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use metrics::counter;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::ack::{Code, Refusal};
+use super::files::Carried;
 use super::frame::Frame;
 use super::hub::Hub;
 use super::session;
@@ -44,6 +46,8 @@ use crate::telemetry::names;
 pub struct Answer {
     pub frame: Option<Frame>,
     pub ack: Option<String>,
+    /// What the ack names as its attachments.
+    pub attachments: Vec<Bytes>,
 }
 
 /// What a command found out, before it is known how the caller wants to hear it.
@@ -59,19 +63,24 @@ enum Done {
         ack: String,
     },
     Ack(String),
+    /// An ack with attachments.
+    Carrying(Carried),
 }
 
 impl Done {
     fn into_answer(self, wants_ack: bool) -> Answer {
         match self {
             Self::Event { frame, ack } => {
-                Answer { frame: Some(frame), ack: wants_ack.then_some(ack) }
+                Answer { frame: Some(frame), ack: wants_ack.then_some(ack), ..Answer::default() }
             }
             Self::Either { ack, .. } | Self::Ack(ack) if wants_ack => {
-                Answer { frame: None, ack: Some(ack) }
+                Answer { ack: Some(ack), ..Answer::default() }
             }
-            Self::Either { frame, .. } => Answer { frame: Some(frame), ack: None },
-            Self::Ack(_) => Answer::default(),
+            Self::Carrying((ack, attachments)) if wants_ack => {
+                Answer { frame: None, ack: Some(ack.to_string()), attachments }
+            }
+            Self::Either { frame, .. } => Answer { frame: Some(frame), ..Answer::default() },
+            Self::Ack(_) | Self::Carrying(_) => Answer::default(),
         }
     }
 }
@@ -87,12 +96,14 @@ struct Subscription {
 const PAGE: u32 = 500;
 
 impl Hub {
-    /// Does what a client's event asks for. `args` are the event's arguments as JSON.
+    /// Does what a client's event asks for. `args` are the event's arguments as JSON, `attachments` what
+    /// came beside them.
     pub async fn command(
         &self,
         socket: &Arc<Socket>,
         event: &str,
         args: &[Box<RawValue>],
+        attachments: &[Bytes],
         wants_ack: bool,
     ) -> Answer {
         let known = events::find_client(event);
@@ -103,16 +114,22 @@ impl Hub {
         .increment(1);
         self.count_received();
         let done = match self.admit(socket) {
-            Ok(()) => self.dispatch(socket, event, args.first().map(|arg| &**arg)).await,
+            Ok(()) => {
+                let arg = args.first().map(|arg| &**arg);
+                self.dispatch(socket, event, arg, attachments).await
+            }
             Err(refusal) => Err(refusal),
         };
         match done {
             Ok(answer) => answer.into_answer(wants_ack),
-            Err(refusal) if wants_ack => Answer { frame: None, ack: Some(refusal.into_ack()) },
+            Err(refusal) if wants_ack => {
+                Answer { ack: Some(refusal.into_ack()), ..Answer::default() }
+            }
             Err(refusal) => {
                 let (event, error) = (event.to_owned(), refusal.into_object());
                 let told = session_events::Refusal { event, error, timestamp: Timestamp::now() };
-                Answer { frame: Some(socket.frame_for(Class::Volatile, &told)), ack: None }
+                let frame = Some(socket.frame_for(Class::Volatile, &told));
+                Answer { frame, ..Answer::default() }
             }
         }
     }
@@ -138,6 +155,7 @@ impl Hub {
         socket: &Arc<Socket>,
         event: &str,
         arg: Option<&RawValue>,
+        attachments: &[Bytes],
     ) -> Result<Done, Refusal> {
         if event == "ping" {
             return Ok(ping(socket));
@@ -149,6 +167,14 @@ impl Hub {
                 "session:patch" => return Box::pin(self.share(socket, ask(arg)?)).await,
                 "sync" => return Box::pin(self.sync(socket, ask(arg)?)).await,
                 "admin:live" => return self.live(socket, &ask(arg)?).await,
+                "result:fetch" => {
+                    let fetching = Box::pin(self.fetch_result(socket, ask(arg)?));
+                    return fetching.await.map(Done::Carrying);
+                }
+                "file:send" => {
+                    let keeping = Box::pin(self.keep_file(socket, ask(arg)?, attachments));
+                    return keeping.await.map(|ack| ok(&ack));
+                }
                 _ => {}
             }
         }

@@ -23,6 +23,8 @@ pub struct Frame {
     pub key: u64,
     /// Its beginning is on the wire already.
     pub(super) is_rest: bool,
+    /// Asked for by who gets it, and large; see [`Frame::asked_for`].
+    pub(super) is_asked_for: bool,
 }
 
 impl Frame {
@@ -36,7 +38,8 @@ impl Frame {
         let deflated = compress_from
             .filter(|&least| payload.len() >= least)
             .map(|_| deflate::frame_text(payload));
-        Self { plain: websocket::frame_text(payload), deflated, class, key, is_rest: false }
+        let plain = websocket::frame_text(payload);
+        Self { plain, deflated, class, key, is_rest: false, is_asked_for: false }
     }
 
     /// A binary message, such as a Socket.IO attachment.
@@ -46,7 +49,15 @@ impl Frame {
 
     /// A frame that is encoded already, such as a WebSocket control frame.
     pub fn framed(bytes: Bytes, class: Class) -> Self {
-        Self { plain: bytes, deflated: None, class, key: 0, is_rest: false }
+        let (key, is_rest, is_asked_for) = (0, false, false);
+        Self { plain: bytes, deflated: None, class, key, is_rest, is_asked_for }
+    }
+
+    /// The same as a part of an answer, which has room of its own in the queue: who asks for a file
+    /// is not too slow for the rest because of it.
+    #[must_use]
+    pub fn asked_for(self) -> Self {
+        Self { is_asked_for: true, ..self }
     }
 
     /// The bytes for a WebSocket.
@@ -70,8 +81,9 @@ impl Frame {
     }
 
     /// What is left of a frame whose beginning was sent; it must follow whole, so it is durable.
-    pub(super) fn rest(bytes: Bytes) -> Self {
-        Self { is_rest: true, ..Self::framed(bytes, Class::Durable) }
+    pub(super) fn rest(&self, bytes: Bytes) -> Self {
+        let is_asked_for = self.is_asked_for;
+        Self { is_rest: true, is_asked_for, ..Self::framed(bytes, Class::Durable) }
     }
 
     pub(super) fn len(&self, deflate: bool) -> usize {

@@ -1,8 +1,8 @@
 //! The handle everyone else holds: verbs, never messages.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
@@ -31,6 +31,7 @@ use crate::persistence::{Store, outbox};
 use crate::telemetry::Tracer;
 
 pub use super::arrival::{Arrival, TurnedAway};
+pub use super::desk::{Asker, Desk, Found, Sent, Waiting};
 pub use super::renewal::{Bearer, Renewed};
 pub use super::views::{Census, Dispatched, SocketInfo};
 pub use crate::domain::identity::Revocation;
@@ -50,6 +51,8 @@ pub(super) struct Inner {
     pub(super) progress: Arc<Progress>,
     pub(super) warden: Mutex<Option<Mailbox<warden::Message>>>,
     pub(super) dashboard: Mutex<Option<ActorRef<dashboard::Message>>>,
+    /// Weak: the desk has a hub of its own.
+    pub(super) desk: OnceLock<Weak<dyn Desk>>,
     pub(super) supervisors: Mutex<Vec<ActorCell>>,
     pub(super) started: Instant,
     pub(super) is_draining: AtomicBool,
@@ -112,6 +115,7 @@ impl Hub {
             channels,
             warden: Mutex::new(None),
             dashboard: Mutex::new(None),
+            desk: OnceLock::new(),
             supervisors: Mutex::default(),
             started: now,
             is_draining: AtomicBool::new(false),
@@ -121,6 +125,12 @@ impl Hub {
         }));
         hub.spawn().await.map_err(Error::internal)?;
         Ok(hub)
+    }
+
+    /// Has this desk answer, as long as somebody else keeps it, what sockets ask of records. The first
+    /// one stays.
+    pub fn ask_at(&self, desk: &Arc<dyn Desk>) {
+        self.0.desk.get_or_init(|| Arc::downgrade(desk));
     }
 
     /// Tells the relay that a committed transaction left rows in the outbox.
@@ -264,6 +274,10 @@ impl Hub {
 
     pub(super) fn sessions(&self) -> &SessionTable {
         &self.0.sessions
+    }
+
+    pub(super) fn desk(&self) -> Option<Arc<dyn Desk>> {
+        self.0.desk.get()?.upgrade()
     }
 
     pub(super) fn count_received(&self) {

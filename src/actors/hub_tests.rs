@@ -254,7 +254,7 @@ async fn a_dashboard_that_failed_goes_on_showing_figures() {
     let hub = hub().await;
     let mut admin = Client::of(&hub, 1, Role::Admin).await;
     let on = [to_raw_value(&serde_json::json!({ "on": true })).unwrap()];
-    hub.command(&admin.socket, "admin:live", &on, false).await;
+    hub.command(&admin.socket, "admin:live", &on, &[], false).await;
 
     hub.inject_failure(&Failing::Dashboard);
 

@@ -290,6 +290,12 @@ impl Outbound {
         Poll::Ready(Collected::Payload(batch.into_string()))
     }
 
+    /// Bytes of an answer that was asked for, as far as there is room for them.
+    pub fn room(&self) -> usize {
+        let state = self.state.lock();
+        state.backlog.room().min(state.behind.room())
+    }
+
     /// Frames waiting.
     pub fn waiting(&self) -> usize {
         let state = self.state.lock();
@@ -354,7 +360,7 @@ impl Outbound {
                 continue;
             }
             let frame = if skipped > 0 {
-                Frame::rest(frame.bytes(deflate).slice(std::mem::take(&mut skipped)..))
+                frame.rest(frame.bytes(deflate).slice(std::mem::take(&mut skipped)..))
             } else {
                 frame.clone()
             };

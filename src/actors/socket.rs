@@ -118,6 +118,10 @@ impl Socket {
         self.namespace
     }
 
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     pub fn principal(&self) -> Arc<Principal> {
         Arc::clone(&self.standing.lock().principal)
     }

@@ -29,6 +29,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
         elsewhere: parts.elsewhere.clone(),
         limits: Arc::clone(&parts.limits),
         cache: http::cache::Cache::new(config.server.cache_ttl),
+        files: parts.files.clone(),
         openid: Arc::clone(&parts.openid),
         tracer: parts.tracer.clone(),
         settings: Arc::new(settings(config, allows_origin)),

@@ -28,6 +28,7 @@ use crate::http::limits::{self, Limits};
 use crate::http::platform::pulse::Pulse;
 use crate::outgoing;
 use crate::persistence::{self, Store, partitions};
+use crate::storage::{self, Files};
 use crate::telemetry::logs::LogLevel;
 use crate::telemetry::otlp::Exporter;
 use crate::telemetry::{Metrics, Tracer};
@@ -50,6 +51,7 @@ pub(super) struct Parts {
     pub deliveries: Deliveries,
     pub elsewhere: Elsewhere,
     pub livekit: Option<Pulse>,
+    pub files: Files,
     pub hub: Hub,
     pub origins: Origins,
     pub limits: Arc<Limits>,
@@ -78,6 +80,7 @@ impl Parts {
         let elsewhere = elsewhere(config)?;
         let livekit = livekit(config)?;
         let tracer = tracer(config).await?;
+        let files = files(config)?;
         let deliveries = Deliveries::start(&deliveries(config))?;
         let settings = hub_settings(config, tracer.clone());
         let hub = Hub::start(settings, store.clone(), authenticator.clone()).await?;
@@ -96,6 +99,7 @@ impl Parts {
             deliveries,
             elsewhere,
             livekit,
+            files,
             hub,
             origins,
             limits,
@@ -145,6 +149,30 @@ fn seal(config: &Config) -> Seal {
     let identity = &config.identity;
     let previous = identity.jwt_previous_secret.as_ref().map(|it| it.expose().as_bytes());
     Seal::new(identity.jwt_secret.expose().as_bytes(), previous)
+}
+
+/// Where files are kept: in the bucket when there is one, else in the directory.
+fn files(config: &Config) -> Result<Files, Failure> {
+    let how = &config.storage;
+    // All of these are set, or none.
+    let bucket = match (&how.s3_bucket, &how.region, &how.access_key_id, &how.secret_access_key) {
+        (Some(name), Some(region), Some(id), Some(secret)) => Some(storage::BucketSettings {
+            name: name.clone(),
+            region: region.clone(),
+            access_key_id: id.clone(),
+            secret_access_key: secret.clone(),
+            endpoint: how.s3_endpoint.as_ref().map(|url| url.as_str().to_owned()),
+            path_style: how.s3_force_path_style,
+            kms_key_id: how.kms_key_id.clone(),
+        }),
+        _ => None,
+    };
+    Ok(Files::new(storage::Settings {
+        directory: how.files_dir.clone(),
+        bucket,
+        key: how.data_encryption_key.0,
+        limit: how.max_file_bytes,
+    })?)
 }
 
 /// Where messages to people go out.

@@ -13,7 +13,9 @@ use tower_http::compression::predicate::SizeAbove;
 use super::api;
 use super::assembly::Parts;
 use crate::actors::Namespace;
+use crate::actors::hub::Desk;
 use crate::config::Config;
+use crate::http::files::SocketDesk;
 use crate::http::portal::Portal;
 use crate::http::{self, App};
 use crate::transport::client_bundle;
@@ -48,6 +50,11 @@ impl Routes {
             sockets = sockets.merge(client_bundle::router());
         }
         Self { api: api::app(config, parts, allows_origin), sockets }
+    }
+
+    /// What sockets ask of records is answered here; the hub only knows of it.
+    pub(super) fn desk(&self) -> Arc<dyn Desk> {
+        Arc::new(SocketDesk(self.api.clone()))
     }
 
     /// What one port serves: these routes, and behind them its portal.

@@ -11,6 +11,7 @@ pub mod contact;
 pub mod date;
 pub mod event;
 pub mod events;
+pub mod file;
 pub mod id;
 pub mod identity;
 pub mod language;

@@ -30,6 +30,15 @@ pub struct Context {
 }
 
 impl Context {
+    /// Of what a socket asks: it came with the request that opened the socket.
+    pub fn of_socket(opened_by: &Provenance) -> Self {
+        Self {
+            peer: opened_by.ip.map_or(Peer::UNKNOWN, Peer),
+            user_agent: opened_by.user_agent.as_deref().map(Into::into),
+            request_id: opened_by.request_id.to_string(),
+        }
+    }
+
     /// A line of the audit trail about a row, by a caller.
     pub fn audit(
         &self,
@@ -53,7 +62,7 @@ impl Context {
     /// Where the request came from.
     pub fn provenance(&self) -> Provenance {
         Provenance {
-            ip: Some(self.peer.0),
+            ip: Some(self.peer).filter(|peer| *peer != Peer::UNKNOWN).map(|peer| peer.0),
             user_agent: self.user_agent.as_deref().map(Into::into),
             request_id: self.request_id.as_str().into(),
         }

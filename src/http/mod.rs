@@ -13,6 +13,7 @@ pub mod clinical;
 pub mod context;
 pub mod documents;
 pub mod envelope;
+pub mod files;
 pub mod form;
 pub mod frame;
 pub mod given;
@@ -32,7 +33,10 @@ pub mod problem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER};
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION,
+    RETRY_AFTER,
+};
 use axum::http::{HeaderName, Method, StatusCode};
 use axum::routing::get;
 use axum::{Router, middleware};
@@ -49,6 +53,7 @@ use crate::delivery::Deliveries;
 use crate::domain::id::NodeId;
 use crate::domain::origin::OriginList;
 use crate::persistence::Store;
+use crate::storage::Files;
 use crate::telemetry::Tracer;
 
 /// What every handler may use. Cheap to clone.
@@ -63,6 +68,7 @@ pub struct App {
     pub elsewhere: identity::Elsewhere,
     pub limits: Arc<limits::Limits>,
     pub cache: cache::Cache,
+    pub files: Files,
     pub openid: Arc<identity::openid::Provider>,
     pub tracer: Tracer,
     pub settings: Arc<Settings>,
@@ -129,6 +135,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(identity::routes())
         .merge(clinical::routes())
         .merge(admin::routes())
+        .merge(files::routes())
 }
 
 /// Sockets prove themselves and keep their limits in their own ways; files have neither.
@@ -169,6 +176,8 @@ fn cors(allows: AllowsOrigin) -> CorsLayer {
             name("traceparent"),
         ])
         .expose_headers([
+            CONTENT_DISPOSITION,
+            CONTENT_RANGE,
             ETAG,
             LOCATION,
             RETRY_AFTER,

@@ -15,6 +15,9 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub struct Peer(pub IpAddr);
 
 impl Peer {
+    /// Nobody told.
+    pub const UNKNOWN: Self = Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+
     /// The nearest address that is not one of our proxies; the unspecified address when the
     /// listener told none.
     pub fn of(headers: &HeaderMap, extensions: &Extensions, trusted: &[IpNet]) -> Self {

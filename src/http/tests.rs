@@ -31,6 +31,7 @@ use crate::http::platform::health::Standing;
 use crate::persistence::audit;
 use crate::persistence::identity::accounts;
 use crate::persistence::store::tests::stores;
+use crate::storage;
 use crate::telemetry::Metrics;
 use crate::telemetry::logs::{self, Format, Level, LogLevel};
 
@@ -114,6 +115,13 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
             LOG_LEVEL.clone(),
         )),
         cache: cache::Cache::new(Duration::ZERO),
+        files: Files::new(storage::Settings {
+            directory: std::env::temp_dir().join("latido-files"),
+            bucket: None,
+            key: [7; 32],
+            limit: 4096,
+        })
+        .unwrap(),
         openid: Arc::new(Provider::new("https://id.example", Clients::default())),
         tracer: Tracer::default(),
         store,

@@ -31,6 +31,8 @@ use crate::error::{Error, Kind};
 
 /// The subprotocol the server speaks.
 const SUBPROTOCOL: &str = "latido.v1";
+/// Answers longer than this carry a file.
+const LARGE: usize = 64 * 1024;
 
 /// The plain-JSON server of one namespace.
 pub struct Plain {
@@ -182,7 +184,7 @@ impl Caller {
         let Some(socket) = &self.socket else { return Err(Closure::Unauthenticated) };
         let args = Vec::from_iter(message.data);
         let hub = &self.plain.hub;
-        let answer = hub.command(socket, &message.event, &args, message.id.is_some()).await;
+        let answer = hub.command(socket, &message.event, &args, &[], message.id.is_some()).await;
         let ack = message.id.zip(answer.ack).map(|(id, data)| ack(&id, &data));
         let frames: Vec<Frame> = answer.frame.into_iter().chain(ack).collect();
         if !frames.is_empty() {
@@ -271,5 +273,7 @@ fn closure(error: &Error) -> Closure {
 
 /// The reply to a message with an id. `data` is JSON.
 fn ack(id: &Value, data: &str) -> Frame {
-    Frame::text(&format!("{{\"event\":\"ack\",\"id\":{id},\"data\":{data}}}"), Class::Durable)
+    let frame =
+        Frame::text(&format!("{{\"event\":\"ack\",\"id\":{id},\"data\":{data}}}"), Class::Durable);
+    if data.len() > LARGE { frame.asked_for() } else { frame }
 }

@@ -96,11 +96,12 @@ impl Namespaces for Realtime {
 
 impl Seat for Place {
     async fn event(&mut self, received: Received) -> Result<Reply, Closure> {
-        let Received { event, wants_ack, .. } = received;
-        let answer = self.hub.command(&self.socket, &event.name, &event.args, wants_ack).await;
+        let Received { event, attachments, wants_ack } = received;
+        let answer =
+            self.hub.command(&self.socket, &event.name, &event.args, &attachments, wants_ack).await;
         Ok(Reply {
             frames: answer.frame.into_iter().collect(),
-            ack: answer.ack.map(|ack| (ack, Vec::new())),
+            ack: answer.ack.map(|ack| (ack, answer.attachments)),
         })
     }
 

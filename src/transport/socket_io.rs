@@ -225,9 +225,7 @@ impl<N: Namespaces> Client<N> {
             let ack = Packet::ack(&**namespace, id, &args).with_attachments(attachments);
             let (text, attachments) = ack.encode();
             reply.frames.push(frame(&text));
-            reply
-                .frames
-                .extend(attachments.iter().map(|bytes| Frame::binary(bytes, Class::Durable)));
+            reply.frames.extend(attachments.iter().map(|bytes| attachment(bytes)));
         }
         if !reply.frames.is_empty() {
             self.outbound.offer_batch(&Batch::new(reply.frames));
@@ -239,6 +237,10 @@ impl<N: Namespaces> Client<N> {
 /// A Socket.IO packet as an Engine.IO message.
 pub fn frame(packet: &str) -> Frame {
     Frame::text(&format!("4{packet}"), Class::Durable)
+}
+
+fn attachment(bytes: &[u8]) -> Frame {
+    Frame::binary(bytes, Class::Durable).asked_for()
 }
 
 fn refused(error: DecodeError) -> Closure {

@@ -8,6 +8,7 @@
 mod architecture;
 mod clinical;
 mod conventions;
+mod files;
 mod http;
 mod identity;
 mod persistence;

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::spec::{EventSpec, ServerEvent};
 use super::values::{admins, entity};
+use crate::domain::clinical::result::ResultStatus;
 use crate::domain::event::Class;
 use crate::domain::id::UserId;
 use crate::domain::shape::Rules;
@@ -83,15 +84,6 @@ pub struct ResultUpdate {
     pub exam_name: String,
     pub status: ResultStatus,
     pub timestamp: Timestamp,
-}
-
-/// How far a result is; a patient hears of it from `ready` on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ResultStatus {
-    Pending,
-    Ready,
-    Delivered,
 }
 
 impl ServerEvent for ResultUpdate {

@@ -5,6 +5,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema, schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::spec::{ClientEvent, EventSpec};
+use crate::domain::file::FilePurpose;
 use crate::domain::shape::Rules;
 
 pub(super) const SPECS: &[EventSpec] =
@@ -72,19 +73,6 @@ pub struct FileSend {
     pub content_type: String,
     pub purpose: FilePurpose,
     pub data: Binary,
-}
-
-/// What a file is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum FilePurpose {
-    Kyc,
-    Chat,
-    Result,
-    Avatar,
-    Portfolio,
-    Note,
-    Other,
 }
 
 /// The stored file.

@@ -12,6 +12,7 @@ pub(in crate::http) mod institutions;
 mod notes;
 pub(in crate::http) mod patients;
 mod prescriptions;
+pub(in crate::http) mod results;
 mod specialties;
 pub mod suggestions;
 pub(in crate::http) mod viewer;
@@ -34,4 +35,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(diagnoses::routes())
         .merge(suggestions::routes())
         .merge(appointments::routes())
+        .merge(results::routes())
 }

@@ -13,6 +13,8 @@ use super::change::Change;
 use super::view::{Account, OwnAccount};
 use super::{attempts, opening};
 use crate::domain::contact::{is_telephone, one_line};
+use crate::domain::file::FilePurpose;
+use crate::domain::id::FileId;
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
@@ -25,6 +27,7 @@ use crate::http::json::Json;
 use crate::http::precondition::{IfMatch, IfNoneMatch, joint_etag};
 use crate::http::problem::ProblemBody;
 use crate::persistence::Tx;
+use crate::persistence::files;
 use crate::persistence::identity::accounts::{self, User};
 use crate::persistence::identity::references;
 use crate::persistence::identity::role_rows::{self, RoleRow};
@@ -45,9 +48,11 @@ pub(super) struct OwnPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 6, max_length = 20)]
     telefono: Given<String>,
-    /// An uploaded picture. There is no place to upload one yet, so only null is accepted.
+    /// The caller's own file of purpose `avatar`.
     #[garde(skip)]
-    avatar_file_id: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    avatar_file_id: Given<FileId>,
 }
 
 /// The password, once more.
@@ -89,7 +94,7 @@ pub(super) async fn me(
     Ok(had.answer_as(tag, OwnAccount { account: Account::from(user), profile }))
 }
 
-/// Changes names and telephone of the caller's account. Other fields are ignored.
+/// Changes names, telephone and picture of the caller's account. Other fields are ignored.
 #[utoipa::path(
     patch, path = "/users/me", tag = "users", operation_id = "patch_me",
     params(("If-Match" = Option<String>, Header)),
@@ -105,16 +110,16 @@ pub(super) async fn patch_me(
     condition: IfMatch,
     Json(patch): Json<OwnPatch>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<Account>)> {
-    if patch.avatar_file_id.is_some() {
-        let detail = "there is no such file";
-        return Err(Error::field("/avatar_file_id", FieldCode::Reference, detail));
-    }
     let author = Author { app: &app, context: &context, caller: &caller };
 
     let mut tx = app.store.begin().await?;
     let mut change = Change::of(&mut tx, caller.user).await?;
     let row = row_version(&mut tx, change.before()).await?;
     condition.check_tag(&joint_etag(change.before().version, row))?;
+    if let Given::Value(file) = &patch.avatar_file_id {
+        let own = files::Whose::Own(caller.user);
+        files::refer(&mut tx, file, own, FilePurpose::Avatar, "/avatar_file_id").await?;
+    }
     patch.apply(&mut change.after);
     let made = change.write(&mut tx, &author, "updated", Map::new()).await?;
     tx.commit().await?;
@@ -205,6 +210,7 @@ impl OwnPatch {
         self.nombre.write(&mut user.nombre);
         self.apellido.write(&mut user.apellido);
         self.telefono.write(&mut user.telefono);
+        self.avatar_file_id.write(&mut user.avatar_file_id);
     }
 }
 

@@ -196,6 +196,11 @@ fn told(before: &User, after: &User, now: Timestamp) -> Vec<UserUpdate> {
         ("apellido", json!(after.apellido), before.apellido != after.apellido),
         ("telefono", json!(after.telefono), before.telefono != after.telefono),
         ("email", json!(after.email), before.email != after.email),
+        (
+            "avatar_file_id",
+            json!(after.avatar_file_id),
+            before.avatar_file_id != after.avatar_file_id,
+        ),
     ];
     let profile: Map<_, _> = profile
         .into_iter()

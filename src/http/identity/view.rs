@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Claims;
-use crate::domain::id::{SessionId, UserId};
+use crate::domain::id::{FileId, SessionId, UserId};
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::persistence::identity::role_rows::RoleRow;
@@ -36,11 +36,13 @@ pub struct User {
 #[schema(example = json!({"id": 123, "email": "ana@example.com", "user_type": "doctor",
     "roles": ["doctor", "professional"], "role": "Medico", "rol": "MEDICO", "reference_id": 45,
     "nombre": "Ana", "apellido": "Ruiz", "is_active": true, "email_verified": true,
-    "created_at": "2025-10-13T04:58:18.128Z", "telefono": "+54 351 555 0101", "version": 3}))]
+    "created_at": "2025-10-13T04:58:18.128Z", "telefono": "+54 351 555 0101",
+    "avatar_file_id": null, "version": 3}))]
 pub struct Account {
     #[serde(flatten)]
     pub user: User,
     pub telefono: Option<String>,
+    pub avatar_file_id: Option<FileId>,
     /// Counts the writes; the entity tag is made of it.
     pub version: i64,
 }
@@ -50,7 +52,8 @@ pub struct Account {
 #[schema(example = json!({"id": 610, "email": "raul@example.com", "user_type": "company",
     "roles": ["company"], "role": "Empresa", "rol": "EMPRESA", "reference_id": 2,
     "nombre": "Raúl", "apellido": "Paz", "is_active": true, "email_verified": true,
-    "created_at": "2025-10-13T04:58:18.128Z", "telefono": null, "version": 1,
+    "created_at": "2025-10-13T04:58:18.128Z", "telefono": null, "avatar_file_id": null,
+    "version": 1,
     "profile": {"id": 2, "user_id": 610, "name": "Acme SA", "tax_id": "30-70000001-9",
     "contact_email": "rrhh@acme.example", "industry": null, "employee_count": 120,
     "institution_id": null, "version": 1, "created_at": "2025-10-13T04:58:18.128Z",
@@ -149,7 +152,12 @@ impl From<accounts::User> for User {
 
 impl From<accounts::User> for Account {
     fn from(row: accounts::User) -> Self {
-        Self { telefono: row.telefono.clone(), version: row.version, user: User::from(row) }
+        Self {
+            telefono: row.telefono.clone(),
+            avatar_file_id: row.avatar_file_id.clone(),
+            version: row.version,
+            user: User::from(row),
+        }
     }
 }
 

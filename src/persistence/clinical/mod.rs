@@ -15,6 +15,7 @@ pub mod patients;
 pub mod prescriptions;
 pub mod relations;
 pub mod reminders;
+pub mod results;
 pub mod row;
 pub mod schedules;
 pub mod specialties;

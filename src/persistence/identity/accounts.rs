@@ -5,7 +5,7 @@ use sqlx::types::Json;
 
 use super::moments::Moments;
 use crate::auth::Account;
-use crate::domain::id::UserId;
+use crate::domain::id::{FileId, UserId};
 use crate::domain::identity::role::NotARole;
 use crate::domain::identity::{Failures, Holding, Role};
 use crate::domain::text::searchable;
@@ -23,6 +23,7 @@ pub struct User {
     pub nombre: Option<String>,
     pub apellido: Option<String>,
     pub telefono: Option<String>,
+    pub avatar_file_id: Option<FileId>,
     #[sqlx(try_from = "String")]
     pub primary_role: Role,
     #[sqlx(try_from = "Option<String>")]
@@ -96,8 +97,8 @@ impl TryFrom<Option<String>> for Roles {
 /// The columns of a [`User`], in a statement about `users`.
 macro_rules! columns {
     () => {
-        "id, email, password_hash, nombre, apellido, telefono, primary_role, reference_id, is_active,
-         email_verified, recent_failures, locked_until, version, created_at,
+        "id, email, password_hash, nombre, apellido, telefono, avatar_file_id, primary_role, reference_id,
+         is_active, email_verified, recent_failures, locked_until, version, created_at,
          (select string_agg(role, ',') from user_roles where user_id = users.id) as roles"
     };
 }

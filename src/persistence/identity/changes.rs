@@ -18,7 +18,8 @@ pub async fn update(tx: &mut Tx, user: &User, now: Timestamp) -> Result<User> {
     const SQL: &str = "
         update users
         set email = $2, nombre = $3, apellido = $4, telefono = $5, primary_role = $6, reference_id = $7,
-            is_active = $8, email_verified = $9, version = version + 1, updated_at = $10, search = $11
+            is_active = $8, email_verified = $9, avatar_file_id = $10, version = version + 1,
+            updated_at = $11, search = $12
         where id = $1";
     let written = on!(tx, |conn| sqlx::query(SQL)
         .bind(user.id)
@@ -30,6 +31,7 @@ pub async fn update(tx: &mut Tx, user: &User, now: Timestamp) -> Result<User> {
         .bind(user.reference_id)
         .bind(user.is_active)
         .bind(user.email_verified)
+        .bind(&user.avatar_file_id)
         .bind(now)
         .bind(accounts::search(&user.email, user.nombre.as_deref(), user.apellido.as_deref()))
         .execute(conn)

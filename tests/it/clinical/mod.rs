@@ -7,6 +7,7 @@ mod notes;
 mod people;
 mod prescriptions;
 mod reminders;
+mod results;
 mod schedules;
 mod suggestions;
 mod validation;

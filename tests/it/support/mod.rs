@@ -8,6 +8,7 @@ pub(crate) mod database;
 pub(crate) mod device;
 pub(crate) mod directory;
 pub(crate) mod edge;
+pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod keys;
 pub(crate) mod node;

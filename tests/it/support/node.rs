@@ -38,12 +38,14 @@ pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Latido {
 
 impl Latido {
     pub(crate) async fn on(database: Database, settings: &[(&str, &str)]) -> Self {
+        let files = std::env::temp_dir().join("latido-files").display().to_string();
         let defaults = [
             ("NODE_ENV", "development"),
             ("DATABASE_URL", database.url()),
             ("JWT_SECRET_KEY", SECRET),
             ("RATE_LIMIT_ENABLED", "false"),
             ("CORS_ORIGIN", "https://portal.example"),
+            ("FILES_DIR", files.as_str()),
         ];
         let environment = defaults
             .iter()

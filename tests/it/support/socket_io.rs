@@ -42,6 +42,8 @@ enum Packet {
     Refused(Value),
     Event(Event),
     Ack(u64, Value),
+    /// An ack that so many binary messages belong to.
+    BinaryAck(u64, Value, usize),
     End(End),
 }
 
@@ -97,6 +99,45 @@ impl SocketIo {
         loop {
             match self.packet().await {
                 Packet::Ack(id, answer) if id == self.asked => return answer,
+                Packet::Event(event) => self.events.push_back(event),
+                Packet::End(end) => panic!("{event} was answered by {end:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Asks with bytes beside the message, and answers with those beside the ack.
+    pub(crate) async fn ask_with(
+        &mut self,
+        event: &str,
+        data: &Value,
+        attachments: &[&[u8]],
+    ) -> (Value, Vec<Vec<u8>>) {
+        self.asked += 1;
+        let packet = format!(
+            "45{}-{}{}{}",
+            attachments.len(),
+            self.prefix(),
+            self.asked,
+            json!([event, data])
+        );
+        self.socket.send(&packet).await;
+        for attachment in attachments {
+            self.socket.send_binary(attachment).await;
+        }
+        loop {
+            match self.packet().await {
+                Packet::Ack(id, answer) if id == self.asked => return (answer, Vec::new()),
+                Packet::BinaryAck(id, answer, count) if id == self.asked => {
+                    let mut attachments = Vec::new();
+                    while attachments.len() < count {
+                        match self.socket.next().await {
+                            Heard::Binary(bytes) => attachments.push(bytes),
+                            other => panic!("{other:?} instead of an attachment"),
+                        }
+                    }
+                    return (answer, attachments);
+                }
                 Packet::Event(event) => self.events.push_back(event),
                 Packet::End(end) => panic!("{event} was answered by {end:?}"),
                 _ => {}
@@ -185,6 +226,10 @@ impl SocketIo {
             }
             let Some(packet) = text.strip_prefix('4') else { continue };
             let (kind, rest) = packet.split_at(1);
+            let (attachments, rest) = match kind {
+                "6" => rest.split_once('-').unwrap(),
+                _ => ("0", rest),
+            };
             let rest = rest.strip_prefix(self.prefix().as_str()).unwrap_or(rest);
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             let (id, body) = rest.split_at(digits);
@@ -199,6 +244,10 @@ impl SocketIo {
                 }
                 "3" => Packet::Ack(id.parse().unwrap(), body()[0].clone()),
                 "4" => Packet::Refused(body()),
+                "6" => {
+                    let count = attachments.parse().unwrap();
+                    Packet::BinaryAck(id.parse().unwrap(), body()[0].clone(), count)
+                }
                 other => panic!("packet of type {other}"),
             };
         }

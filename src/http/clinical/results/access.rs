@@ -1,0 +1,129 @@
+//! Who may look at a result and who may write it, what is noted of a reading, and who hears of a move.
+
+use serde_json::{Map, json};
+
+use crate::domain::clinical::result::ResultStatus;
+use crate::domain::events::ServerEvent as _;
+use crate::domain::events::clinical::ResultUpdate;
+use crate::domain::id::{FileId, ResultId};
+use crate::domain::time::Timestamp;
+use crate::domain::topic::Topic;
+use crate::error::{Error, Kind, Result};
+use crate::http::App;
+use crate::http::author::Author;
+use crate::http::clinical::viewer::{Standing, Viewer};
+use crate::persistence::clinical::relations;
+use crate::persistence::clinical::results::{self, ExamResult};
+use crate::persistence::clinical::row::{find, hold};
+use crate::persistence::files::{self, File};
+use crate::persistence::{Tx, audit, outbox};
+
+/// Whether the caller may look at a result: one of a patient of theirs, or, once it is released, their
+/// own.
+pub(in crate::http) async fn sees(app: &App, viewer: &Viewer, result: &ExamResult) -> Result<bool> {
+    let is_patient = matches!(viewer.standing, Standing::Patient(_));
+    let is_related = viewer.is_related(app, result.patient_id).await?;
+    Ok(is_related && (result.status.is_released() || !is_patient))
+}
+
+/// A result the caller may look at. Any other is not there.
+pub(super) async fn visible(app: &App, viewer: &Viewer, id: ResultId) -> Result<ExamResult> {
+    let result: ExamResult = find(&app.store, id).await?;
+    if sees(app, viewer, &result).await? { Ok(result) } else { Err(missing()) }
+}
+
+/// A result the caller may write: the house any, a doctor or an institution what they ordered.
+pub(super) async fn writable(app: &App, viewer: &Viewer, id: ResultId) -> Result<ExamResult> {
+    let result = visible(app, viewer, id).await?;
+    let is_theirs = match viewer.standing {
+        Standing::House => true,
+        Standing::Doctor(_) | Standing::Institution(_) => {
+            result.ordered_by == Some(viewer.caller.user)
+        }
+        _ => false,
+    };
+    if is_theirs {
+        return Ok(result);
+    }
+    Err(Kind::Forbidden("a result is written by who ordered it").into())
+}
+
+/// The file of a result, and the result, for a caller who may look at it.
+pub(in crate::http) async fn document(
+    app: &App,
+    viewer: &Viewer,
+    id: ResultId,
+) -> Result<(ExamResult, File)> {
+    let result = visible(app, viewer, id).await?;
+    let file: FileId = result.file_id.clone().ok_or(Kind::NotFound("file"))?;
+    let file = files::find(&app.store, &file).await?;
+    Ok((result, file))
+}
+
+/// Keeps in the audit trail that the file of a result is read. A patient's first reading delivers it.
+pub(in crate::http) async fn note_reading(
+    author: &Author<'_>,
+    viewer: &Viewer,
+    result: &ExamResult,
+) -> Result<()> {
+    let (app, now) = (author.app, Timestamp::now());
+    let mut tx = app.store.begin().await?;
+    let entry = author.context.audit(Some(author.caller), "file_read", "result", &result.id);
+    audit::append(&mut tx, &entry, now).await?;
+    if let Standing::Patient(_) = viewer.standing {
+        let mut result: ExamResult = hold(&mut tx, result.id).await?;
+        match result.status {
+            // Taken back since it was looked at.
+            ResultStatus::Pending => return Err(missing()),
+            ResultStatus::Ready => {
+                result.move_to(ResultStatus::Delivered, now);
+                let result = results::update(&mut tx, &result, now).await?;
+                record(&mut tx, author, &result, "delivered").await?;
+                announce(&mut tx, author, &result, now).await?;
+            }
+            ResultStatus::Delivered => {}
+        }
+    }
+    tx.commit().await?;
+    app.hub.outbox_ready();
+    Ok(())
+}
+
+/// Keeps a change in the audit trail.
+pub(super) async fn record(
+    tx: &mut Tx,
+    author: &Author<'_>,
+    result: &ExamResult,
+    action: &'static str,
+) -> Result<()> {
+    let data = [("patient_id", json!(result.patient_id)), ("status", json!(result.status))];
+    let data = Map::from_iter(data.map(|(name, value)| (name.to_owned(), value)));
+    author.record(tx, "result", result.id.0.into(), action, data).await
+}
+
+/// Tells of a new status: who ordered it, the administrators, those who follow it, and the patient of
+/// what is released.
+pub(super) async fn announce(
+    tx: &mut Tx,
+    author: &Author<'_>,
+    result: &ExamResult,
+    now: Timestamp,
+) -> Result<()> {
+    let update = ResultUpdate {
+        result_id: result.id.0,
+        patient_id: result.patient_id.0,
+        exam_name: result.exam_name.clone(),
+        status: result.status,
+        timestamp: now,
+    };
+    let accounts = relations::accounts(tx, result.patient_id, None, None).await?;
+    let patient = accounts.patient.filter(|_| result.status.is_released());
+    let mut topics = update.topics();
+    topics.extend(patient.into_iter().chain(result.ordered_by).map(Topic::User));
+    topics.dedup();
+    outbox::append(tx, &update.event_to(topics), Some(&author.app.settings.node)).await.map(drop)
+}
+
+fn missing() -> Error {
+    Kind::NotFound("result").into()
+}
