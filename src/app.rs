@@ -90,7 +90,8 @@ pub async fn serve(config: Config, demo: bool, level: LogLevel) -> Result<(), Fa
     let doors = bind(&config)?;
     let parts = assembly::Parts::of(&config, &keys, level).await?;
     // Whoever is answered finds the data there.
-    let sign_ins = if demo { demonstration::prepare(&parts.store).await? } else { Vec::new() };
+    let sign_ins =
+        if demo { demonstration::prepare(&parts.store, &parts.files).await? } else { Vec::new() };
     let node = launch(&config, doors, keys, parts);
     if demo {
         demonstration::invite(node.address().port(), is_tls, &sign_ins).map_err(Error::internal)?;

@@ -6,6 +6,8 @@
 mod accounts;
 mod catalogue;
 mod people;
+mod results;
+mod visits;
 
 use std::io::{self, Write as _};
 
@@ -16,6 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::persistence::Store;
 use crate::persistence::identity::accounts::{by_email, holds_any};
+use crate::storage::Files;
 
 /// The password of every demonstration account.
 const PASSWORD: &str = "password123";
@@ -37,9 +40,9 @@ enum Unprepared {
 }
 
 /// Fills the database unless it is filled, and answers who may sign in.
-pub(super) async fn prepare(store: &Store) -> Result<Vec<SignIn>, Failure> {
+pub(super) async fn prepare(store: &Store, files: &Files) -> Result<Vec<SignIn>, Failure> {
     let passwords = Passwords::new(1, 0)?;
-    seed(store, &passwords).await.map_err(|unprepared| match unprepared {
+    seed(store, files, &passwords).await.map_err(|unprepared| match unprepared {
         Unprepared::Occupied => {
             Failure::Refused("serve --demo needs a database without other accounts")
         }
@@ -47,8 +50,12 @@ pub(super) async fn prepare(store: &Store) -> Result<Vec<SignIn>, Failure> {
     })
 }
 
-/// Writes accounts, catalogue and people, or finds them written by an earlier start.
-async fn seed(store: &Store, passwords: &Passwords) -> Result<Vec<SignIn>, Unprepared> {
+/// Writes accounts, catalogue, people and what they have to do with each other, or finds them written by an earlier start.
+async fn seed(
+    store: &Store,
+    files: &Files,
+    passwords: &Passwords,
+) -> Result<Vec<SignIn>, Unprepared> {
     let sign_ins: Vec<_> = accounts::ACCOUNTS.iter().map(accounts::Account::sign_in).collect();
     if by_email(store, sign_ins[0].email).await?.is_some() {
         return Ok(sign_ins);
@@ -61,7 +68,9 @@ async fn seed(store: &Store, passwords: &Passwords) -> Result<Vec<SignIn>, Unpre
     }
     let known = accounts::write(&mut tx, &hash, now).await?;
     catalogue::write(&mut tx, now).await?;
-    people::write(&mut tx, known, &hash, now).await?;
+    let people = people::write(&mut tx, known, &hash, now).await?;
+    visits::write(&mut tx, &people, now).await?;
+    results::write(&mut tx, files, &people, known.doctor, now).await?;
     tx.commit().await?;
     Ok(sign_ins)
 }
@@ -85,6 +94,13 @@ mod tests {
     use crate::persistence::clinical::catalogue::{Category, Entry, Exam, Filter, Price, count};
     use crate::persistence::identity::accounts::{self, NewUser};
     use crate::persistence::store::tests::stores;
+    use crate::storage;
+
+    fn files() -> Files {
+        let directory = std::env::temp_dir().join(format!("latido-demo-{}", uuid::Uuid::now_v7()));
+        let settings = storage::Settings { directory, bucket: None, key: [7; 32], limit: 1 << 20 };
+        Files::new(settings).unwrap()
+    }
 
     async fn rows<E: Entry>(store: &Store) -> i64 {
         count::<E>(store, &Filter::default()).await.unwrap()
@@ -94,8 +110,8 @@ mod tests {
     async fn the_data_is_written_once() {
         let passwords = Passwords::new(1, 0).unwrap();
         for store in stores().await {
-            let first = seed(&store, &passwords).await.unwrap();
-            let again = seed(&store, &passwords).await.unwrap();
+            let first = seed(&store, &files(), &passwords).await.unwrap();
+            let again = seed(&store, &files(), &passwords).await.unwrap();
 
             assert_eq!(first, again);
             assert_eq!(first.len(), 7);
@@ -125,7 +141,7 @@ mod tests {
             accounts::insert(&mut tx, someone, Timestamp(1)).await.unwrap();
             tx.commit().await.unwrap();
 
-            let outcome = seed(&store, &passwords).await;
+            let outcome = seed(&store, &files(), &passwords).await;
 
             assert!(matches!(outcome, Err(Unprepared::Occupied)));
             assert_eq!(rows::<Exam>(&store).await, 0);

@@ -4,6 +4,7 @@ pub mod appointments;
 pub mod care_teams;
 pub mod catalogue;
 pub mod chart;
+pub mod consultations;
 pub mod contacts;
 pub mod dashboards;
 pub mod diagnoses;

@@ -1,11 +1,13 @@
 //! What care is made of, over HTTP and on sockets.
 
 mod appointments;
+mod authority;
 mod catalogue;
 mod diagnoses;
 mod notes;
 mod people;
 mod prescriptions;
+mod record;
 mod reminders;
 mod results;
 mod schedules;

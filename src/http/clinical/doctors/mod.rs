@@ -14,6 +14,7 @@ mod write;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::patients::record;
 use crate::http::App;
 
 /// The routes of doctors.
@@ -27,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(own::profile, own::change_profile))
         .routes(routes!(own::institution))
         .routes(routes!(own::patients))
+        .routes(routes!(record::of_own_patient))
         .routes(routes!(schedule::availability))
         .routes(routes!(schedule::replace))
 }

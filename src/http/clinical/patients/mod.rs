@@ -1,12 +1,14 @@
 //! Patients over HTTP (contract §5.8).
 //!
 //! [`directory`] lists and shows them, [`write`] makes, changes and removes them, [`health`] keeps
-//! what is measured, [`validation`] how far they are validated, [`care_team`] who cares for them.
+//! what is measured, [`record`] shows all that is kept and [`dashboard`] how they stand, [`validation`] how far they are validated, [`care_team`] who cares for them.
 //! Paths take `me` for the patient who calls.
 
 pub(in crate::http::clinical) mod care_team;
+mod dashboard;
 pub(in crate::http::clinical) mod directory;
 mod health;
+pub(in crate::http::clinical) mod record;
 mod validation;
 pub(in crate::http) mod view;
 mod write;
@@ -25,6 +27,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(health::with_profile))
         .routes(routes!(health::profile, health::replace))
         .routes(routes!(health::history))
+        .routes(routes!(dashboard::show))
+        .routes(routes!(record::show))
         .routes(routes!(validation::validate))
         .routes(routes!(care_team::show, care_team::add))
         .routes(routes!(care_team::remove))

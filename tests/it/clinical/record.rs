@@ -1,0 +1,117 @@
+//! The medical record and the first pages of the portals.
+
+use serde_json::{Value, json};
+
+use crate::support::accounts::value;
+use crate::support::care::Care;
+
+#[tokio::test]
+async fn every_look_at_a_record_is_written_down_once() {
+    let care = Care::start().await;
+    let doctor = care.doctor(json!({})).await;
+    let patient = care.patient(json!({"doctor_id": doctor.id})).await;
+    let looks = async || {
+        let sql = format!(
+            "select count(*) from audit_log
+             where action = 'read' and entity_type = 'medical_record' and entity_id = '{}'",
+            patient.id
+        );
+        value::<i64>(care.latido.database.url(), &sql).await
+    };
+
+    let path = format!("/api/v1/doctors/me/patients/{}/medical-record", patient.id);
+    let record = care.get(&doctor.account, &path).await;
+    assert_eq!(record.status, 200, "{}", record.text());
+    assert_eq!(looks().await, 1);
+    let own = care.get(&patient.account, "/api/v1/patients/me/medical-record?sections=notes").await;
+
+    assert_eq!(looks().await, 2);
+    let own = own.json();
+    assert_eq!((own["notes"].is_array(), own.get("results")), (true, None), "{own}");
+    let record = record.json();
+    for section in [
+        "history",
+        "appointments",
+        "consultations",
+        "notes",
+        "diagnoses",
+        "prescriptions",
+        "results",
+    ] {
+        assert_eq!(record[section], json!([]), "{section}");
+        assert_eq!(record["truncated"][section], false, "{section}");
+    }
+    let unknown = care.get(&patient.account, "/api/v1/patients/me/medical-record?sections=x").await;
+    assert_eq!((unknown.status.as_u16(), looks().await), (400, 2));
+}
+
+#[tokio::test]
+async fn an_institution_opens_the_record_of_a_patient_it_has_validated() {
+    let care = Care::start().await;
+    let institution = care.institution().await;
+    let patient = care.patient(json!({"institution_id": institution.id})).await;
+    let path = format!("/api/v1/patients/{}", patient.id);
+    let record = format!("{path}/medical-record");
+    assert_eq!(care.get(&institution.account, &record).await.status, 403);
+
+    let step = json!({"status": "validated_by_institution"});
+    let moved = care.post(&institution.account, &format!("{path}/validation"), step).await;
+
+    assert_eq!(moved.status, 200, "{}", moved.text());
+    assert_eq!(care.get(&institution.account, &record).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_figures_of_a_practice_are_those_of_its_patients() {
+    let care = Care::start().await;
+    let institution = care.institution().await;
+    let doctor = care.doctor(json!({"institution_id": institution.id})).await;
+    let other = care.doctor(json!({})).await;
+    for (height, weight, born) in
+        [(170, 65, "1990-05-17"), (100, 36, "1990-05-17"), (120, 25, "2020-01-01")]
+    {
+        care.patient(json!({"doctor_id": doctor.id, "date_of_birth": born, "health_profile":
+            {"height_cm": height, "weight_kg": weight, "systolic": 118, "diastolic": 76,
+             "smoking": "never"}}))
+            .await;
+    }
+    care.patient(json!({"doctor_id": other.id})).await;
+
+    let own = care.get(&doctor.account, "/api/v1/doctors/me/dashboard").await;
+    let house = care.get(&institution.account, "/api/v1/institutions/me/dashboard").await;
+
+    assert_eq!(own.status, 200, "{}", own.text());
+    let own = own.json();
+    assert_eq!(
+        (&own["total_patients"], &own["patients_by_validation_status"]["pending"]),
+        (&json!(3), &json!(3))
+    );
+    assert_eq!(
+        own["patients_by_bmi_class"],
+        json!({"normal": 1, "obesity_class_2": 1, "pediatric": 1})
+    );
+    // 100, (25·0.2 + 25 + 15)/65 → 69, and a child without a class: 100.
+    assert_eq!(own["avg_health_score"], 89.7);
+    assert_eq!((&own["no_show_rate_30d"], &own["appointments_today"]), (&Value::Null, &json!(0)));
+    let house = house.json();
+    assert_eq!(house["doctors_by_status"], json!({"active": 1}), "{house}");
+    assert_eq!(house["patients_by_validation_status"], json!({"pending": 3}));
+}
+
+#[tokio::test]
+async fn a_patient_sees_how_they_stand() {
+    let care = Care::start().await;
+    let doctor = care.doctor(json!({})).await;
+    let patient = care.patient(json!({"doctor_id": doctor.id})).await;
+
+    let shown = care.get(&patient.account, "/api/v1/patients/me/dashboard").await;
+
+    assert_eq!(shown.status, 200, "{}", shown.text());
+    let shown = shown.json();
+    assert_eq!(
+        (&shown["patient"]["id"], &shown["validation_status"]),
+        (&json!(patient.id), &json!("pending"))
+    );
+    assert_eq!(shown["care_team"]["primary_doctor"]["id"], doctor.id);
+    assert_eq!(shown["next_appointments"], json!([]));
+}
