@@ -191,6 +191,12 @@ impl Tx {
     /// of the request under way.
     pub async fn commit(mut self) -> Result<()> {
         idempotency::mark(&mut self).await?;
+        self.commit_attempt().await
+    }
+
+    /// The same for what only tells of an attempt, such as a line of the audit trail before a service
+    /// is asked: the idempotency key stays unmarked, so that the request may be tried again.
+    pub async fn commit_attempt(self) -> Result<()> {
         let _timed = Timed::by(&self.timing.commit);
         match self.engine {
             Either::Sqlite(tx) => tx.commit().await?,

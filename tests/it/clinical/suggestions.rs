@@ -181,6 +181,27 @@ async fn a_service_that_fails_is_a_bad_gateway_and_the_trail_knows() {
 }
 
 #[tokio::test]
+async fn what_a_service_failed_to_answer_is_asked_again_under_the_same_key() {
+    let upstream = Upstream::start(|_| Reply::text(500, "")).await;
+    let care = advised(&upstream).await;
+    let (doctor, patient) = pair(&care).await;
+    let ask = async || {
+        let call = care.latido.call("POST", PATH).bearer(&doctor.account.token);
+        let call = call.header("idempotency-key", "k-1");
+        call.json(&json!({"patient_id": patient.id, "symptoms": ["fiebre"]})).send().await
+    };
+
+    assert_eq!(ask().await.status, 502);
+    upstream.change(|_| Reply::json(200, &completion(&json!([]))));
+    let answered = ask().await;
+    let again = ask().await;
+
+    assert_eq!(answered.status, 200, "{}", answered.text());
+    assert_eq!(answered.json()["id"], again.json()["id"]);
+    assert_eq!((upstream.asked().len(), kept(&care).await), (2, 1));
+}
+
+#[tokio::test]
 async fn suggestions_are_for_doctors_of_the_patient_and_administrators() {
     let care = Care::start().await;
     let (doctor, patient) = pair(&care).await;

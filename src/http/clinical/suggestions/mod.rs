@@ -153,7 +153,7 @@ async fn note(
 ) -> Result<()> {
     let mut tx = author.app.store.begin().await?;
     record(&mut tx, author, id, action, asked, Provider::Openai).await?;
-    tx.commit().await?;
+    tx.commit_attempt().await?;
     author.app.hub.outbox_ready();
     Ok(())
 }
