@@ -113,6 +113,9 @@ impl Hub {
         if socket.namespace() == Namespace::Events {
             self.inner().channels.unseat(socket);
         }
+        if let Some(session) = &socket.principal().session {
+            self.authenticator().sessions().note_left(session, Timestamp::now());
+        }
     }
 
     async fn greeting(
