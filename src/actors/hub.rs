@@ -74,6 +74,10 @@ pub struct Settings {
     pub tracer: Tracer,
     /// How long a session lives without being renewed.
     pub refresh_ttl: Duration,
+    /// How long after a visit a doctor and a patient have to do with each other.
+    pub relation: Duration,
+    /// How long a user stays online after the last socket closed.
+    pub presence_grace: Duration,
 }
 
 /// An actor that tests make fail.
@@ -85,6 +89,7 @@ pub enum Failing {
     Relay,
     Warden,
     Dashboard,
+    Presence,
     Session(SessionId),
 }
 
@@ -236,6 +241,7 @@ impl Hub {
                     drop(dashboard.cast(dashboard::Message::Fail));
                 }
             }
+            Failing::Presence => self.0.registry.watched().fail(),
             Failing::Session(session) => {
                 if let Some(actor) = self.0.sessions.find(session) {
                     actor.cast(session::Message::Fail);

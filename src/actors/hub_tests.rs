@@ -61,6 +61,8 @@ pub(crate) async fn hub() -> Hub {
         compress_from: None,
         tracer: Tracer::default(),
         refresh_ttl: Duration::from_hours(1),
+        relation: Duration::from_hours(24),
+        presence_grace: Duration::from_millis(10),
     };
     Hub::start(settings, store, authenticator).await.unwrap()
 }
@@ -190,6 +192,7 @@ async fn a_panic_in_any_actor_leaves_every_socket_connected() {
         Failing::Relay,
         Failing::Warden,
         Failing::Dashboard,
+        Failing::Presence,
         Failing::Session("s_1".into()),
     ];
     for failing in failures {

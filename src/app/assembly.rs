@@ -217,6 +217,8 @@ fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {
         compress_from: realtime.compression.then_some(realtime.compress_min_bytes),
         tracer,
         refresh_ttl: config.identity.refresh_token_ttl,
+        relation: config.database.relation,
+        presence_grace: realtime.presence_grace,
     }
 }
 

@@ -85,6 +85,8 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         allowances: None,
         compress_from: None,
         tracer: Tracer::default(),
+        relation: Duration::from_hours(24),
+        presence_grace: Duration::from_secs(10),
         refresh_ttl: Duration::from_hours(1),
     };
     let platform = platform::Settings {

@@ -14,6 +14,7 @@ pub mod idempotency;
 pub mod identity;
 pub mod outbox;
 pub mod partitions;
+pub mod presence;
 mod search;
 pub mod store;
 mod timing;

@@ -27,8 +27,18 @@ pub use spec::{Ack, ClientEvent, Direction, EventSpec, ServerEvent, Shape};
 
 /// The client events that this version answers. The registry holds all of the contract, so that
 /// portals can be built against them; asked for one of the others, the hub says that there is none.
-pub const ANSWERED: [&str; 7] =
-    ["ping", "subscribe", "unsubscribe", "session:patch", "sync", "admin:live", "auth:refresh"];
+pub const ANSWERED: [&str; 10] = [
+    "ping",
+    "subscribe",
+    "unsubscribe",
+    "session:patch",
+    "sync",
+    "admin:live",
+    "auth:refresh",
+    "presence:set",
+    "presence:subscribe",
+    "presence:unsubscribe",
+];
 
 /// Every event of the contract, server to client and client to server.
 pub fn all() -> impl Iterator<Item = &'static EventSpec> {

@@ -80,6 +80,7 @@ async fn change(
         return Ok(Json(after));
     }
     settings::write(&mut tx, user, &after, now).await?;
+    let is_switched = after.focus_mode != before.focus_mode;
     let others = sessions::others(&mut tx, user, caller.session.as_ref(), now).await?;
     if !others.is_empty() {
         let update = UserUpdate {
@@ -97,5 +98,8 @@ async fn change(
     tx.commit().await?;
 
     app.hub.outbox_ready();
+    if is_switched {
+        app.hub.focus_switched(user);
+    }
     Ok(Json(after))
 }

@@ -7,6 +7,7 @@ pub mod doctors;
 pub mod health_profiles;
 pub mod institutions;
 pub mod patients;
+pub mod related_accounts;
 pub mod relations;
 pub mod row;
 pub mod specialties;
