@@ -10,6 +10,7 @@ pub mod audit;
 pub mod audit_seals;
 pub mod clinical;
 pub mod condition;
+pub mod held;
 pub mod idempotency;
 pub mod identity;
 pub mod outbox;

@@ -15,7 +15,7 @@ use crate::http::caller::Member;
 use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::persistence::identity::{changes, sessions, settings};
-use crate::persistence::outbox;
+use crate::persistence::{held, outbox};
 
 /// Shows the caller's settings; defaults where nothing was set.
 #[utoipa::path(
@@ -81,6 +81,9 @@ async fn change(
     }
     settings::write(&mut tx, user, &after, now).await?;
     let is_switched = after.focus_mode != before.focus_mode;
+    if is_switched && !after.focus_mode {
+        held::release(&mut tx, user, &app.settings.node, now).await?;
+    }
     let others = sessions::others(&mut tx, user, caller.session.as_ref(), now).await?;
     if !others.is_empty() {
         let update = UserUpdate {

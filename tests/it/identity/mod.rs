@@ -8,6 +8,7 @@ mod canary;
 mod delegation;
 mod devices;
 mod exchange;
+mod focus;
 mod introspection;
 mod key_sets;
 mod keys;
