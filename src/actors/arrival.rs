@@ -97,6 +97,7 @@ impl Hub {
         }
         socket.outbound().admit();
         self.watch(&socket);
+        inner.registry.watched().note(socket.principal().user);
         Ok(socket)
     }
 
@@ -116,6 +117,11 @@ impl Hub {
         if socket.namespace() == Namespace::Events {
             self.inner().channels.unseat(socket);
         }
+        let principal = socket.principal();
+        if let Some(session) = &principal.session {
+            self.authenticator().sessions().note_left(session, Timestamp::now());
+        }
+        self.inner().registry.watched().note(principal.user);
     }
 
     async fn greeting(

@@ -25,6 +25,7 @@ use super::{Reply, relay};
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
 use crate::domain::events::admin::AdminLive;
+use crate::domain::events::presence::{PresenceEntry, PresenceSet};
 use crate::domain::events::session::{self as session_events, Pong, SessionPatch, Sync};
 use crate::domain::events::subscription::{Subscribed, Unsubscribed};
 use crate::domain::events::values::EntityRef;
@@ -175,6 +176,15 @@ impl Hub {
                     let keeping = Box::pin(self.keep_file(socket, ask(arg)?, attachments));
                     return keeping.await.map(|ack| ok(&ack));
                 }
+                "presence:set" => return Ok(self.set_presence(socket, &ask(arg)?)),
+                "presence:subscribe" => {
+                    let watched = Box::pin(self.watch_users(socket, ask(arg)?)).await?;
+                    return Ok(present(&watched));
+                }
+                "presence:unsubscribe" => {
+                    let watched = Box::pin(self.unwatch_users(socket, ask(arg)?)).await?;
+                    return Ok(present(&watched));
+                }
                 _ => {}
             }
         }
@@ -205,10 +215,15 @@ impl Hub {
 
     async fn unsubscribe(&self, socket: &Socket, asked: Subscription) -> Result<Done, Refusal> {
         let topic = asked.topic(&socket.principal(), true)?;
-        let (id, room) = (socket.id().clone(), topic.to_string());
-        self.ask(socket, |reply| session::Message::Unsubscribe { socket: id, topic, reply })
-            .await?;
+        let room = topic.to_string();
+        self.unfollow(socket, topic).await?;
         Ok(asked.unsubscribed(socket, room))
+    }
+
+    fn set_presence(&self, socket: &Socket, asked: &PresenceSet) -> Done {
+        socket.choose(asked.status);
+        self.inner().registry.watched().note(socket.principal().user);
+        ok(&json!({ "ok": true }))
     }
 
     async fn live(&self, socket: &Socket, asked: &AdminLive) -> Result<Done, Refusal> {
@@ -220,16 +235,14 @@ impl Hub {
         if asked.on {
             self.follow(socket, dashboard).await?;
         } else {
-            let (id, topic) = (socket.id().clone(), dashboard(&socket.principal())?);
-            self.ask(socket, |reply| session::Message::Unsubscribe { socket: id, topic, reply })
-                .await?;
+            self.unfollow(socket, dashboard(&socket.principal())?).await?;
         }
         Ok(ok(&json!({ "ok": true })))
     }
 
     /// Has the socket follow the topic its principal has a right to; asks for the right again when
     /// the principal changed in between.
-    async fn follow(
+    pub(super) async fn follow(
         &self,
         socket: &Socket,
         right: impl Fn(&Principal) -> Result<Topic, Refusal>,
@@ -254,6 +267,11 @@ impl Hub {
                 }
             }
         }
+    }
+
+    pub(super) async fn unfollow(&self, socket: &Socket, topic: Topic) -> Result<(), Refusal> {
+        let id = socket.id().clone();
+        self.ask(socket, |reply| session::Message::Unsubscribe { socket: id, topic, reply }).await
     }
 
     /// Replays durable events the caller may see now: those of every room the socket is in, so one
@@ -371,6 +389,10 @@ fn ping(socket: &Socket) -> Done {
 
 fn ok(ack: &Value) -> Done {
     Done::Ack(ack.to_string())
+}
+
+fn present(presence: &[PresenceEntry]) -> Done {
+    ok(&json!({ "ok": true, "presence": presence }))
 }
 
 /// Reads what a client sends with an event of the registry, and checks its rules.

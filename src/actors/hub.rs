@@ -79,6 +79,8 @@ pub struct Settings {
     pub refresh_ttl: Duration,
     /// How long after a visit a doctor and a patient have to do with each other.
     pub relation: Duration,
+    /// How long a user stays online after the last socket closed.
+    pub presence_grace: Duration,
 }
 
 /// An actor that tests make fail.
@@ -90,6 +92,7 @@ pub enum Failing {
     Relay,
     Warden,
     Dashboard,
+    Presence,
     Session(SessionId),
 }
 
@@ -248,6 +251,7 @@ impl Hub {
                     drop(dashboard.cast(dashboard::Message::Fail));
                 }
             }
+            Failing::Presence => self.0.registry.watched().fail(),
             Failing::Session(session) => {
                 if let Some(actor) = self.0.sessions.find(session) {
                     actor.cast(session::Message::Fail);

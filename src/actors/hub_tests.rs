@@ -62,6 +62,7 @@ pub(crate) async fn hub() -> Hub {
         tracer: Tracer::default(),
         refresh_ttl: Duration::from_hours(1),
         relation: Duration::from_hours(24),
+        presence_grace: Duration::from_millis(10),
     };
     Hub::start(settings, store, authenticator).await.unwrap()
 }
@@ -193,6 +194,7 @@ async fn a_panic_in_any_actor_leaves_every_socket_connected() {
         Failing::Relay,
         Failing::Warden,
         Failing::Dashboard,
+        Failing::Presence,
         Failing::Session("s_1".into()),
     ];
     for failing in failures {

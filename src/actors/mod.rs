@@ -24,6 +24,7 @@ mod meter;
 mod on_demand;
 pub mod outbound;
 mod pause;
+mod presence;
 mod registry;
 mod relay;
 mod renewal;
@@ -39,6 +40,8 @@ mod supervisor;
 pub mod throttle;
 mod views;
 mod warden;
+mod watched;
+mod watching;
 pub mod wire;
 
 pub use fanout::Dialect;

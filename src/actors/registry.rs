@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use super::hub::Census;
 use super::socket::{Namespace, Socket};
 use super::throttle::{Allowance, Throttle, Verdict};
+use super::watched::Watched;
 use crate::domain::id::{SessionId, SocketId, UserId};
 use crate::telemetry::names;
 
@@ -25,6 +26,7 @@ pub(super) struct Registry {
     sockets: DashMap<SocketId, Arc<Socket>>,
     users: DashMap<UserId, Arc<User>>,
     watchers: AtomicUsize,
+    watched: Watched,
     shards: usize,
 }
 
@@ -50,6 +52,7 @@ impl Registry {
             sockets: DashMap::new(),
             users: DashMap::new(),
             watchers: AtomicUsize::new(0),
+            watched: Watched::default(),
             shards,
         })
     }
@@ -157,6 +160,11 @@ impl Registry {
         } else {
             self.watchers.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// Whose presence is watched.
+    pub(super) fn watched(&self) -> &Watched {
+        &self.watched
     }
 
     pub(super) fn census(&self) -> Census {

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::channels::Channels;
 use super::socket::{Namespace, Socket};
 use crate::auth::Account;
+use crate::domain::events::presence::ChosenPresence;
 use crate::domain::events::subscription::Unsubscribed;
 use crate::domain::events::values::EntityRef;
 use crate::domain::identity::Principal;
@@ -26,6 +27,8 @@ pub(super) struct Standing {
     pub(super) principal: Arc<Principal>,
     pub(super) topics: SmallVec<[Topic; 4]>,
     phase: Phase,
+    /// What the user does by this socket.
+    chosen: ChosenPresence,
 }
 
 /// A socket hears topics from when it was let in until it left.
@@ -47,7 +50,12 @@ pub(super) enum NotFollowed {
 
 impl Standing {
     pub(super) fn new(principal: Arc<Principal>) -> Self {
-        Self { principal, topics: SmallVec::new(), phase: Phase::Arriving }
+        Self {
+            principal,
+            topics: SmallVec::new(),
+            phase: Phase::Arriving,
+            chosen: ChosenPresence::Online,
+        }
     }
 
     pub(super) fn hears(&self, topic: &Topic) -> bool {
@@ -67,6 +75,22 @@ impl Socket {
             standing.phase = Phase::Present;
             standing.topics = own_topics(&standing.principal);
         }
+    }
+
+    /// Whether the socket hears a topic now.
+    pub(super) fn hears(&self, topic: &Topic) -> bool {
+        self.standing().hears(topic)
+    }
+
+    /// Notes what the user does by this socket of `/events`.
+    pub(super) fn choose(&self, presence: ChosenPresence) {
+        self.standing().chosen = presence;
+    }
+
+    /// What the user does by this socket; none unless it is present on `/events`.
+    pub(super) fn presence(&self) -> Option<ChosenPresence> {
+        let standing = self.standing();
+        (standing.phase == Phase::Present).then_some(standing.chosen)
     }
 }
 
@@ -127,7 +151,9 @@ impl Channels {
     /// Forgets what a socket that left was hearing.
     pub(super) fn part(&self, socket: &Socket) {
         let mut standing = socket.standing();
-        self.close(socket, &mut standing, &Topic::AdminLive);
+        if standing.phase == Phase::Present {
+            standing.topics.iter().for_each(|topic| self.count(topic, false));
+        }
         standing.phase = Phase::Gone;
     }
 
@@ -164,9 +190,7 @@ impl Channels {
         if standing.phase != Phase::Present || standing.hears(&topic) {
             return;
         }
-        if topic == Topic::AdminLive {
-            self.registry().count_watcher(true);
-        }
+        self.count(&topic, true);
         standing.topics.push(topic.clone());
         self.join(socket, topic);
     }
@@ -175,11 +199,21 @@ impl Channels {
         if standing.phase != Phase::Present || !standing.hears(topic) {
             return;
         }
-        if *topic == Topic::AdminLive {
-            self.registry().count_watcher(false);
-        }
+        self.count(topic, false);
         standing.topics.retain(|it| it != topic);
         self.leave(socket, topic.clone());
+    }
+
+    /// Counts who listens where somebody works only for listeners.
+    fn count(&self, topic: &Topic, joins: bool) {
+        if *topic == Topic::AdminLive {
+            self.registry().count_watcher(joins);
+        }
+        match topic.whose_presence() {
+            Some(user) if joins => self.registry().watched().begin(user),
+            Some(user) => self.registry().watched().end(user),
+            None => {}
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::channel::{self, ChannelShard};
 use super::dashboard::Dashboard;
 use super::hub::Hub;
 use super::mailbox::{self, Mailbox, Waiting};
+use super::presence::{self, Presence};
 use super::relay::{self, Relay};
 use super::supervisor::{Child, Core, Sessions};
 use super::warden::{self, Warden};
@@ -39,7 +40,7 @@ impl Hub {
                 })
             })
             .collect();
-        let (relay, warden) = (self.clone(), self.clone());
+        let (relay, warden, present) = (self.clone(), self.clone(), self.clone());
         children.push(child("relay", move |supervisor| {
             let start = relay::Arguments {
                 store: relay.inner().store.clone(),
@@ -61,6 +62,15 @@ impl Hub {
                 *hub.inner().warden.lock() = Some(Mailbox::new(actor, waiting));
                 Ok(cell)
             }
+        }));
+        children.push(child("presence", move |supervisor| {
+            let start = presence::Arguments {
+                store: present.store().clone(),
+                channels: present.inner().channels.clone(),
+                grace: present.settings().presence_grace,
+                waiting: Waiting::none(mailbox::depth("presence")),
+            };
+            async move { spawn_linked(Presence, start, supervisor).await }
         }));
         children.push(child("dashboard", move |supervisor| {
             let hub = hub.clone();

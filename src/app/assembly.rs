@@ -267,6 +267,7 @@ fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {
         tracer,
         refresh_ttl: config.identity.refresh_token_ttl,
         relation: config.database.relation,
+        presence_grace: realtime.presence_grace,
     }
 }
 

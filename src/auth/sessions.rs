@@ -72,6 +72,8 @@ pub trait SessionLookup: Send + Sync {
 pub struct Sessions {
     known: DashMap<SessionId, Known>,
     changed: DashMap<UserId, Changed>,
+    /// When sockets closed of sessions that fell idle under them.
+    left: DashMap<SessionId, Timestamp>,
     /// Accounts the auth service vouched for in a sign-in of its own, which is not one of ours, and
     /// when the database was asked about them.
     vouched: DashMap<(UserId, Option<SessionId>), (Account, Timestamp)>,
@@ -182,21 +184,38 @@ impl Sessions {
         self.vouched.insert((told.user, told.session.clone()), (account, now));
     }
 
+    /// Notes that a socket of the session closed: until then it was in use.
+    pub fn note_left(&self, id: &SessionId, now: Timestamp) {
+        match self.known.get(id).as_deref() {
+            Some(Known::Live(live)) => {
+                live.seen.fetch_max(now.0, Ordering::Relaxed);
+            }
+            Some(Known::Revoked(_)) => {}
+            None => {
+                self.left.insert(id.clone(), now);
+            }
+        }
+    }
+
     /// Sessions used since their use was last written down, at most once a minute each.
     pub fn take_seen(&self) -> Vec<(SessionId, Timestamp)> {
         let every = i64::try_from(SEEN_EVERY.as_millis()).unwrap_or(i64::MAX);
-        self.known
-            .iter()
-            .filter_map(|entry| {
-                let Known::Live(live) = entry.value() else { return None };
-                let seen = live.seen.load(Ordering::Relaxed);
-                if seen - live.written.load(Ordering::Relaxed) < every {
-                    return None;
-                }
-                live.written.store(seen, Ordering::Relaxed);
-                Some((entry.key().clone(), Timestamp(seen)))
-            })
-            .collect()
+        let mut seen: Vec<_> =
+            self.left.iter().map(|entry| (entry.key().clone(), *entry.value())).collect();
+        for (id, at) in &seen {
+            self.left.remove_if(id, |_, left| left == at);
+        }
+        let used = self.known.iter().filter_map(|entry| {
+            let Known::Live(live) = entry.value() else { return None };
+            let seen = live.seen.load(Ordering::Relaxed);
+            if seen - live.written.load(Ordering::Relaxed) < every {
+                return None;
+            }
+            live.written.store(seen, Ordering::Relaxed);
+            Some((entry.key().clone(), Timestamp(seen)))
+        });
+        seen.extend(used);
+        seen
     }
 
     /// Drops what is idle or expired, and tombstones older than `token_life`.
@@ -281,6 +300,20 @@ pub(super) mod tests {
         sessions.recall(&"s_1".into(), Timestamp(61_000));
 
         assert_eq!(sessions.take_seen(), [("s_1".into(), Timestamp(61_000))]);
+        assert!(sessions.take_seen().is_empty());
+    }
+
+    #[test]
+    fn a_session_was_used_until_its_socket_closed() {
+        let sessions = Sessions::default();
+        sessions.remember(Arc::new(record("s_1", 1)), Timestamp(0));
+
+        sessions.note_left(&"s_1".into(), Timestamp(90_000));
+        sessions.note_left(&"s_idle".into(), Timestamp(90_001));
+
+        let mut seen = sessions.take_seen();
+        seen.sort();
+        assert_eq!(seen, [("s_1".into(), Timestamp(90_000)), ("s_idle".into(), Timestamp(90_001))]);
         assert!(sessions.take_seen().is_empty());
     }
 

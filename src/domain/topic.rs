@@ -25,6 +25,19 @@ pub enum Topic {
     Named(Box<str>),
 }
 
+impl Topic {
+    /// Where one hears of a user's presence.
+    pub fn presence(user: UserId) -> Self {
+        Self::Named(format!("presence:{user}").into())
+    }
+
+    /// Whose presence is told here.
+    pub fn whose_presence(&self) -> Option<UserId> {
+        let Self::Named(name) = self else { return None };
+        name.strip_prefix("presence:")?.parse().ok().map(UserId)
+    }
+}
+
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -89,6 +102,10 @@ mod tests {
         ] {
             assert_eq!(name.parse::<Topic>().unwrap().to_string(), name);
         }
+        let presence = Topic::presence(UserId(3));
+        assert_eq!("presence:3".parse::<Topic>().unwrap(), presence);
+        assert_eq!(presence.whose_presence(), Some(UserId(3)));
+        assert_eq!(Topic::User(UserId(3)).whose_presence(), None);
         for name in ["", "user:", "user:x", "role:Nobody", "entity::3", "entity:exam:", "plain"] {
             assert_eq!(name.parse::<Topic>(), Err(NotATopic), "{name}");
         }

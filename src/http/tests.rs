@@ -87,8 +87,9 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         allowances: None,
         compress_from: None,
         tracer: Tracer::default(),
-        refresh_ttl: Duration::from_hours(1),
         relation: Duration::from_hours(24),
+        presence_grace: Duration::from_secs(10),
+        refresh_ttl: Duration::from_hours(1),
     };
     let platform = platform::Settings {
         region: "local".into(),

@@ -77,6 +77,14 @@ pub struct Notified {
     pub timestamp: Timestamp,
 }
 
+impl Notified {
+    /// Whether a kind waits for who is in focus mode. What concerns the security of an account never
+    /// does (contract §5.18).
+    pub fn may_wait(kind: &str) -> bool {
+        !kind.starts_with("security.")
+    }
+}
+
 impl ServerEvent for Notified {
     const NAME: &'static str = "notification";
     const CLASS: Class = Class::Durable;

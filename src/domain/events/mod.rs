@@ -27,7 +27,7 @@ pub use spec::{Ack, ClientEvent, Direction, EventSpec, ServerEvent, Shape};
 
 /// The client events that this version answers. The registry holds all of the contract, so that
 /// portals can be built against them; asked for one of the others, the hub says that there is none.
-pub const ANSWERED: [&str; 9] = [
+pub const ANSWERED: [&str; 12] = [
     "ping",
     "subscribe",
     "unsubscribe",
@@ -37,6 +37,9 @@ pub const ANSWERED: [&str; 9] = [
     "auth:refresh",
     "result:fetch",
     "file:send",
+    "presence:set",
+    "presence:subscribe",
+    "presence:unsubscribe",
 ];
 
 /// Every event of the contract, server to client and client to server.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::spec::{ClientEvent, EventSpec, ServerEvent};
-use super::values::{Done, room};
+use super::values::Done;
 use crate::domain::event::Class;
 use crate::domain::id::UserId;
 use crate::domain::shape::Rules;
@@ -44,13 +44,23 @@ pub enum PresenceStatus {
     Focus,
 }
 
+impl PresenceStatus {
+    /// What a user does: the strongest that any of its sockets says, or focus mode while there is one.
+    pub fn of(sockets: impl IntoIterator<Item = ChosenPresence>, is_in_focus: bool) -> Self {
+        match sockets.into_iter().map(Self::from).max() {
+            Some(_) if is_in_focus => Self::Focus,
+            strongest => strongest.unwrap_or(Self::Offline),
+        }
+    }
+}
+
 impl ServerEvent for PresenceUpdate {
     const NAME: &'static str = "presence:update";
     const CLASS: Class = Class::Latest;
     const TO: &'static str = "subscribers of `presence:{userId}`";
 
     fn topics(&self) -> Vec<Topic> {
-        vec![room("presence", &self.user_id)]
+        vec![Topic::presence(self.user_id)]
     }
 }
 
@@ -208,6 +218,30 @@ impl ClientEvent for SectionEvent {
         for (at, click) in clicks.iter().enumerate() {
             rules.range(&format!("/clicks/{at}/x"), click.x, 0.0..=1.0);
             rules.range(&format!("/clicks/{at}/y"), click.y, 0.0..=1.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strongest_socket_speaks_for_the_user() {
+        use ChosenPresence::{Away, Busy, Focus, Online};
+        let cases: [(&[ChosenPresence], bool, PresenceStatus); 7] = [
+            (&[], false, PresenceStatus::Offline),
+            (&[], true, PresenceStatus::Offline),
+            (&[Away], false, PresenceStatus::Away),
+            (&[Away, Online], false, PresenceStatus::Online),
+            (&[Busy, Online, Away], false, PresenceStatus::Busy),
+            (&[Busy, Focus], false, PresenceStatus::Focus),
+            (&[Away, Busy], true, PresenceStatus::Focus),
+        ];
+        for (sockets, is_in_focus, expected) in cases {
+            let status = PresenceStatus::of(sockets.iter().copied(), is_in_focus);
+
+            assert_eq!(status, expected, "{sockets:?} {is_in_focus}");
         }
     }
 }

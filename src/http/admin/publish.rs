@@ -2,7 +2,7 @@
 //!
 //! The registry knows which events there are, checks their payloads and routes them. An event sent
 //! with `durable: false` touches no database: it is counted and forgotten, so a service may send
-//! hundreds of them a second.
+//! hundreds of them a second. Notifications alone are kept for who is in focus mode, either way.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,7 +15,8 @@ use utoipa::ToSchema;
 use super::deed::Deed;
 use super::messages::DISPATCH_PATIENCE;
 use crate::domain::event::{Class, Event};
-use crate::domain::events::{self, EventSpec};
+use crate::domain::events::accounts::Notified;
+use crate::domain::events::{self, EventSpec, ServerEvent as _};
 use crate::domain::identity::Principal;
 use crate::domain::subscription::{self, Refused};
 use crate::domain::topic::Topic;
@@ -24,7 +25,7 @@ use crate::http::App;
 use crate::http::caller::AdminOrService;
 use crate::http::context::Context;
 use crate::http::json::Json;
-use crate::persistence::outbox;
+use crate::persistence::held;
 
 /// Bytes of a payload.
 const MAX_PAYLOAD: usize = 64 * 1024;
@@ -64,7 +65,8 @@ fn yes() -> bool {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Published {
-    /// Absent for events that are not stored, and while the dispatch is pending after 500 ms.
+    /// Absent for events that are not stored, while the dispatch is pending after 500 ms, and where
+    /// everyone it is for is in focus mode.
     event_id: Option<String>,
     /// Sockets of this node it was handed to.
     delivered: usize,
@@ -87,9 +89,9 @@ pub(super) async fn publish(
     let is_recorded = publication.durable;
     let event = publication.by(&caller)?;
     let published = if !is_recorded {
-        Published { event_id: None, delivered: app.hub.publish(event).await }
+        passing(&app, event).await?
     } else if event.class == Class::Durable {
-        stored(&app, &context, &caller, &event).await?
+        stored(&app, &context, &caller, event).await?
     } else {
         recorded(&app, &context, &caller, &event).await?;
         Published { event_id: None, delivered: app.hub.publish(event).await }
@@ -97,20 +99,38 @@ pub(super) async fn publish(
     Ok((StatusCode::ACCEPTED, Json(published)))
 }
 
+/// Sends the event to whoever is there.
+async fn passing(app: &App, mut event: Event) -> Result<Published> {
+    if event.name == Notified::NAME {
+        let mut tx = app.store.begin().await?;
+        event = held::hold(&mut tx, event).await?;
+        tx.commit().await?;
+        if event.topics.is_empty() {
+            return Ok(Published { event_id: None, delivered: 0 });
+        }
+    }
+    Ok(Published { event_id: None, delivered: app.hub.publish(event).await })
+}
+
 /// Commits the event together with its deed and waits a moment for its dispatch.
 async fn stored(
     app: &App,
     context: &Context,
     caller: &Principal,
-    event: &Event,
+    event: Event,
 ) -> Result<Published> {
+    let deed = deed(&event);
+
     let mut tx = app.store.begin().await?;
-    let row = outbox::append(&mut tx, event, Some(&app.settings.node)).await?;
-    deed(event).record(&mut tx, app, context, caller).await?;
+    let row = held::emit(&mut tx, event, Some(&app.settings.node)).await?;
+    deed.record(&mut tx, app, context, caller).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
-    let dispatched = app.hub.dispatched(row, DISPATCH_PATIENCE).await;
+    let dispatched = match row {
+        Some(row) => app.hub.dispatched(row, DISPATCH_PATIENCE).await,
+        None => None,
+    };
     Ok(Published {
         event_id: dispatched.map(|dispatched| dispatched.event.to_string()),
         delivered: dispatched.map_or(0, |dispatched| dispatched.delivered),

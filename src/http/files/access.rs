@@ -31,7 +31,7 @@ pub(super) async fn right(app: &App, caller: &Principal, file: &File) -> Result<
     if results.is_empty() {
         return Err(missing());
     }
-    let standing = Standing::of(app, caller).await?;
+    let standing = Standing::of(&app.store, caller).await?;
     if matches!(standing, Standing::Company | Standing::Outsider) {
         return Err(missing());
     }

@@ -15,7 +15,7 @@ use crate::http::caller::Member;
 use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::persistence::identity::{changes, sessions, settings};
-use crate::persistence::outbox;
+use crate::persistence::{held, outbox};
 
 /// Shows the caller's settings; defaults where nothing was set.
 #[utoipa::path(
@@ -80,6 +80,10 @@ async fn change(
         return Ok(Json(after));
     }
     settings::write(&mut tx, user, &after, now).await?;
+    let is_switched = after.focus_mode != before.focus_mode;
+    if is_switched && !after.focus_mode {
+        held::release(&mut tx, user, &app.settings.node, now).await?;
+    }
     let others = match &caller.session {
         Some(own) => {
             let others = sessions::others(&mut tx, user, own, now).await?;
@@ -104,5 +108,8 @@ async fn change(
     tx.commit().await?;
 
     app.hub.outbox_ready();
+    if is_switched {
+        app.hub.focus_switched(user);
+    }
     Ok(Json(after))
 }

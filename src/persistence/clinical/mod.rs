@@ -14,6 +14,7 @@ pub mod institutions;
 pub mod notes;
 pub mod patients;
 pub mod prescriptions;
+pub mod related_accounts;
 pub mod relations;
 pub mod reminders;
 pub mod results;

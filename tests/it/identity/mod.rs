@@ -9,6 +9,7 @@ mod delegation;
 mod devices;
 mod directory;
 mod exchange;
+mod focus;
 mod introspection;
 mod key_sets;
 mod keys;

@@ -8,5 +8,6 @@ mod handshake;
 mod limits;
 mod plain;
 mod polling;
+mod presence;
 mod renewal;
 mod replay;
