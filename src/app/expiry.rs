@@ -155,7 +155,8 @@ mod tests {
             let events = outbox::next_batch(&store, 10).await.unwrap();
             let told: Vec<_> = events.iter().filter(|event| event.event == "user:update").collect();
             assert_eq!(told.len(), 2);
-            assert!(told[0].payload.0.get().contains("\"status\":\"expired\""));
+            let payload: Value = serde_json::from_str(told[0].payload.0.get()).unwrap();
+            assert_eq!(payload["changes"]["status"], "expired");
         }
     }
 }

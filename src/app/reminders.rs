@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::persistence::clinical::reminders::{self, Due};
 use crate::persistence::identity::addressees::{self, Addressee};
 use crate::persistence::notifications::{self, NewNotification};
-use crate::persistence::{Store, Tx, outbox};
+use crate::persistence::{Store, Tx, held};
 
 /// How often a node looks for visits to remind of.
 const EVERY: Duration = Duration::from_secs(5);
@@ -125,7 +125,7 @@ impl Reminders {
             timestamp: now,
         };
         let event = told.event_to(vec![Topic::User(to.id)]);
-        outbox::append(tx, &event, Some(&self.node)).await.map(drop)
+        held::emit(tx, event, Some(&self.node)).await.map(drop)
     }
 }
 

@@ -190,7 +190,7 @@ impl Sessions {
             Some(Known::Live(live)) => {
                 live.seen.fetch_max(now.0, Ordering::Relaxed);
             }
-            Some(Known::Revoked(_)) => {}
+            Some(Known::Revoked(..)) => {}
             None => {
                 self.left.insert(id.clone(), now);
             }

@@ -1,7 +1,6 @@
 //! Notes: what a doctor writes about a patient (contract §5.9). A note can be changed for a day;
 //! from then on it stands, and what is to be said of it is added.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use garde::Validate;
@@ -105,11 +104,9 @@ impl LockedAt {
 }
 
 /// For reading `created_at` as the moment of locking.
-impl TryFrom<Timestamp> for LockedAt {
-    type Error = Infallible;
-
-    fn try_from(written: Timestamp) -> Result<Self, Infallible> {
-        Ok(Self::of(written))
+impl From<Timestamp> for LockedAt {
+    fn from(written: Timestamp) -> Self {
+        Self::of(written)
     }
 }
 

@@ -2,8 +2,10 @@
 //! do with some of them (contract §4).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use latido::domain::identity::Role;
+use latido::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support;
@@ -189,9 +191,8 @@ struct Scene {
 
 async fn scene() -> Scene {
     let key = format!("care:{SERVICE_KEY}");
-    let latido =
-        support::start_with(&[("SERVICE_API_KEYS", &key), ("RATE_LIMIT_ENABLED", "false")]);
-    let care = Care::on(latido.await).await;
+    let settings = [("SERVICE_API_KEYS", key.as_str()), ("RATE_LIMIT_ENABLED", "false")];
+    let care = Care::on(support::start_with(&settings).await).await;
     let (near, far) = (care.institution().await, care.institution().await);
     let doctor = care.doctor(json!({"institution_id": near.id})).await;
     let stranger = care.doctor(json!({})).await;
@@ -232,8 +233,9 @@ async fn rows(
     let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
     let note = json!({"kind": "soap", "body": "x", "released_to_patient": true});
     let diagnosis = support::care::joined(read(DIAGNOSIS), json!({"released_to_patient": true}));
+    let next_month = Timestamp::now().plus(Duration::from_hours(30 * 24));
     let appointment = json!({"patient_id": patient.id, "doctor_id": doctor.id, "kind": "in_person",
-        "starts_at": "2099-01-05T15:00:00Z"});
+        "starts_at": next_month});
     let result = json!({"patient_id": patient.id, "exam_name": "Hemograma",
         "values": [{"name": "Hb", "value": "14"}]});
     vec![
