@@ -1,7 +1,7 @@
 //! The chain over the audit trail (contract §8): each line's hash covers the line and the hash before
 //! it, so that no sealed line can be changed, removed or added without breaking every later hash.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -56,7 +56,11 @@ impl Line {
         let mut digest = Sha256::new();
         digest.update(prev_hash.as_bytes());
         digest.update(Canonical(&self.json()).to_string().as_bytes());
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        digest.finalize().iter().fold(String::with_capacity(64), |mut hash, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(hash, "{byte:02x}");
+            hash
+        })
     }
 
     fn json(&self) -> Value {

@@ -62,6 +62,7 @@ async fn nodes() -> Vec<Node> {
 const GENEROUS: limits::Settings =
     limits::Settings { enabled: true, anonymous: 1000, account: 1000, login: 1000 };
 
+#[expect(clippy::too_many_lines, reason = "one node, part by part")]
 async fn node(store: Store, limits: limits::Settings) -> Node {
     let secret = vec![1; 32];
     let tokens = Tokens::new(&token::Settings {

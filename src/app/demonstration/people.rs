@@ -315,9 +315,9 @@ fn born_after(number: usize) -> i64 {
 
 /// As different as people are, and within what a body can be.
 fn profile(number: usize) -> Result<HealthProfile> {
-    let turn = |step: usize, of: usize| (number * step) % of;
     const BLOOD: [&str; 5] = ["O+", "A+", "B+", "AB+", "O-"];
     const SMOKING: [&str; 4] = ["never", "never", "former", "current"];
+    let turn = |step: usize, of: usize| (number * step) % of;
     let conditions: &[&str] = match turn(3, 5) {
         0 => &["hipertensión arterial"],
         1 => &["diabetes tipo 2", "dislipemia"],

@@ -152,7 +152,7 @@ impl HealthProfile {
             blood_pressure: part(25, self.blood_pressure()),
             smoking: part(15, self.smoking.map(smoking)),
             activity: part(15, self.activity_minutes_week.map(activity)),
-            chronic_conditions: part(10, self.chronic_conditions.as_ref().map(conditions)),
+            chronic_conditions: part(10, self.chronic_conditions.as_deref().map(conditions)),
             alcohol: part(5, self.alcohol_units_week.map(alcohol)),
             sleep: part(5, self.sleep_hours.map(sleep)),
         }
@@ -214,7 +214,7 @@ fn activity(minutes: i64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "at most 50 conditions")]
-fn conditions(conditions: &Vec<String>) -> f64 {
+fn conditions(conditions: &[String]) -> f64 {
     (1.0 - 0.25 * conditions.len() as f64).max(0.0)
 }
 
@@ -342,11 +342,13 @@ mod tests {
 
     #[test]
     fn habits_are_valued_at_their_limits() {
-        assert_eq!([7.0, 7.1, 14.0, 14.1].map(alcohol), [1.0, 0.6, 0.6, 0.0]);
+        // In tenths, which compare exactly.
+        let tenths = |value: f64| format!("{value:.1}");
+        assert_eq!([7.0, 7.1, 14.0, 14.1].map(alcohol).map(tenths), ["1.0", "0.6", "0.6", "0.0"]);
         assert_eq!(
-            [5.9, 6.0, 7.0, 9.0, 9.5, 10.0, 10.1].map(sleep),
-            [0.2, 0.6, 1.0, 1.0, 0.6, 0.6, 0.2]
+            [5.9, 6.0, 7.0, 9.0, 9.5, 10.0, 10.1].map(sleep).map(tenths),
+            ["0.2", "0.6", "1.0", "1.0", "0.6", "0.6", "0.2"]
         );
-        assert_eq!([0, 75, 150, 900].map(activity), [0.0, 0.5, 1.0, 1.0]);
+        assert_eq!([0, 75, 150, 900].map(activity).map(tenths), ["0.0", "0.5", "1.0", "1.0"]);
     }
 }

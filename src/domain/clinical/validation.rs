@@ -42,6 +42,10 @@ pub enum Validator {
 
 /// What a step depends on.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts that have nothing to do with each other"
+)]
 pub struct Standing {
     pub status: ValidationStatus,
     pub has_doctor: bool,
@@ -113,12 +117,13 @@ impl Standing {
     }
 
     /// The moves there are, by whom ever.
-    fn open(&self) -> Vec<ValidationStatus> {
+    fn open(self) -> Vec<ValidationStatus> {
         use ValidationStatus as S;
         let onward = match self.status {
             S::Pending if self.has_doctor => Some(S::ValidatedByDoctor),
-            S::Pending if self.has_institution => Some(S::ValidatedByInstitution),
-            S::ValidatedByDoctor if self.has_institution => Some(S::ValidatedByInstitution),
+            S::Pending | S::ValidatedByDoctor if self.has_institution => {
+                Some(S::ValidatedByInstitution)
+            }
             S::ValidatedByDoctor | S::ValidatedByInstitution => Some(S::FullAccess),
             S::Pending | S::FullAccess => None,
         };
@@ -126,7 +131,7 @@ impl Standing {
         onward.into_iter().chain(back).collect()
     }
 
-    fn is_complete(&self) -> Result<()> {
+    fn is_complete(self) -> Result<()> {
         if !self.has_health_profile {
             let detail = "needs a health profile first";
             return Err(Error::field("/status", FieldCode::Rule, detail));

@@ -185,6 +185,6 @@ mod tests {
     fn nothing_of_nothing_is_no_rate() {
         assert_eq!(rate(0, 0), None);
         assert_eq!(rate(1, 3), Some(0.3333));
-        assert_eq!(one_decimal(17.25), 17.3);
+        assert_eq!(one_decimal(17.25).to_string(), "17.3");
     }
 }

@@ -45,8 +45,8 @@ async fn a_diagnosis_is_made_changed_and_released() {
     let late = care.latido.call("PATCH", &path).bearer(&doctor.account.token);
     let late = late.header("if-match", "\"v9\"").json(&json!({"status": "confirmed"})).send().await;
     assert_eq!(late.status, 412);
-    let patch = json!({"status": "ruled_out", "code": "I15.9", "released_to_patient": true});
-    let answer = care.ask(&doctor.account, "PATCH", &path, patch).await;
+    let change = json!({"status": "ruled_out", "code": "I15.9", "released_to_patient": true});
+    let answer = care.ask(&doctor.account, "PATCH", &path, change).await;
     assert_eq!((answer.status.as_u16(), answer.header("etag")), (200, "\"v2\""));
     assert_eq!(answer.json()["description"], "Hipertensión esencial");
     let list = care.get(&patient.account, "/api/v1/patients/me/diagnoses").await.json();

@@ -245,9 +245,9 @@ async fn an_institution_runs_its_own_doctors_and_sees_others_as_everyone_does() 
     assert_eq!(seen["medical_license"].as_str().map(str::is_empty), Some(false));
     let seen = care.get(&own.account, &path(theirs.id)).await.json();
     assert_eq!(seen.get("medical_license"), None, "{seen}");
-    let patch = json!({"bio": "hola"});
-    assert_eq!(care.ask(&own.account, "PATCH", &path(ours.id), patch.clone()).await.status, 200);
-    assert_eq!(care.ask(&own.account, "PATCH", &path(theirs.id), patch).await.status, 403);
+    let change = json!({"bio": "hola"});
+    assert_eq!(care.ask(&own.account, "PATCH", &path(ours.id), change.clone()).await.status, 200);
+    assert_eq!(care.ask(&own.account, "PATCH", &path(theirs.id), change).await.status, 403);
     let away = json!({"institution_id": other.id});
     assert_eq!(care.ask(&own.account, "PATCH", &path(ours.id), away).await.status, 403);
     let listed = care.get(&own.account, "/api/v1/institutions/doctors").await.json();

@@ -121,14 +121,14 @@ async fn a_service_is_told_how_a_patient_is_and_not_who() {
     assert_eq!(body["model"], "model-of-the-tests");
     assert_eq!(body["response_format"]["type"], "json_schema");
     assert_eq!(body["response_format"]["json_schema"]["strict"], true);
-    let case: Value =
+    let told: Value =
         serde_json::from_str(body["messages"][1]["content"].as_str().unwrap()).unwrap();
-    let mut fields: Vec<_> = case.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut fields: Vec<_> = told.as_object().unwrap().keys().map(String::as_str).collect();
     fields.sort_unstable();
     assert_eq!(fields, ["age", "kpis", "sex", "symptoms", "vitals"]);
-    assert_eq!(case["symptoms"], json!(["[patient] [patient] refiere cefalea"]));
+    assert_eq!(told["symptoms"], json!(["[patient] [patient] refiere cefalea"]));
     assert_eq!(
-        (&case["vitals"]["systolic"], &case["vitals"]["diastolic"]),
+        (&told["vitals"]["systolic"], &told["vitals"]["diastolic"]),
         (&json!(185), &json!(85))
     );
     let text = String::from_utf8(got[0].body.to_vec()).unwrap();

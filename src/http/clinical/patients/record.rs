@@ -96,6 +96,7 @@ pub(in crate::http::clinical) struct MedicalRecord {
 
 /// Which sections have more than they show.
 #[derive(Debug, Default, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "one of each section, as the wire has them")]
 struct Truncated {
     history: bool,
     appointments: bool,

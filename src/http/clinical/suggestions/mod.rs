@@ -1,4 +1,4 @@
-//! Suggestions over HTTP (contract §5.9): a doctor tells how a patient is and hears what to think of.
+//! Advice over HTTP (contract §5.9): a doctor tells how a patient is and hears what to think of.
 //! The answer comes from the rules that are built in or, where one is configured, from an
 //! [`advisor`]; either way it is kept, and the audit trail knows of it.
 
@@ -47,7 +47,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[schema(example = json!({"id": "sg_4Zk1", "provider": "rules", "suggestions": [{"code": "I10",
     "description": "Essential (primary) hypertension", "confidence": 0.6,
     "evidence": ["systolic 150 ≥ 140"]}], "disclaimer": "decision support; a doctor must confirm"}))]
-struct Suggestions {
+#[schema(as = Suggestions)]
+struct Advice {
     /// What a diagnosis that began here refers to.
     #[schema(value_type = String)]
     id: SuggestionId,
@@ -62,7 +63,7 @@ struct Suggestions {
     post, path = "/api/v1/diagnosis/suggestions", tag = "diagnoses", operation_id = "suggest_diagnoses",
     request_body = Question,
     responses(
-        (status = 200, body = Suggestions),
+        (status = 200, body = Advice),
         (status = 403, description = "Neither a doctor nor an administrator", body = ProblemBody),
         (status = 404, description = "No such patient of the caller's", body = ProblemBody),
         (status = 502, description = "The provider failed", body = ProblemBody),
@@ -75,7 +76,7 @@ async fn suggest(
     context: Context,
     trace: Option<Extension<TraceContext>>,
     Json(asked): Json<Question>,
-) -> Result<Json<Suggestions>> {
+) -> Result<Json<Advice>> {
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
     let doctor = asker(&viewer)?;
     let patient = viewer.patient(&app, PatientRef::Id(asked.patient_id)).await?;
@@ -100,7 +101,7 @@ async fn suggest(
     tx.commit().await?;
 
     app.hub.outbox_ready();
-    Ok(Json(Suggestions { id, provider, suggestions: found, disclaimer: DISCLAIMER }))
+    Ok(Json(Advice { id, provider, suggestions: found, disclaimer: DISCLAIMER }))
 }
 
 /// The doctor who asks, or none for an administrator.
