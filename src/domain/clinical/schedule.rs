@@ -544,7 +544,12 @@ mod tests {
             let draft: ScheduleDraft = serde_json::from_value(body).unwrap();
             match draft.validate() {
                 Ok(()) => Vec::new(),
-                Err(report) => report.iter().map(|(path, _)| path.to_string()).collect(),
+                Err(report) => {
+                    let mut faults: Vec<_> =
+                        report.iter().map(|(path, _)| path.to_string()).collect();
+                    faults.sort_unstable();
+                    faults
+                }
             }
         };
 
@@ -555,6 +560,6 @@ mod tests {
             "time_zone": "Europe/Atlantis",
             "exceptions": [{"date": "2026-12-25", "available": false},
                 {"date": "2026-12-25", "available": true}]});
-        assert_eq!(faults(wrong), ["weekly[0].weekday", "weekly[0].to", "time_zone", "exceptions"]);
+        assert_eq!(faults(wrong), ["exceptions", "time_zone", "weekly[0].to", "weekly[0].weekday"]);
     }
 }
