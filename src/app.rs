@@ -4,8 +4,10 @@ mod api;
 mod assembly;
 mod demonstration;
 mod expiry;
+mod expiry_notices;
 mod failure;
 pub mod key_files;
+mod notices;
 mod reminders;
 mod routes;
 mod sealing;
@@ -186,6 +188,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
     let mut background = JoinSet::new();
     let upkeep = upkeep::Upkeep {
         store: parts.store.clone(),
+        node: config.cluster.node_id.as_str().into(),
         limits: Arc::clone(&parts.limits),
         metrics: parts.metrics.clone(),
         event_retention: config.database.event_retention,

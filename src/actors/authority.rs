@@ -25,6 +25,8 @@ use crate::persistence::{Store, outbox};
 pub(super) struct Authority {
     pub(super) channels: Channels,
     pub(super) authenticator: Authenticator,
+    /// How long after a visit a doctor and a patient have to do with each other.
+    pub(super) relation: Duration,
 }
 
 impl Authority {
@@ -57,7 +59,7 @@ impl Hub {
     pub(super) fn authority(&self) -> Authority {
         let (channels, authenticator) =
             (self.inner().channels.clone(), self.authenticator().clone());
-        Authority { channels, authenticator }
+        Authority { channels, authenticator, relation: self.settings().relation }
     }
 
     /// Looks again at a newcomer that can be found by now: what changed since it proved itself counts.
@@ -81,7 +83,7 @@ pub(super) async fn told_by(store: &Store, row: &outbox::Dispatched) -> Result<O
     Ok(accounts::by_id(store, user).await?.as_ref().map(Account::from))
 }
 
-fn user_of(room: &str) -> Option<UserId> {
+pub(super) fn user_of(room: &str) -> Option<UserId> {
     match room.parse() {
         Ok(Topic::User(user)) => Some(user),
         _ => None,

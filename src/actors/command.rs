@@ -195,15 +195,18 @@ impl Hub {
     }
 
     async fn subscribe(&self, socket: &Socket, asked: Subscription) -> Result<Done, Refusal> {
-        let by = socket.principal();
-        let is_related = match asked.topic(&by, false) {
-            Err(Unfollowed::Guarded(id)) => self.may_follow(&by, &asked.entity, &id).await?,
-            _ => false,
-        };
-        // Who became someone else meanwhile is related to nothing yet.
-        let right = |now: &Principal| Ok(asked.topic(now, is_related && *now == *by)?);
-        let topic = self.follow(socket, right).await?;
-        Ok(asked.subscribed(socket, topic.to_string()))
+        loop {
+            let by = socket.principal();
+            let is_related = match asked.topic(&by, false) {
+                Err(Unfollowed::Guarded(id)) => self.may_follow(&by, &asked.entity, &id).await?,
+                _ => false,
+            };
+            let topic = asked.topic(&by, is_related)?;
+            let room = topic.to_string();
+            if self.follow_as(socket, by, topic).await? {
+                return Ok(asked.subscribed(socket, room));
+            }
+        }
     }
 
     /// Whether a caller has to do with a row.
@@ -242,7 +245,7 @@ impl Hub {
 
     /// Has the socket follow the topic its principal has a right to; asks for the right again when
     /// the principal changed in between.
-    pub(super) async fn follow(
+    async fn follow(
         &self,
         socket: &Socket,
         right: impl Fn(&Principal) -> Result<Topic, Refusal>,
@@ -250,21 +253,29 @@ impl Hub {
         loop {
             let by = socket.principal();
             let topic = right(&by)?;
-            let (id, asked) = (socket.id().clone(), topic.clone());
-            let followed = self
-                .ask(socket, |reply| session::Message::Subscribe {
-                    socket: id,
-                    topic: asked,
-                    by,
-                    reply,
-                })
-                .await?;
-            match followed {
-                Ok(()) => return Ok(topic),
-                Err(NotFollowed::Outdated) => {}
-                Err(NotFollowed::Full) => {
-                    return Err(Refusal::new(Code::RateLimited, "too many subscriptions"));
-                }
+            if self.follow_as(socket, by, topic.clone()).await? {
+                return Ok(topic);
+            }
+        }
+    }
+
+    /// Has the socket follow a topic that `by` has a right to. False when the right has to be looked
+    /// at again, since the principal or a relation changed meanwhile.
+    pub(super) async fn follow_as(
+        &self,
+        socket: &Socket,
+        by: Arc<Principal>,
+        topic: Topic,
+    ) -> Result<bool, Refusal> {
+        let id = socket.id().clone();
+        let followed = self
+            .ask(socket, |reply| session::Message::Subscribe { socket: id, topic, by, reply })
+            .await?;
+        match followed {
+            Ok(()) => Ok(true),
+            Err(NotFollowed::Outdated) => Ok(false),
+            Err(NotFollowed::Full) => {
+                Err(Refusal::new(Code::RateLimited, "too many subscriptions"))
             }
         }
     }

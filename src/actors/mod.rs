@@ -26,6 +26,7 @@ pub mod outbound;
 mod pause;
 mod presence;
 mod registry;
+mod relations;
 mod relay;
 mod renewal;
 mod replay;

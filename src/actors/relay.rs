@@ -22,6 +22,7 @@ use super::authority::{self, Authority};
 use super::channels::Channels;
 use super::hub::Dispatched;
 use super::pause::pause;
+use super::relations::Related;
 use super::{Outcome, Reply};
 use crate::auth::Account;
 use crate::domain::event::Event;
@@ -81,6 +82,8 @@ pub(super) struct Loaded {
     rows: HashMap<EventId, i64>,
     /// Accounts that may other things from an event on.
     accounts: HashMap<EventId, Account>,
+    /// Users who have less to do with others from an event on.
+    relations: HashMap<EventId, Vec<Related>>,
 }
 
 pub(super) struct Arguments {
@@ -253,9 +256,10 @@ impl State {
         }
         self.due.append(&mut self.catching_up);
         let (store, after) = (self.store.clone(), self.progress.published());
+        let authority = self.authority.clone();
         let step = self.tracer.begin(None);
         tokio::spawn(async move {
-            let loaded = load(&store, after).await;
+            let loaded = load(&store, &authority, after).await;
             // A relay that stopped meanwhile is restarted and loads again.
             drop(me.cast(Message::Loaded(step, loaded)));
         });
@@ -275,6 +279,9 @@ impl State {
                 let delivered = self.channels.publish(event, Some(id));
                 if let Some(account) = loaded.accounts.get(&id) {
                     self.authority.changed(account);
+                }
+                for related in loaded.relations.get(&id).into_iter().flatten() {
+                    self.authority.related(related);
                 }
                 if let Some(row) = loaded.rows.get(&id) {
                     self.progress.receipts.lock().file(*row, (id, delivered));
@@ -305,7 +312,7 @@ fn dispatch(events: i64, is_failure: bool) -> Report {
 }
 
 /// Numbers what waits, then reads everything not yet published.
-async fn load(store: &Store, after: EventId) -> Result<Loaded> {
+async fn load(store: &Store, authority: &Authority, after: EventId) -> Result<Loaded> {
     let pending: Vec<i64> =
         outbox::next_batch(store, BATCH).await?.into_iter().map(|row| row.row_id).collect();
     let mut rows = HashMap::new();
@@ -319,13 +326,17 @@ async fn load(store: &Store, after: EventId) -> Result<Loaded> {
         rows.extend(numbered?.into_iter().map(|(row, id)| (id, row)));
     }
     let events = outbox::since(store, after, BATCH).await?;
-    let mut accounts = HashMap::new();
+    let (mut accounts, mut relations) = (HashMap::new(), HashMap::new());
     for row in &events {
         if let Some(account) = authority::told_by(store, row).await? {
             accounts.insert(row.seq, account);
         }
+        let related = authority.relations_told_by(store, row).await?;
+        if !related.is_empty() {
+            relations.insert(row.seq, related);
+        }
     }
-    Ok(Loaded { events, rows, accounts })
+    Ok(Loaded { events, rows, accounts, relations })
 }
 
 /// A stored event as it is published: with its id, and the class of its kind.

@@ -44,7 +44,7 @@ enum Phase {
 pub(super) enum NotFollowed {
     /// It follows as many as it may.
     Full,
-    /// Its principal changed since the right was looked at.
+    /// Its principal or a relation changed since the right was looked at.
     Outdated,
 }
 
@@ -146,6 +146,25 @@ impl Channels {
                 ..current.clone()
             })
         });
+    }
+
+    /// Closes what a relation had opened, but for the topics that are `kept`. A right that is being
+    /// looked at meanwhile has to be looked at again.
+    pub(super) fn confine(&self, socket: &Socket, kept: &[Topic]) {
+        let mut standing = socket.standing();
+        let principal = Principal::clone(&standing.principal);
+        let mut ended = standing.topics.to_vec();
+        ended.retain(|topic| {
+            subscription::rests_on_relation(&principal, topic) && !kept.contains(topic)
+        });
+        standing.principal = Arc::new(principal);
+        for topic in &ended {
+            self.close(socket, &mut standing, topic);
+        }
+        drop(standing);
+        for topic in ended {
+            tell_ended(socket, &topic);
+        }
     }
 
     /// Forgets what a socket that left was hearing.

@@ -3,6 +3,8 @@
 //! One call is granted or refused as a whole. A user is followed before it is asked after, so of what
 //! changes meanwhile nothing is missed.
 
+use std::sync::Arc;
+
 use super::ack::{Code, Refusal};
 use super::hub::Hub;
 use super::socket::Socket;
@@ -59,17 +61,13 @@ impl Hub {
     async fn follow_users(
         &self,
         socket: &Socket,
-        by: &Principal,
+        by: &Arc<Principal>,
         users: &[UserId],
     ) -> Result<Vec<PresenceEntry>, Refusal> {
         for user in users {
-            // What was found out about one holds for none who became another meanwhile.
-            let right = |now: &Principal| {
-                (now.roles == by.roles)
-                    .then(|| Topic::presence(*user))
-                    .ok_or_else(|| Refusal::new(Code::Conflict, "your roles changed; ask again"))
-            };
-            self.follow(socket, right).await?;
+            if !self.follow_as(socket, Arc::clone(by), Topic::presence(*user)).await? {
+                return Err(Refusal::new(Code::Conflict, "your rights changed; ask again"));
+            }
         }
         self.presence_of(users.to_vec()).await
     }

@@ -12,19 +12,16 @@ use serde_json::{Map, Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
+use super::notices::{Notice, notify};
 use crate::actors::Hub;
 use crate::domain::clinical::schedule::zone;
-use crate::domain::events::ServerEvent as _;
-use crate::domain::events::accounts::Notified;
 use crate::domain::id::NodeId;
 use crate::domain::language::Language;
 use crate::domain::time::Timestamp;
-use crate::domain::topic::Topic;
 use crate::error::Result;
 use crate::persistence::clinical::reminders::{self, Due};
 use crate::persistence::identity::addressees::{self, Addressee};
-use crate::persistence::notifications::{self, NewNotification};
-use crate::persistence::{Store, Tx, held};
+use crate::persistence::{Store, Tx};
 
 /// How often a node looks for visits to remind of.
 const EVERY: Duration = Duration::from_secs(5);
@@ -91,13 +88,13 @@ impl Reminders {
         for user in [due.patient, due.doctor].into_iter().flatten() {
             let addressee = addressees::by_id(tx, user).await?;
             if let Some(addressee) = addressee.filter(|addressee| addressee.is_active) {
-                self.notify(tx, due, &addressee, &data, now).await?;
+                self.tell(tx, due, &addressee, &data, now).await?;
             }
         }
         Ok(())
     }
 
-    async fn notify(
+    async fn tell(
         &self,
         tx: &mut Tx,
         due: &Due,
@@ -107,25 +104,8 @@ impl Reminders {
     ) -> Result<()> {
         let language = Language::of_locale(to.locale.as_deref().unwrap_or_default());
         let (title, body) = words(language, due.starts_at, due.time_zone.as_deref());
-        let new = NewNotification {
-            user: to.id,
-            kind: KIND,
-            title,
-            body: &body,
-            data,
-            channels: &["inapp"],
-        };
-        let id = notifications::insert(tx, &new, now).await?;
-        let told = Notified {
-            id,
-            kind: KIND.to_owned(),
-            title: title.to_owned(),
-            body,
-            data: data.clone().into(),
-            timestamp: now,
-        };
-        let event = told.event_to(vec![Topic::User(to.id)]);
-        held::emit(tx, event, Some(&self.node)).await.map(drop)
+        let notice = Notice { to: to.id, kind: KIND, title, body: &body, data };
+        notify(tx, &self.node, notice, now).await
     }
 }
 

@@ -7,7 +7,8 @@ use metrics::gauge;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
-use super::expiry;
+use super::{expiry, expiry_notices};
+use crate::domain::id::NodeId;
 use crate::domain::identity::Failures;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -22,6 +23,8 @@ use crate::telemetry::names;
 const GAUGES_EVERY: Duration = Duration::from_secs(5);
 /// How often old rows are removed.
 const PURGE_EVERY: Duration = Duration::from_mins(1);
+/// How often somebody is looked for who is to be told that something expires.
+const NOTICES_EVERY: Duration = Duration::from_hours(1);
 /// How long answers are kept for repeated requests (contract §2.7).
 const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
 /// How long a single-use secret that expired is kept.
@@ -34,6 +37,7 @@ const SESSIONS_AT_ONCE: i64 = 1000;
 /// What the upkeep looks after.
 pub(super) struct Upkeep {
     pub store: Store,
+    pub node: NodeId,
     pub limits: Arc<Limits>,
     pub metrics: Metrics,
     /// How long dispatched events can be replayed.
@@ -46,11 +50,19 @@ impl Upkeep {
         let mut ticks = interval(GAUGES_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut purged = Instant::now();
+        let mut noticed = None::<Instant>;
         loop {
             ticks.tick().await;
             self.show().await;
             self.limits.sweep();
             self.metrics.fold();
+            if noticed.is_none_or(|at| at.elapsed() >= NOTICES_EVERY) {
+                noticed = Some(Instant::now());
+                let now = Timestamp::now();
+                if let Err(error) = expiry_notices::send(&self.store, &self.node, now).await {
+                    warn!(%error, "nobody told of what is about to expire");
+                }
+            }
             if purged.elapsed() >= PURGE_EVERY {
                 purged = Instant::now();
                 if let Err(error) = self.purge(Timestamp::now()).await {

@@ -74,6 +74,19 @@ pub fn stays_open(caller: &Principal, heard: &Topic) -> bool {
     }
 }
 
+/// Whether nothing but a relation keeps a topic open to a caller: a row of others, or their presence.
+pub fn rests_on_relation(caller: &Principal, heard: &Topic) -> bool {
+    match heard {
+        Topic::Entity(entity, id) => {
+            topic(caller, entity, id.as_deref(), false) == Err(Refused::Guarded)
+        }
+        Topic::Named(_) => {
+            !caller.is_admin() && heard.whose_presence().is_some_and(|user| user != caller.user)
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +127,20 @@ mod tests {
         assert!(topic(&admin, "appointment", Some("5"), false).is_ok());
         assert!(topic(&admin, "user", None, false).is_ok());
         assert_eq!(topic(&admin, "secrets", None, true), Err(Refused::Unknown));
+    }
+
+    #[test]
+    fn rows_and_presence_of_others_rest_on_a_relation() {
+        let rests = |role, name: &str| rests_on_relation(&caller(role), &name.parse().unwrap());
+
+        for name in ["entity:patient:77", "entity:result:5", "presence:8"] {
+            assert!(rests(Role::Doctor, name), "{name}");
+            assert!(!rests(Role::Admin, name), "{name}");
+        }
+        for name in ["entity:exam:3", "entity:user:7", "presence:7", "user:7", "role:Medico", "all"]
+        {
+            assert!(!rests(Role::Doctor, name), "{name}");
+        }
     }
 
     #[test]

@@ -41,6 +41,13 @@ impl UserUpdate {
         matches!(self.kind.as_str(), "role" | "account")
     }
 
+    /// Whether it tells that the user may have less to do with others than before: patients, doctors
+    /// or an institution came or went, or a doctor practises no longer.
+    pub fn changes_relations(&self) -> bool {
+        let names_status = || self.changes.as_ref().is_some_and(|it| it.0.contains_key("status"));
+        self.kind == "membership" || (self.kind == "profile" && names_status())
+    }
+
     /// The account itself changed; `changes` says what is new.
     pub fn account<const N: usize>(changes: [(&str, Value); N], now: Timestamp) -> Self {
         let changes: Map<_, _> =

@@ -15,6 +15,7 @@ mod prescriptions;
 pub(in crate::http) mod results;
 mod specialties;
 pub mod suggestions;
+mod ties;
 pub(in crate::http) mod viewer;
 
 use utoipa_axum::router::OpenApiRouter;

@@ -306,7 +306,7 @@ pub async fn coming(tx: &mut Tx, doctor: DoctorId, now: Timestamp) -> Result<Vec
         select id from appointments
         where doctor_id = $1 and starts_at > $2 and status in ('scheduled', 'confirmed')
             and deleted_at is null
-        order by starts_at, id limit 1000";
+        order by starts_at, id";
     Ok(on!(tx, |conn| sqlx::query_scalar(SQL).bind(doctor).bind(now).fetch_all(conn).await)?)
 }
 

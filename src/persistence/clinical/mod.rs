@@ -9,6 +9,7 @@ pub mod contacts;
 pub mod dashboards;
 pub mod diagnoses;
 pub mod doctors;
+pub mod expiry_notices;
 pub mod health_profiles;
 pub mod institutions;
 pub mod notes;

@@ -123,6 +123,25 @@ pub async fn accounts(
         .await)?)
 }
 
+/// The accounts that a doctor or an institution opens patients to: theirs, and that of the
+/// institution the doctor works for.
+pub async fn carers(
+    tx: &mut Tx,
+    doctor: Option<DoctorId>,
+    institution: Option<InstitutionId>,
+) -> Result<Vec<UserId>> {
+    const SQL: &str = "
+        select user_id from doctors where id = $1 and user_id is not null
+        union select i.user_id from medical_institutions i join doctors d on d.institution_id = i.id
+            where d.id = $1 and i.user_id is not null
+        union select user_id from medical_institutions where id = $2 and user_id is not null";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(doctor)
+        .bind(institution)
+        .fetch_all(conn)
+        .await)?)
+}
+
 /// Whether a consultation is about that patient.
 pub async fn is_visit_of(
     tx: &mut Tx,

@@ -102,7 +102,7 @@ describe("portals of different sites, the hub on a third", () => {
     await reads(page, "shared", '{"theme":"dark"}');
 
     const late = await there.visit(link);
-    await reads(late, "who", "Gone");
+    await reads(late, "refused", "Gone");
 
     await other.click("#everywhere");
     for (const portal of [page, other]) {
@@ -121,7 +121,7 @@ describe("portals of different sites, the hub on a third", () => {
     const link = await ticket(page, patients);
 
     const stolen = await there.visit(link.replace(patients.origin, doctors.origin));
-    await reads(stolen, "who", "Gone");
+    await reads(stolen, "refused", "Gone");
     await reads(stolen, "state", "a stranger");
 
     await reads(await there.visit(link), "state", "signed in");

@@ -4,6 +4,7 @@ mod appointments;
 mod authority;
 mod catalogue;
 mod diagnoses;
+mod expiry_notices;
 mod notes;
 mod people;
 mod prescriptions;

@@ -9,5 +9,6 @@ mod limits;
 mod plain;
 mod polling;
 mod presence;
+mod relations;
 mod renewal;
 mod replay;

@@ -19,6 +19,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
 use crate::http::caller::Admin;
+use crate::http::clinical::ties::{Ties, tell_change};
 use crate::http::clinical::viewer::{Standing, Viewer};
 use crate::http::context::{Context, Path};
 use crate::http::identity::holder::{self, Credentials, Named};
@@ -159,6 +160,7 @@ pub(super) async fn delete(
     may_run(&viewer, &doctor)?;
     condition.check(doctor.stamp.version)?;
     remove::<Doctor>(&mut tx, id, now).await?;
+    move_between(&mut tx, &author, &doctor, None).await?;
     author.record(&mut tx, "doctor", id.0.into(), "deleted", Map::new()).await?;
     let made = match doctor.user_id {
         Some(user) => Some(holder::switch(&mut tx, &author, user, false).await?),
@@ -249,6 +251,7 @@ pub(super) async fn change(
         }
         doctors::update(&mut tx, &doctor, &draft, now).await?;
         beside(&mut tx, id, &draft, &standing.specialty_ids, now).await?;
+        move_between(&mut tx, author, &doctor, draft.institution_id).await?;
         author.record(&mut tx, "doctor", id.0.into(), "updated", data.clone()).await?;
         let made = match doctor.user_id {
             Some(user) => {
@@ -275,6 +278,17 @@ pub(super) async fn shown(app: &App, id: DoctorId) -> Result<Shown> {
 
 pub(super) fn author<'a>(app: &'a App, context: &'a Context, viewer: &'a Viewer) -> Author<'a> {
     Author { app, context, caller: &viewer.caller }
+}
+
+/// Tells the institutions that a doctor leaves and comes to.
+async fn move_between(
+    tx: &mut Tx,
+    author: &Author<'_>,
+    doctor: &Doctor,
+    to: Option<InstitutionId>,
+) -> Result<()> {
+    let (before, after) = (Ties::to_institution(doctor.institution_id), Ties::to_institution(to));
+    tell_change(tx, author, ("doctor_id", doctor.id.0), before, after).await
 }
 
 /// Writes what of a doctor stands in other tables.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use utoipa::ToSchema;
 
-use crate::domain::id::{DoctorId, InstitutionId, PatientId, UserId};
+use crate::domain::id::{DoctorId, InstitutionId, PatientId};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
@@ -27,6 +27,7 @@ use crate::persistence::clinical::care_teams::{self, Part};
 use crate::persistence::clinical::doctors::{self, Doctor};
 use crate::persistence::clinical::institutions::Institution;
 use crate::persistence::clinical::patients::{self, Patient};
+use crate::persistence::clinical::relations;
 use crate::persistence::clinical::row::{find, hold, refer};
 
 /// Everyone who cares for a patient.
@@ -208,9 +209,8 @@ async fn announce(
     patients::touch(tx, patient.id, now).await?;
     let changes = [("patient_id", json!(patient.id)), ("doctor_id", json!(doctor))];
     let changes = Map::from_iter(changes.map(|(name, value)| (name.to_owned(), value)));
-    let concerned: Vec<UserId> =
-        doctors::account(tx, doctor).await?.into_iter().chain(patient.user_id).collect();
-    for user in concerned {
+    let carers = relations::carers(tx, Some(doctor), None).await?;
+    for user in carers.into_iter().chain(patient.user_id) {
         author.tell(tx, user, "membership", action, changes.clone()).await?;
     }
     let deed = if action == "created" { "care_team_joined" } else { "care_team_left" };

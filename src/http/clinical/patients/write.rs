@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
 use crate::http::caller::{Admin, AdminOrService};
+use crate::http::clinical::ties::{Ties, tell_change};
 use crate::http::clinical::viewer::{PatientRef, Standing, Viewer};
 use crate::http::context::{Context, Path};
 use crate::http::identity::holder::{self, Credentials, Named};
@@ -249,6 +250,9 @@ async fn change(
             let (moved, patient) = (Move { to, note: None }, hold(&mut tx, id).await?);
             advance(&mut tx, author, viewer, &patient, &moved, now).await?;
         }
+        let before = Ties { doctor: patient.doctor_id, institution: patient.institution_id };
+        let after = Ties { doctor: draft.doctor_id, institution: draft.institution_id };
+        tell_change(&mut tx, author, ("patient_id", id.0), before, after).await?;
         author.record(&mut tx, "patient", id.0.into(), "updated", data.clone()).await?;
         let made = match patient.user_id {
             Some(user) => {

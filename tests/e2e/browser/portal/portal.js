@@ -58,7 +58,7 @@ async function arrive() {
     history.replaceState(null, "", "/");
     const redeemed = await call("POST", "/api/session-sync/redeem", { ticket });
     if (redeemed.status === 200) return enter(redeemed.body.data.access_token);
-    at("who").value = redeemed.body.title;
+    at("refused").value = redeemed.body.title;
   }
   const { session } = (await call("GET", `/api/session-sync?app=${app}`)).body.data;
   if (session) return enter(session.accessToken);
