@@ -2,6 +2,7 @@
 
 mod api;
 mod assembly;
+mod coming_of_age;
 mod demonstration;
 mod expiry;
 mod expiry_notices;

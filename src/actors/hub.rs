@@ -136,6 +136,12 @@ impl Hub {
         self.0.desk.get_or_init(|| Arc::downgrade(desk));
     }
 
+    /// Has `listener` told the name of every durable event before this node publishes it, so that what
+    /// is kept of rows is forgotten before anybody hears of their change. The first one stays.
+    pub fn tell_events(&self, listener: impl Fn(&str) + Send + Sync + 'static) {
+        self.0.progress.tell(Box::new(listener));
+    }
+
     /// Tells the relay that a committed transaction left rows in the outbox.
     pub fn outbox_ready(&self) {
         self.0.progress.look();

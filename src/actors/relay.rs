@@ -4,8 +4,8 @@
 //! came is kept outside the actor, so a restarted relay neither skips an event nor repeats one.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics::histogram;
@@ -45,13 +45,16 @@ const REMEMBERED: usize = 256;
 pub(super) struct Relay;
 
 /// What outlives a restart, and the way to wake the relay.
-#[derive(Debug)]
 pub(super) struct Progress {
     published: AtomicI64,
     is_told: AtomicBool,
     actor: Mutex<Option<ActorRef<Message>>>,
     receipts: Mutex<Receipts>,
+    listener: OnceLock<Listener>,
 }
+
+/// Is told the name of every durable event before this node publishes it.
+pub(super) type Listener = Box<dyn Fn(&str) + Send + Sync>;
 
 /// Who waits for a row's dispatch, and dispatches nobody asked about yet.
 #[derive(Debug, Default)]
@@ -118,6 +121,7 @@ impl Progress {
             is_told: AtomicBool::new(false),
             actor: Mutex::new(None),
             receipts: Mutex::default(),
+            listener: OnceLock::new(),
         })
     }
 
@@ -129,6 +133,11 @@ impl Progress {
             // A relay that is being restarted looks when it starts.
             drop(actor.cast(Message::Look));
         }
+    }
+
+    /// The first listener stays.
+    pub(super) fn tell(&self, listener: Listener) {
+        self.listener.get_or_init(|| listener);
     }
 
     /// Makes the relay panic.
@@ -276,6 +285,9 @@ impl State {
                 continue;
             }
             if let Some(event) = event(&row) {
+                if let Some(listener) = self.progress.listener.get() {
+                    listener(event.name);
+                }
                 let delivered = self.channels.publish(event, Some(id));
                 if let Some(account) = loaded.accounts.get(&id) {
                     self.authority.changed(account);

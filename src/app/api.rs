@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::config::values::UseLivekit;
 use crate::domain::origin::{self, OriginList};
 use crate::http::body::Bounds;
+use crate::http::clinical::catalogue;
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
 use crate::http::platform::{self, Platform};
@@ -19,6 +20,8 @@ use crate::http::{self, AllowsOrigin, App, CookieSettings};
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -> App {
+    let cache = http::cache::Cache::new(config.server.cache_ttl);
+    parts.hub.tell_events(catalogue::forgetful(cache.clone()));
     App {
         store: parts.store.clone(),
         hub: parts.hub.clone(),
@@ -28,7 +31,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
         deliveries: parts.deliveries.clone(),
         elsewhere: parts.elsewhere.clone(),
         limits: Arc::clone(&parts.limits),
-        cache: http::cache::Cache::new(config.server.cache_ttl),
+        cache,
         files: parts.files.clone(),
         openid: Arc::clone(&parts.openid),
         tracer: parts.tracer.clone(),

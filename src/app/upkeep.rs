@@ -7,7 +7,7 @@ use metrics::gauge;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
-use super::{expiry, expiry_notices};
+use super::{coming_of_age, expiry, expiry_notices};
 use crate::domain::id::NodeId;
 use crate::domain::identity::Failures;
 use crate::domain::time::Timestamp;
@@ -23,8 +23,8 @@ use crate::telemetry::names;
 const GAUGES_EVERY: Duration = Duration::from_secs(5);
 /// How often old rows are removed.
 const PURGE_EVERY: Duration = Duration::from_mins(1);
-/// How often somebody is looked for who is to be told that something expires.
-const NOTICES_EVERY: Duration = Duration::from_hours(1);
+/// How often it is looked for what a new day brings.
+const DAYS_LOOKED_AT_EVERY: Duration = Duration::from_hours(1);
 /// How long answers are kept for repeated requests (contract §2.7).
 const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
 /// How long a single-use secret that expired is kept.
@@ -50,18 +50,15 @@ impl Upkeep {
         let mut ticks = interval(GAUGES_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut purged = Instant::now();
-        let mut noticed = None::<Instant>;
+        let mut looked_at_day = None::<Instant>;
         loop {
             ticks.tick().await;
             self.show().await;
             self.limits.sweep();
             self.metrics.fold();
-            if noticed.is_none_or(|at| at.elapsed() >= NOTICES_EVERY) {
-                noticed = Some(Instant::now());
-                let now = Timestamp::now();
-                if let Err(error) = expiry_notices::send(&self.store, &self.node, now).await {
-                    warn!(%error, "nobody told of what is about to expire");
-                }
+            if looked_at_day.is_none_or(|at| at.elapsed() >= DAYS_LOOKED_AT_EVERY) {
+                looked_at_day = Some(Instant::now());
+                self.look_at_day(Timestamp::now()).await;
             }
             if purged.elapsed() >= PURGE_EVERY {
                 purged = Instant::now();
@@ -72,6 +69,16 @@ impl Upkeep {
                     warn!(%error, "expired prescriptions not written down");
                 }
             }
+        }
+    }
+
+    /// Does what is due on a day, once on one or again.
+    async fn look_at_day(&self, now: Timestamp) {
+        if let Err(error) = expiry_notices::send(&self.store, &self.node, now).await {
+            warn!(%error, "nobody told of what is about to expire");
+        }
+        if let Err(error) = coming_of_age::rescore(&self.store, now).await {
+            warn!(%error, "scores of new adults not reckoned");
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Finding {
 
 /// Follows the chain and tells of every step.
 pub async fn verify(store: &Store, mut progress: impl FnMut(u64)) -> Result<Finding> {
-    let (mut walk, mut after) = (Walk::default(), 0);
+    let (mut walk, mut after) = (Walk::default(), i64::MIN);
     loop {
         let seals = audit_seals::seals(store, after, BATCH).await?;
         let Some(last) = seals.last().map(|seal| seal.audit_id) else { break };

@@ -70,7 +70,7 @@ async fn seed(
     catalogue::write(&mut tx, now).await?;
     let people = people::write(&mut tx, known, &hash, now).await?;
     visits::write(&mut tx, &people, now).await?;
-    results::write(&mut tx, files, &people, known.doctor, now).await?;
+    results::write(&mut tx, files, &people, now).await?;
     tx.commit().await?;
     Ok(sign_ins)
 }

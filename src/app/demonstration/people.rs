@@ -105,8 +105,23 @@ pub(super) struct Known {
 
 /// Who was written, the one who signs in first.
 pub(super) struct People {
-    pub(super) doctors: Vec<DoctorId>,
+    pub(super) doctors: Vec<Staff>,
     pub(super) patients: Vec<PatientId>,
+}
+
+/// A doctor, their account and where they work.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Staff {
+    pub(super) id: DoctorId,
+    pub(super) user: UserId,
+    pub(super) house: Option<InstitutionId>,
+}
+
+impl People {
+    /// Whose patient somebody is, by the number of the patient.
+    pub(super) fn doctor_of(&self, number: usize) -> Staff {
+        self.doctors[number % self.doctors.len()]
+    }
 }
 
 /// Writes everyone; those without an account of their own sign in with the same password as all.
@@ -139,18 +154,20 @@ pub(super) async fn write(
         };
         // The last works for none.
         let house = houses.get(number % 4).copied();
-        doctors.push(doctor(tx, number, house, &specialties, user, now).await?);
+        let id = doctor(tx, number, house, &specialties, user, now).await?;
+        doctors.push(Staff { id, user, house });
     }
-    let mut patients = Vec::new();
+    let mut people = People { doctors, patients: Vec::new() };
     for number in 0..PATIENTS {
         let (first, last) = name(number);
         let user = match number {
             0 => known.patient,
             _ => account(tx, Role::Patient, number, first, Some(last), password_hash, now).await?,
         };
-        patients.push(patient(tx, number, &doctors, &houses, user, now).await?);
+        let doctor = people.doctor_of(number).id;
+        people.patients.push(patient(tx, number, doctor, &houses, user, now).await?);
     }
-    Ok(People { doctors, patients })
+    Ok(people)
 }
 
 /// `doctor2@demo.latido` and so on; the first of each has an address of its own.
@@ -238,7 +255,7 @@ async fn doctor(
     let currency: Currency = "ARS".parse().map_err(Error::internal)?;
     let id = doctors::insert(tx, &draft, user, &currency, now).await?;
     accounts::refer(tx, user, id.0, now).await?;
-    specialties::fill(tx, id, &[specialty], &[]).await?;
+    specialties::fill(tx, id, &[specialty]).await?;
     let contacts = Contacts::default();
     contacts::replace(tx, Holder::Doctor, id.0, &contacts, &draft.email, now).await?;
     let until = date(2027, 1, 31).into();
@@ -249,7 +266,7 @@ async fn doctor(
 async fn patient(
     tx: &mut Tx,
     number: usize,
-    doctors: &[DoctorId],
+    doctor: DoctorId,
     houses: &[InstitutionId],
     user: UserId,
     now: Timestamp,
@@ -260,7 +277,7 @@ async fn patient(
         "first_name": first, "last_name": last, "email": email(Role::Patient, number),
         "date_of_birth": born, "sex": if number.is_multiple_of(2) { "female" } else { "male" },
         "document_number": format!("{}", 20_000_000 + 123_457 * number),
-        "doctor_id": doctors[number % doctors.len()],
+        "doctor_id": doctor,
         "institution_id": houses.get(number % 4),
         "emergency_contact": {"name": format!("{} {last}", FIRST_NAMES[(number + 7) % 20]),
             "phone": "+54 351 555 0101", "relationship": "familiar"},

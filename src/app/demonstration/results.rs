@@ -19,15 +19,15 @@ use crate::storage::Files;
 /// Patients who have one: every tenth, the one who signs in first.
 const EVERY: usize = 10;
 
-/// Writes the results, and their pages into the store of files.
+/// Writes the results, each ordered by the patient's doctor, and their pages into the store of files.
 pub(super) async fn write(
     tx: &mut Tx,
     kept_in: &Files,
     people: &People,
-    ordered_by: UserId,
     now: Timestamp,
 ) -> Result<()> {
     for (number, patient) in people.patients.iter().enumerate().step_by(EVERY) {
+        let ordered_by = people.doctor_of(number).user;
         let hemoglobin = 12.0 + f64::from(u8::try_from(number % 40).unwrap_or(0)) / 10.0;
         let lines = ["Hemograma".to_owned(), format!("Hemoglobina: {hemoglobin:.1} g/dL")];
         let file = page(tx, kept_in, &lines, ordered_by, now).await?;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::people::People;
 use crate::domain::clinical::appointment::{AppointmentDraft, AppointmentStatus};
+use crate::domain::id::InstitutionId;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::persistence::Tx;
@@ -35,17 +36,17 @@ pub(super) async fn write(tx: &mut Tx, people: &People, now: Timestamp) -> Resul
                     (false, 0, _) => AppointmentStatus::Confirmed,
                     (false, ..) => AppointmentStatus::Scheduled,
                 };
-                let draft = json!({"patient_id": patient, "doctor_id": doctor, "kind": "in_person",
-                    "starts_at": starts_at});
-                visit(tx, draft, status, now).await?;
+                let draft = json!({"patient_id": patient, "doctor_id": doctor.id,
+                    "kind": "in_person", "starts_at": starts_at});
+                visit(tx, draft, doctor.house, status, now).await?;
             }
         }
     }
-    let (doctor, patient) = (people.doctors.first(), people.patients.first());
+    let (doctor, patient) = (people.doctor_of(0), people.patients.first());
     let starts_at = now.plus(Duration::from_mins(5));
-    let draft = json!({"patient_id": patient, "doctor_id": doctor, "kind": "video",
+    let draft = json!({"patient_id": patient, "doctor_id": doctor.id, "kind": "video",
         "starts_at": starts_at});
-    visit(tx, draft, AppointmentStatus::Confirmed, now).await
+    visit(tx, draft, doctor.house, AppointmentStatus::Confirmed, now).await
 }
 
 const HOUR_MS: i64 = 3_600_000;
@@ -55,12 +56,13 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 async fn visit(
     tx: &mut Tx,
     draft: serde_json::Value,
+    house: Option<InstitutionId>,
     status: AppointmentStatus,
     now: Timestamp,
 ) -> Result<()> {
     let draft: AppointmentDraft = serde_json::from_value(draft).map_err(Error::internal)?;
     let ends_at = draft.starts_at.plus(HALF_AN_HOUR);
-    let visit = appointments::insert(tx, &draft, None, ends_at, now).await?;
+    let visit = appointments::insert(tx, &draft, house, ends_at, now).await?;
     if status != AppointmentStatus::Scheduled {
         appointments::set_status(tx, visit.id, status, now).await?;
     }

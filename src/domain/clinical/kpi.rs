@@ -118,6 +118,19 @@ pub struct Component {
 /// The share of weights below which a score would say nothing.
 const LEAST_COVERAGE: f64 = 0.3;
 
+impl Kpis {
+    /// Whether they are those of an adult.
+    pub fn is_adult(&self) -> bool {
+        self.age >= ADULT
+    }
+}
+
+/// The last birthday of those who are adults today. Who was born on 29 February comes of age on 1
+/// March, and subtracting years from a day lands on no other.
+pub fn last_birthday_of_adults(today: Date) -> Date {
+    today.saturating_sub(jiff::Span::new().years(ADULT))
+}
+
 impl HealthProfile {
     /// Body mass index in kg/m², rounded to six decimals.
     pub fn bmi(&self) -> Option<f64> {

@@ -10,6 +10,7 @@ pub mod kpi;
 pub mod note;
 pub mod patient;
 pub mod prescription;
+pub mod release;
 pub mod result;
 pub mod schedule;
 pub mod suggestion;

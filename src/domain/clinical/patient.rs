@@ -129,8 +129,9 @@ impl PatientDraft {
         })
     }
 
-    /// Holds the draft to the rules that no field knows by itself.
-    pub fn check(&self, today: civil::Date) -> Result<()> {
+    /// Holds the draft to the rules that no field knows by itself. One that `is_associated`, or becomes
+    /// so, keeps somebody whose patient it is, and somebody to call.
+    pub fn check(&self, today: civil::Date, is_associated: bool) -> Result<()> {
         let mut refused: Option<Error> = None;
         let mut refuse = |pointer: &str, code, detail: &str| {
             let error = Error::field(pointer, code, detail);
@@ -142,10 +143,11 @@ impl PatientDraft {
         if !is_believable(self.date_of_birth.civil(), today) {
             refuse("/date_of_birth", FieldCode::Range, "not a date of birth");
         }
-        if self.doctor_id.is_none() && self.institution_id.is_none() {
+        let is_nobodys = self.doctor_id.is_none() && self.institution_id.is_none();
+        if is_associated && is_nobodys {
             refuse("/doctor_id", FieldCode::Rule, "name a doctor or an institution");
         }
-        if self.emergency_contact().is_none() {
+        if (is_associated || !is_nobodys) && self.emergency_contact().is_none() {
             refuse("/emergency_contact", FieldCode::Required, "is required");
         }
         refused.map_or(Ok(()), Err)
@@ -193,7 +195,7 @@ mod tests {
     }
 
     fn refused(more: &Value) -> Vec<String> {
-        match draft(more).check(date(2025, 10, 13)) {
+        match draft(more).check(date(2025, 10, 13), true) {
             Ok(()) => vec![],
             Err(error) => match error.kind() {
                 Kind::Validation(fields) => {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::admin::AdminEvent;
 use crate::domain::events::values::EntityRef;
+use crate::domain::id::SessionId;
 use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -26,6 +27,12 @@ pub struct Deed {
 }
 
 impl Deed {
+    /// Something done to a session of the caller's.
+    pub fn of_session(session: &SessionId, action: &'static str) -> Self {
+        let (entity_type, entity_id) = ("session", session.as_str().into());
+        Self { action, entity_type, entity_id, data: Map::new() }
+    }
+
     /// Writes the deed into the transaction of its change: a line of the trail, and an `admin:event`
     /// when the caller is an administrator or a service.
     pub async fn record(

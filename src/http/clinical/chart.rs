@@ -10,10 +10,11 @@ use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
 use super::viewer::{PatientRef, Standing, Viewer};
-use crate::domain::id::{ConsultationId, DoctorId, PatientId, UserId};
+use crate::domain::id::{ConsultationId, DoctorId, PatientId};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::http::App;
+use crate::http::author::Author;
 use crate::http::json::Json;
 use crate::http::precondition::etag;
 use crate::persistence::Tx;
@@ -95,13 +96,49 @@ pub(super) async fn check_visit(
     Err(Error::field("/consultation_id", FieldCode::Reference, detail))
 }
 
-/// The account of a patient, where there is one.
-pub(super) async fn account(tx: &mut Tx, patient: PatientId) -> Result<Option<UserId>> {
-    Ok(relations::accounts(tx, patient, None, None).await?.patient)
+/// A change of a row of a chart.
+pub(super) struct Change {
+    /// `note`, `prescription`, `diagnosis`
+    pub(super) kind: &'static str,
+    pub(super) id: i64,
+    pub(super) patient: PatientId,
+    /// A past participle.
+    pub(super) done: &'static str,
+    /// What the audit trail keeps besides.
+    pub(super) data: Map<String, Value>,
+    /// What became of it to the patient; nothing where it is not released to them.
+    pub(super) seen: Option<&'static str>,
+    /// What those it concerns are told besides the id: closed words.
+    pub(super) told: Map<String, Value>,
 }
 
-/// What the audit trail keeps of a change, besides the row: whose chart it is.
-pub(super) fn of_patient(patient: PatientId) -> Map<String, Value> {
+/// Keeps a change in the audit trail, and tells the doctors who treat the patient, the author's other
+/// devices among them, and the patient of what is released.
+pub(super) async fn announce(tx: &mut Tx, author: &Author<'_>, change: Change) -> Result<()> {
+    let Change { kind, id, patient, done, mut data, seen, told } = change;
+    data.extend(of_patient(patient));
+    author.record(tx, kind, id.into(), done, data).await?;
+
+    let mut changes = told;
+    changes.insert(format!("{kind}_id"), id.into());
+    let mut known = changes.clone();
+    known.extend(of_patient(patient));
+    let mut doctors = relations::treating(tx, patient).await?;
+    let own = author.user().filter(|user| !doctors.contains(user));
+    doctors.extend(own);
+    let became = if matches!(done, "created" | "deleted") { done } else { "updated" };
+    for doctor in doctors {
+        author.tell(tx, doctor, kind, became, known.clone()).await?;
+    }
+    let account = relations::accounts(tx, patient, None, None).await?.patient;
+    if let (Some(user), Some(became)) = (account, seen) {
+        author.tell(tx, user, kind, became, changes).await?;
+    }
+    Ok(())
+}
+
+/// Whose chart it is.
+fn of_patient(patient: PatientId) -> Map<String, Value> {
     Map::from_iter([("patient_id".to_owned(), patient.0.into())])
 }
 

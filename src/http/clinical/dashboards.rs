@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::State;
-use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,8 +12,7 @@ use utoipa_axum::routes;
 
 use super::patients::view::today;
 use super::viewer::{Viewer, since};
-use crate::domain::clinical::kpi::BmiClass;
-use crate::domain::date::Date;
+use crate::domain::clinical::kpi::{BmiClass, last_birthday_of_adults};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::http::App;
@@ -26,8 +24,6 @@ use crate::persistence::clinical::row::find;
 
 const MONTH: Duration = Duration::from_hours(30 * 24);
 const WEEK: Duration = Duration::from_hours(7 * 24);
-/// From this age on body mass index has classes.
-const ADULT: i64 = 18;
 
 /// The routes of dashboards.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -85,8 +81,12 @@ struct InstitutionDashboard {
 async fn of_doctor(State(app): State<App>, viewer: Viewer) -> Result<Json<DoctorDashboard>> {
     let (id, store, now) = (viewer.doctor()?, &app.store, Timestamp::now());
     let doctor: Doctor = find(store, id).await?;
-    let patients =
-        dashboards::patients(store, Whose::Doctors(id, since(&app)), &adult_born()?).await?;
+    let patients = dashboards::patients(
+        store,
+        Whose::Doctors(id, since(&app)),
+        &last_birthday_of_adults(today()).into(),
+    )
+    .await?;
     let zone = TimeZone::get(&doctor.time_zone).unwrap_or(TimeZone::UTC);
     let month = Span { from: now.minus(MONTH), to: now };
     let ended = dashboards::ended_of_doctor(store, id, month).await?;
@@ -128,7 +128,8 @@ async fn of_institution(
 ) -> Result<Json<InstitutionDashboard>> {
     let (id, store, now) = (viewer.institution()?, &app.store, Timestamp::now());
     let whose = Whose::Institutions(id, since(&app));
-    let patients = dashboards::patients(store, whose, &adult_born()?).await?;
+    let patients =
+        dashboards::patients(store, whose, &last_birthday_of_adults(today()).into()).await?;
     let today = day(now, &TimeZone::UTC)?;
     let month = Span { from: now.minus(MONTH), to: now };
     Ok(Json(InstitutionDashboard {
@@ -147,12 +148,6 @@ fn day(moment: Timestamp, zone: &TimeZone) -> Result<Span> {
     let end = start.tomorrow().and_then(|day| day.start_of_day()).map_err(Error::internal)?;
     let at = |day: &jiff::Zoned| Timestamp(day.timestamp().as_millisecond());
     Ok(Span { from: at(&start), to: at(&end) })
-}
-
-/// The last birthday of an adult.
-fn adult_born() -> Result<Date> {
-    let day = today().checked_sub(ADULT.years()).map_err(Error::internal)?;
-    Ok(day.into())
 }
 
 /// Half up.

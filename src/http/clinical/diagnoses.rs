@@ -5,12 +5,14 @@ use axum::extract::State;
 use axum::http::header::ETAG;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
+use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::chart::{self, Filters};
+use super::chart::{self, Change, Filters};
 use super::viewer::{PatientRef, Viewer};
 use crate::domain::clinical::diagnosis::DiagnosisDraft;
+use crate::domain::clinical::release::seen_as;
 use crate::domain::id::{DiagnosisId, PatientId};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Result};
@@ -89,11 +91,9 @@ async fn create(
     chart::check_visit(&mut tx, draft.consultation_id.as_ref(), patient).await?;
     check_suggestion(&mut tx, &draft, patient).await?;
     let row = diagnoses::insert(&mut tx, patient, doctor, &draft, Timestamp::now()).await?;
-    let mut data = chart::of_patient(patient);
-    if let Some(suggestion) = &draft.suggestion_id {
-        data.insert("suggestion_id".to_owned(), suggestion.as_str().into());
-    }
-    author.record(&mut tx, "diagnosis", row.id.0.into(), "created", data).await?;
+    let suggestion = draft.suggestion_id.as_ref().map(|id| id.as_str().into());
+    let data = suggestion.map(|id| ("suggestion_id".to_owned(), id)).into_iter().collect();
+    announce(&mut tx, &author, &row, "created", data, false).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
@@ -144,17 +144,37 @@ async fn patch(
     let mut tx = app.store.begin().await?;
     let was: Diagnosis = hold(&mut tx, id).await?;
     condition.check(was.stamp.version)?;
-    let mut data = patch.names();
-    data.extend(chart::of_patient(was.patient_id));
+    let data = patch.names();
     let draft = patch.of(&was.draft())?;
     draft.check_origin(&was.draft())?;
     chart::check_visit(&mut tx, draft.consultation_id.as_ref(), was.patient_id).await?;
     let row = diagnoses::update(&mut tx, id, &draft, Timestamp::now()).await?;
-    author.record(&mut tx, "diagnosis", id.0.into(), "updated", data).await?;
+    announce(&mut tx, &author, &row, "updated", data, was.released_to_patient).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
     Ok(([(ETAG, etag(row.stamp.version))], Json(row)))
+}
+
+/// Keeps and tells a change of a diagnosis, which the patient could see before or not.
+async fn announce(
+    tx: &mut Tx,
+    author: &Author<'_>,
+    row: &Diagnosis,
+    done: &'static str,
+    data: Map<String, Value>,
+    was_released: bool,
+) -> Result<()> {
+    let change = Change {
+        kind: "diagnosis",
+        id: row.id.0,
+        patient: row.patient_id,
+        done,
+        data,
+        seen: seen_as(was_released, row.released_to_patient),
+        told: Map::new(),
+    };
+    chart::announce(tx, author, change).await
 }
 
 /// Refuses suggestions that were not made about this patient.

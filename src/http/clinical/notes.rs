@@ -5,13 +5,14 @@ use axum::extract::State;
 use axum::http::header::ETAG;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use serde_json::Map;
+use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::chart::{self, Filters};
+use super::chart::{self, Change, Filters};
 use super::viewer::{PatientRef, Viewer};
-use crate::domain::clinical::note::{Addendum, NoteDraft, seen_as};
+use crate::domain::clinical::note::{Addendum, NoteDraft};
+use crate::domain::clinical::release::seen_as;
 use crate::domain::id::NoteId;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
@@ -88,8 +89,8 @@ async fn create(
     chart::check_visit(&mut tx, draft.consultation_id.as_ref(), patient).await?;
     let by = viewer.caller.user;
     let note = notes::insert(&mut tx, patient, by, &draft, None, Timestamp::now()).await?;
-    author.record(&mut tx, "note", note.id.0.into(), "created", chart::of_patient(patient)).await?;
-    tell(&mut tx, &author, &note, seen_as(false, note.released_to_patient)).await?;
+    let seen = seen_as(false, note.released_to_patient);
+    announce(&mut tx, &author, &note, "created", Map::new(), seen).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
@@ -145,10 +146,8 @@ async fn replace(
     was.locked_at.check_open(now)?;
     chart::check_visit(&mut tx, draft.consultation_id.as_ref(), was.patient_id).await?;
     let note = notes::update(&mut tx, id, &draft, now).await?;
-    let data = chart::of_patient(note.patient_id);
-    author.record(&mut tx, "note", id.0.into(), "updated", data).await?;
     let seen = seen_as(was.released_to_patient, note.released_to_patient);
-    tell(&mut tx, &author, &note, seen).await?;
+    announce(&mut tx, &author, &note, "updated", Map::new(), seen).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
@@ -184,9 +183,8 @@ async fn delete(
         return Err(Kind::Untenable("other notes add to this one").into());
     }
     remove::<Note>(&mut tx, id, now).await?;
-    let data = chart::of_patient(note.patient_id);
-    author.record(&mut tx, "note", id.0.into(), "deleted", data).await?;
-    tell(&mut tx, &author, &note, seen_as(note.released_to_patient, false)).await?;
+    let seen = seen_as(note.released_to_patient, false);
+    announce(&mut tx, &author, &note, "deleted", Map::new(), seen).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
@@ -218,10 +216,9 @@ async fn add(
     let (patient, by) = (to.patient_id, viewer.caller.user);
     let draft = addendum.beside(to.kind, to.consultation_id);
     let note = notes::insert(&mut tx, patient, by, &draft, Some(id), Timestamp::now()).await?;
-    let mut data = chart::of_patient(patient);
-    data.insert("addendum_to".to_owned(), id.0.into());
-    author.record(&mut tx, "note", note.id.0.into(), "created", data).await?;
-    tell(&mut tx, &author, &note, seen_as(false, note.released_to_patient)).await?;
+    let data = Map::from_iter([("addendum_to".to_owned(), id.0.into())]);
+    let seen = seen_as(false, note.released_to_patient);
+    announce(&mut tx, &author, &note, "created", data, seen).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
@@ -237,17 +234,18 @@ async fn own(viewer: &Viewer, tx: &mut Tx, id: NoteId) -> Result<Note> {
     Ok(note)
 }
 
-/// Tells the patient what became of a note they may or might read.
-async fn tell(
+/// Keeps and tells a change of a note.
+async fn announce(
     tx: &mut Tx,
     author: &Author<'_>,
     note: &Note,
-    became: Option<&'static str>,
+    done: &'static str,
+    data: Map<String, Value>,
+    seen: Option<&'static str>,
 ) -> Result<()> {
-    let Some(action) = became else { return Ok(()) };
-    let Some(user) = chart::account(tx, note.patient_id).await? else { return Ok(()) };
-    let changes = Map::from_iter([("note_id".to_owned(), note.id.0.into())]);
-    author.tell(tx, user, "note", action, changes).await
+    let (kind, id, patient) = ("note", note.id.0, note.patient_id);
+    let change = Change { kind, id, patient, done, data, seen, told: Map::new() };
+    chart::announce(tx, author, change).await
 }
 
 fn created(note: Note) -> Result<Response> {

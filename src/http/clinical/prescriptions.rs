@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::chart::{self, Filters};
+use super::chart::{self, Change, Filters};
 use super::viewer::{PatientRef, Viewer};
 use crate::domain::clinical::prescription::{PrescriptionDraft, PrescriptionStatus};
 use crate::domain::date::Date;
@@ -156,8 +156,7 @@ async fn cancel(
     Ok(([(ETAG, etag(row.stamp.version))], Json(row)))
 }
 
-/// Keeps what was `done` to a prescription, and tells the patient, to whom it was `created` or
-/// `updated`.
+/// Keeps and tells what was `done` to a prescription, which to the patient was `created` or `updated`.
 async fn announce(
     tx: &mut Tx,
     author: &Author<'_>,
@@ -165,12 +164,16 @@ async fn announce(
     done: &'static str,
     became: &'static str,
 ) -> Result<()> {
-    let data = chart::of_patient(row.patient_id);
-    author.record(tx, "prescription", row.id.0.into(), done, data).await?;
-    let Some(user) = chart::account(tx, row.patient_id).await? else { return Ok(()) };
-    let changes = [("prescription_id", json!(row.id)), ("status", json!(row.status))];
-    let changes = Map::from_iter(changes.map(|(name, value)| (name.to_owned(), value)));
-    author.tell(tx, user, "prescription", became, changes).await
+    let change = Change {
+        kind: "prescription",
+        id: row.id.0,
+        patient: row.patient_id,
+        done,
+        data: Map::new(),
+        seen: Some(became),
+        told: Map::from_iter([("status".to_owned(), json!(row.status))]),
+    };
+    chart::announce(tx, author, change).await
 }
 
 fn today() -> Date {

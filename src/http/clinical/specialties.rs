@@ -54,6 +54,10 @@ struct Filters {
     #[param(max_length = 400)]
     q: Option<String>,
     category: Option<String>,
+    #[param(value_type = Option<Timestamp>)]
+    created_from: Option<Timestamp>,
+    #[param(value_type = Option<Timestamp>)]
+    created_to: Option<Timestamp>,
 }
 
 /// Lists specialties, newest first.
@@ -67,7 +71,12 @@ struct Filters {
 )]
 async fn list(State(app): State<App>, list: List<Filters>) -> Result<Json<Page<Specialty>>> {
     let (filters, list) = list.split();
-    let filter = Filter { text: text(filters.q)?, category: filters.category };
+    let filter = Filter {
+        text: text(filters.q)?,
+        category: filters.category,
+        created_from: filters.created_from,
+        created_to: filters.created_to,
+    };
     let rows = specialties::page(&app.store, &filter, list.after_id()?, list.fetch()).await?;
     let total =
         if list.count { Some(specialties::count(&app.store, &filter).await?) } else { None };

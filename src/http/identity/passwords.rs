@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use garde::Validate;
 use serde::Deserialize;
+use serde_json::Map;
 use tracing::warn;
 use utoipa::ToSchema;
 
@@ -21,6 +22,7 @@ use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
+use crate::http::admin::deed::Deed;
 use crate::http::caller::Member;
 use crate::http::context::Context;
 use crate::http::json::Json;
@@ -85,9 +87,17 @@ pub async fn change(
     let (mut tx, user) = proven.begin(now).await?;
     accounts::set_password(&mut tx, user.id, &password_hash, now).await?;
     let ended = start_anew(&mut tx, user.id, caller.session.as_ref(), now).await?;
-    let entry = context.audit(Some(&caller), "password_changed", "user", &user.id);
-    audit::append(&mut tx, &entry, now).await?;
+    Deed {
+        action: "password_changed",
+        entity_type: "user",
+        entity_id: user.id.0.into(),
+        data: Map::new(),
+    }
+    .record(&mut tx, &app, &context, &caller)
+    .await?;
     tx.commit().await?;
+
+    app.hub.outbox_ready();
 
     ended.announce(&app);
     Ok(StatusCode::NO_CONTENT)

@@ -29,13 +29,14 @@ use crate::domain::identity::{Portal, Principal, Revocation, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result, Unauthenticated};
 use crate::http::App;
+use crate::http::admin::deed::Deed;
 use crate::http::caller::{Caller, Member, credentials};
 use crate::http::context::Context;
 use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::http::page::Query;
 use crate::http::problem::ProblemBody;
-use crate::persistence::audit::{self, AuditEntry};
+use crate::persistence::audit::AuditEntry;
 use crate::persistence::identity::session_sync::{self, SignOn};
 
 /// The caller's session as a portal sees it.
@@ -189,9 +190,9 @@ pub async fn join(
         apps.push(asked.app);
     }
     if is_new || expires_at != held.expires_at {
-        let mut entry = context.audit(Some(&caller), "joined", "session", session);
-        entry.data.insert("app".into(), json!(asked.app));
-        audit::append(&mut tx, &entry, now).await?;
+        let mut deed = Deed::of_session(session, "joined");
+        deed.data.insert("app".into(), json!(asked.app));
+        deed.record(&mut tx, &app, &context, &caller).await?;
     }
     session_sync::note(&mut tx, session, &apps, expires_at).await?;
     let sign_on = session_sync::within(&mut tx, session, now).await?.ok_or_else(revoked)?;
@@ -273,8 +274,7 @@ pub async fn leave(
     } else {
         Ended::sign_on(&mut tx, own, reason, now).await?
     };
-    let entry = context.audit(Some(&caller), reason.name(), "session", own);
-    audit::append(&mut tx, &entry, now).await?;
+    Deed::of_session(own, reason.name()).record(&mut tx, &app, &context, &caller).await?;
     tx.commit().await?;
 
     ended.announce(&app);

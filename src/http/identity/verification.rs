@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use garde::Validate;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, json};
 use utoipa::ToSchema;
 
 use super::ending::Ended;
@@ -21,6 +21,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::{Kind, Result};
 use crate::http::App;
+use crate::http::admin::deed::Deed;
 use crate::http::caller::Member;
 use crate::http::context::Context;
 use crate::http::json::Json;
@@ -151,8 +152,13 @@ pub async fn resend(
 
     let mut tx = app.store.begin().await?;
     let verification = Verification::insert(&app, &mut tx, caller.user, now).await?;
-    let entry = context.audit(Some(&caller), "email_verification_sent", "user", &caller.user);
-    audit::append(&mut tx, &entry, now).await?;
+    let deed = Deed {
+        action: "email_verification_sent",
+        entity_type: "user",
+        entity_id: caller.user.0.into(),
+        data: Map::new(),
+    };
+    deed.record(&mut tx, &app, &context, &caller).await?;
     tx.commit().await?;
 
     verification.send(&app);

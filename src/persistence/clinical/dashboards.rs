@@ -71,7 +71,9 @@ pub async fn patients(store: &Store, whose: Whose, adult_born: &Date) -> Result<
     const BY_STATUS: &str =
         "select validation_status, count(*) from patients where deleted_at is null";
     const SCORES: &str = "
-        select avg(cast(health_score as double precision)) from health_profiles where 1 = 1";
+        select avg(cast(health_score as double precision))
+        from health_profiles join patients on patients.id = patient_id
+        where patients.deleted_at is null";
     let by_status: Vec<(String, i64)> = on!(store, |conn| {
         let mut sql = QueryBuilder::new(BY_STATUS);
         among!(sql, "id", whose);

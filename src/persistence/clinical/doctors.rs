@@ -72,13 +72,22 @@ impl Row for Doctor {
     }
 }
 
+/// Doctors whose licences a caller knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Licenses {
+    #[default]
+    Nobodys,
+    Of(InstitutionId),
+    Everyones,
+}
+
 /// Which doctors a list shows. The default shows every one that was not removed.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Looked for in names.
     pub text: Option<String>,
-    /// Whether `text` is looked for in licences too.
-    pub by_license: bool,
+    /// In whose licences `text` is looked for too.
+    pub by_license: Licenses,
     pub specialty: Option<SpecialtyId>,
     pub institution: Option<InstitutionId>,
     pub status: Option<DoctorStatus>,
@@ -100,9 +109,13 @@ macro_rules! narrow {
     ($sql:ident, $filter:ident) => {
         if let Some(text) = &$filter.text {
             $sql.push(" and (search like ").push_bind(folded_pattern(text)).push(r" escape '\'");
-            if $filter.by_license {
-                $sql.push(" or lower(medical_license) like ").push_bind(folded_pattern(text));
+            if $filter.by_license != Licenses::Nobodys {
+                $sql.push(" or (lower(medical_license) like ").push_bind(folded_pattern(text));
                 $sql.push(r" escape '\'");
+                if let Licenses::Of(institution) = $filter.by_license {
+                    $sql.push(" and institution_id = ").push_bind(institution);
+                }
+                $sql.push(")");
             }
             $sql.push(")");
         }
@@ -201,17 +214,19 @@ pub async fn account(tx: &mut Tx, id: DoctorId) -> Result<Option<UserId>> {
     Ok(found.flatten())
 }
 
-/// Some doctors, removed ones included, by their ids.
+/// Some doctors by their ids, those that were not removed.
 pub async fn some(store: &Store, ids: &[DoctorId]) -> Result<Vec<Doctor>> {
     const SQLITE: &str = concat!(
         "select ",
         columns!(),
-        " from doctors where id in (select value from json_each($1))"
+        " from doctors where deleted_at is null and id in (select value from json_each($1))"
     );
     const POSTGRES: &str = concat!(
         "select ",
         columns!(),
-        " from doctors where id in (select value::bigint from jsonb_array_elements_text($1))"
+        " from doctors
+          where deleted_at is null
+            and id in (select value::bigint from jsonb_array_elements_text($1))"
     );
     let sql = store.text(SQLITE, POSTGRES);
     Ok(on!(store, |conn| sqlx::query_as(sql).bind(Json(ids)).fetch_all(conn).await)?)

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::domain::clinical::health::{BloodType, HealthProfile, Smoking};
 use crate::domain::clinical::kpi::Kpis;
+use crate::domain::date::Date;
 use crate::domain::id::{PatientId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -108,9 +109,9 @@ pub async fn write(
             (patient_id, height_cm, weight_kg, blood_type, systolic, diastolic, heart_rate, temperature_c,
              spo2, fasting_glucose_mgdl, smoking, alcohol_units_week, activity_minutes_week, sleep_hours,
              chronic_conditions, allergies, medications, family_history, notes, bmi, health_score,
-             recorded_at, created_at, updated_at)
+             as_adult, recorded_at, created_at, updated_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-             $21, $22, $22, $22)
+             $21, $22, $23, $23, $23)
         on conflict (patient_id) do update
         set height_cm = excluded.height_cm, weight_kg = excluded.weight_kg,
             blood_type = excluded.blood_type, systolic = excluded.systolic,
@@ -122,7 +123,7 @@ pub async fn write(
             sleep_hours = excluded.sleep_hours, chronic_conditions = excluded.chronic_conditions,
             allergies = excluded.allergies, medications = excluded.medications,
             family_history = excluded.family_history, notes = excluded.notes, bmi = excluded.bmi,
-            health_score = excluded.health_score, recorded_at = excluded.recorded_at,
+            health_score = excluded.health_score, as_adult = excluded.as_adult, recorded_at = excluded.recorded_at,
             updated_at = excluded.updated_at, version = health_profiles.version + 1";
     const KEEP: &str = "
         insert into health_profile_history (patient_id, recorded_at, data, kpis, recorded_by)
@@ -149,6 +150,7 @@ pub async fn write(
         .bind(&profile.notes)
         .bind(profile.bmi())
         .bind(kpis.health_score)
+        .bind(kpis.is_adult())
         .bind(now)
         .execute(conn)
         .await
@@ -168,24 +170,79 @@ pub async fn write(
 pub async fn history(
     store: &Store,
     patient: PatientId,
+    (from, to): (Option<Timestamp>, Option<Timestamp>),
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Recorded>> {
     const SQL: &str = "
         select id, recorded_at, data, kpis from health_profile_history
-        where patient_id = $1 and id < $2 order by id desc limit $3";
+        where patient_id = $1 and id < $2 and recorded_at >= $3 and recorded_at <= $4
+        order by id desc limit $5";
     Ok(on!(store, |conn| sqlx::query_as(SQL)
         .bind(patient)
         .bind(before.unwrap_or(i64::MAX))
+        .bind(from.map_or(i64::MIN, |from| from.0))
+        .bind(to.map_or(i64::MAX, |to| to.0))
         .bind(limit)
         .fetch_all(conn)
         .await)?)
 }
 
-/// How many versions there are.
-pub async fn count_history(store: &Store, patient: PatientId) -> Result<i64> {
-    const SQL: &str = "select count(*) from health_profile_history where patient_id = $1";
-    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(patient).fetch_one(conn).await)?)
+/// How many versions there are of that time.
+pub async fn count_history(
+    store: &Store,
+    patient: PatientId,
+    (from, to): (Option<Timestamp>, Option<Timestamp>),
+) -> Result<i64> {
+    const SQL: &str = "
+        select count(*) from health_profile_history
+        where patient_id = $1 and recorded_at >= $2 and recorded_at <= $3";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL)
+        .bind(patient)
+        .bind(from.map_or(i64::MIN, |from| from.0))
+        .bind(to.map_or(i64::MAX, |to| to.0))
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// A patient who came of age since their score was reckoned.
+#[derive(Debug, Clone, FromRow)]
+pub struct CameOfAge {
+    pub patient_id: PatientId,
+    pub date_of_birth: Date,
+    /// Of the profile.
+    pub version: i64,
+}
+
+/// At most `limit` patients born up to `adult_born` whose score is still that of a child.
+pub async fn came_of_age(store: &Store, adult_born: &Date, limit: i64) -> Result<Vec<CameOfAge>> {
+    const SQL: &str = "
+        select h.patient_id, p.date_of_birth, h.version
+        from health_profiles h join patients p on p.id = h.patient_id
+        where not h.as_adult and p.date_of_birth <= $1
+        order by h.patient_id limit $2";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(adult_born).bind(limit).fetch_all(conn).await)?)
+}
+
+/// Reckons the score of a profile anew because the patient's age is another, unless the profile has
+/// another version by now; `None` is any.
+pub async fn rescore(
+    tx: &mut Tx,
+    patient: PatientId,
+    version: Option<i64>,
+    kpis: &Kpis,
+) -> Result<()> {
+    const SQL: &str = "
+        update health_profiles set health_score = $2, as_adult = $3
+        where patient_id = $1 and version = coalesce($4, version)";
+    Ok(on!(tx, |conn| sqlx::query(SQL)
+        .bind(patient)
+        .bind(kpis.health_score)
+        .bind(kpis.is_adult())
+        .bind(version)
+        .execute(conn)
+        .await
+        .map(drop))?)
 }
 
 impl From<Stored> for HealthProfile {

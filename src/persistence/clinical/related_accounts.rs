@@ -73,7 +73,11 @@ macro_rules! of_institution {
                         or d.id in (
                             select doctor_id from appointments
                             where patient_id = p.id and starts_at >= $3 and status <> 'cancelled'
-                                and deleted_at is null))))"
+                                and deleted_at is null)
+                        or d.id in (
+                            select doctor_id from consultations
+                            where patient_id = p.id and created_at >= $3
+                                and status <> 'cancelled'))))"
         )
     };
 }
@@ -87,16 +91,14 @@ macro_rules! of_patient {
                 union select doctor_id from patient_doctors where patient_id = $1
                 union select doctor_id from appointments
                     where patient_id = $1 and starts_at >= $3 and status <> 'cancelled'
-                        and deleted_at is null and doctor_id is not null)
+                        and deleted_at is null and doctor_id is not null
+                union select doctor_id from consultations
+                    where patient_id = $1 and created_at >= $3 and status <> 'cancelled'
+                        and doctor_id is not null)
              select d.user_id from doctors d
              where d.user_id ",
             $among,
-            " and d.deleted_at is null and (
-                d.id in (select id from own)
-                or exists (
-                    select 1 from consultations
-                    where patient_id = $1 and doctor_id = d.id and created_at >= $3
-                        and status <> 'cancelled'))
+            " and d.deleted_at is null and d.id in (select id from own)
              union
              select i.user_id from medical_institutions i
              where i.user_id ",

@@ -7,16 +7,18 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::{Store, Tx};
 
-/// Whose patients, as conditions on a column of patients' ids that follows `in`. Each `?` stands for
+/// Whose patients, as conditions on a column of patients' ids that follows `in`; a removed patient is
+/// nobody's. Each `?` stands for
 /// the doctor or institution, each `!` for the moment from which on visits count.
-pub(super) const OF_DOCTOR: &str = "(
+pub(super) const OF_DOCTOR: &str = "(select id from patients where deleted_at is null and id in (
     select id from patients where doctor_id = ?
     union select patient_id from patient_doctors where doctor_id = ?
     union select patient_id from appointments
         where doctor_id = ? and starts_at >= ! and status <> 'cancelled' and deleted_at is null
     union select patient_id from consultations
-        where doctor_id = ? and created_at >= ! and status <> 'cancelled' and patient_id is not null)";
-pub(super) const OF_INSTITUTION: &str = "(
+        where doctor_id = ? and created_at >= ! and status <> 'cancelled'))";
+pub(super) const OF_INSTITUTION: &str =
+    "(select id from patients where deleted_at is null and id in (
     select id from patients where institution_id = ?
     union select p.id from patients p join doctors d on d.id = p.doctor_id
         where d.institution_id = ? and d.deleted_at is null
@@ -24,7 +26,10 @@ pub(super) const OF_INSTITUTION: &str = "(
         where d.institution_id = ? and d.deleted_at is null
     union select a.patient_id from appointments a join doctors d on d.id = a.doctor_id
         where d.institution_id = ? and d.deleted_at is null and a.starts_at >= !
-            and a.status <> 'cancelled' and a.deleted_at is null)";
+            and a.status <> 'cancelled' and a.deleted_at is null
+    union select c.patient_id from consultations c join doctors d on d.id = c.doctor_id
+        where d.institution_id = ? and d.deleted_at is null and c.created_at >= !
+            and c.status <> 'cancelled'))";
 
 /// Adds one of the conditions above to a statement. A macro, because the statement has a type per
 /// engine.
@@ -53,7 +58,8 @@ pub async fn of_doctor(
     since: Timestamp,
 ) -> Result<bool> {
     const SQL: &str = "
-        select exists (select 1 from patients where id = $2 and doctor_id = $1)
+        select exists (select 1 from patients where id = $2 and deleted_at is null) and (
+            exists (select 1 from patients where id = $2 and doctor_id = $1)
             or exists (select 1 from patient_doctors where patient_id = $2 and doctor_id = $1)
             or exists (
                 select 1 from appointments
@@ -61,7 +67,8 @@ pub async fn of_doctor(
                     and status <> 'cancelled' and deleted_at is null)
             or exists (
                 select 1 from consultations
-                where patient_id = $2 and doctor_id = $1 and created_at >= $3 and status <> 'cancelled')";
+                where patient_id = $2 and doctor_id = $1 and created_at >= $3
+                    and status <> 'cancelled'))";
     Ok(on!(store, |conn| sqlx::query_scalar(SQL)
         .bind(doctor)
         .bind(patient)
@@ -78,7 +85,8 @@ pub async fn of_institution(
     since: Timestamp,
 ) -> Result<bool> {
     const SQL: &str = "
-        select exists (select 1 from patients where id = $2 and institution_id = $1)
+        select exists (select 1 from patients where id = $2 and deleted_at is null) and (
+            exists (select 1 from patients where id = $2 and institution_id = $1)
             or exists (
                 select 1 from doctors d
                 where d.institution_id = $1 and d.deleted_at is null and (
@@ -87,7 +95,11 @@ pub async fn of_institution(
                     or d.id in (
                         select doctor_id from appointments
                         where patient_id = $2 and starts_at >= $3 and status <> 'cancelled'
-                            and deleted_at is null)))";
+                            and deleted_at is null)
+                    or d.id in (
+                        select doctor_id from consultations
+                        where patient_id = $2 and created_at >= $3
+                            and status <> 'cancelled'))))";
     Ok(on!(store, |conn| sqlx::query_scalar(SQL)
         .bind(institution)
         .bind(patient)
@@ -140,6 +152,17 @@ pub async fn carers(
         .bind(institution)
         .fetch_all(conn)
         .await)?)
+}
+
+/// The accounts of the doctors a patient is treated by, their own and those of the care team.
+pub async fn treating(tx: &mut Tx, patient: PatientId) -> Result<Vec<UserId>> {
+    const SQL: &str = "
+        select user_id from doctors
+        where user_id is not null and deleted_at is null and (
+            id = (select doctor_id from patients where id = $1)
+            or id in (select doctor_id from patient_doctors where patient_id = $1))
+        order by id";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).bind(patient).fetch_all(conn).await)?)
 }
 
 /// Whether a consultation is about that patient.

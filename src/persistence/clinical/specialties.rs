@@ -56,6 +56,8 @@ impl Row for Specialty {
 pub struct Filter {
     pub text: Option<String>,
     pub category: Option<String>,
+    pub created_from: Option<Timestamp>,
+    pub created_to: Option<Timestamp>,
 }
 
 /// Adds the conditions of a filter to a statement. A macro, because the statement has a type per
@@ -67,6 +69,12 @@ macro_rules! narrow {
         }
         if let Some(category) = &$filter.category {
             $sql.push(" and category = ").push_bind(category.clone());
+        }
+        if let Some(from) = $filter.created_from {
+            $sql.push(" and created_at >= ").push_bind(from);
+        }
+        if let Some(to) = $filter.created_to {
+            $sql.push(" and created_at <= ").push_bind(to);
         }
     };
 }
@@ -144,17 +152,9 @@ pub async fn is_used(tx: &mut Tx, id: SpecialtyId) -> Result<bool> {
     Ok(on!(tx, |conn| sqlx::query_scalar(SQL).bind(id).fetch_one(conn).await)?)
 }
 
-/// Makes `wanted` the specialties of a doctor who has `had`, the main one first. One that is not
-/// there is refused as a reference.
-pub async fn fill(
-    tx: &mut Tx,
-    doctor: DoctorId,
-    wanted: &[SpecialtyId],
-    had: &[SpecialtyId],
-) -> Result<()> {
-    const TAKE: &str = "delete from doctor_specialty_links where doctor_id = $1";
-    const ADD: &str = "
-        insert into doctor_specialty_links (doctor_id, specialty_id, position) values ($1, $2, $3)";
+/// Holds the specialties that a doctor who has `had` is to have besides, before a row points to them.
+/// One that is not there is refused as a reference.
+pub async fn hold_new(tx: &mut Tx, wanted: &[SpecialtyId], had: &[SpecialtyId]) -> Result<()> {
     let mut added: Vec<(usize, SpecialtyId)> =
         wanted.iter().copied().enumerate().filter(|(_, id)| !had.contains(id)).collect();
     // Rows are held in one order everywhere, or two writers would wait for each other.
@@ -162,6 +162,14 @@ pub async fn fill(
     for (position, id) in added {
         refer::<Specialty>(tx, id, &format!("/specialty_ids/{position}")).await?;
     }
+    Ok(())
+}
+
+/// Makes `wanted` the specialties of a doctor, the main one first.
+pub async fn fill(tx: &mut Tx, doctor: DoctorId, wanted: &[SpecialtyId]) -> Result<()> {
+    const TAKE: &str = "delete from doctor_specialty_links where doctor_id = $1";
+    const ADD: &str = "
+        insert into doctor_specialty_links (doctor_id, specialty_id, position) values ($1, $2, $3)";
     on!(tx, |conn| sqlx::query(TAKE).bind(doctor).execute(conn).await.map(drop))?;
     for (position, id) in (0_i64..).zip(wanted) {
         on!(tx, |conn| sqlx::query(ADD)

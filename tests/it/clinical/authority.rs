@@ -121,7 +121,7 @@ const OPERATIONS: &[Operation] = &[
     op("GET", "/api/v1/patients/{patient}/medical-record", "", "ooohohohffu"),
     op("GET", "/api/v1/patients/{patient}/profile", "", "ooohohohffu"),
     op("GET", "/api/v1/patients/{patient}/health-profile", "", "ooohohohffu"),
-    op("PUT", "/api/v1/patients/{patient}/health-profile", "{}", "ooohohohffu"),
+    op("PUT", "/api/v1/patients/{patient}/health-profile", "{}", "ofohohohffu"),
     op("GET", "/api/v1/patients/{patient}/health-profile/history", "", "ooohohohffu"),
     op(
         "POST",

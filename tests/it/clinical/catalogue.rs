@@ -209,3 +209,21 @@ async fn updated(socket: &mut SocketIo) -> Value {
         }
     }
 }
+
+#[tokio::test]
+async fn a_change_on_one_node_is_read_on_the_other_once_it_was_told() {
+    let latido = node::start().await;
+    let other = latido.beside(&[]).await;
+    let admin = latido.account(Role::Admin).await;
+    let exam =
+        created(&latido, &admin, "exams", &json!({"code": "HEM", "name": "Hemograma"})).await;
+    let path = format!("{EXAMS}/{}", exam["id"]);
+    let mut socket = other.connect(&latido.account(Role::Patient).await).await;
+    assert_eq!(other.call("GET", &path).send().await.json()["name"], "Hemograma");
+
+    let changed = json!({"name": "Hemograma completo"});
+    assert_eq!(write(&latido, &admin, "PATCH", &path, &changed).await.status, StatusCode::OK);
+
+    while socket.next("catalog:update").await["action"] != "updated" {}
+    assert_eq!(other.call("GET", &path).send().await.json()["name"], "Hemograma completo");
+}

@@ -134,3 +134,24 @@ async fn a_diagnosis_keeps_its_bounds_and_its_readers() {
         assert_eq!(change.status, writes, "{who}");
     }
 }
+
+#[tokio::test]
+async fn who_treats_the_patient_hears_of_every_change_and_the_patient_of_what_is_released() {
+    let care = Care::start().await;
+    let (doctor, patient) = pair(&care).await;
+    let (mut doctors, mut patients) = (care.connect(&doctor).await, care.connect(&patient).await);
+    let row = care.post(&doctor.account, &place(&patient), hypertension()).await.json();
+    let path = format!("/api/v1/diagnoses/{}", row["id"]);
+
+    let heard = doctors.next("user:update").await;
+
+    assert_eq!((&heard["type"], &heard["action"]), (&json!("diagnosis"), &json!("created")));
+    let known = json!({"diagnosis_id": row["id"], "patient_id": patient.id});
+    assert_eq!(heard["changes"], known);
+    let release = json!({"released_to_patient": true});
+    assert_eq!(care.ask(&doctor.account, "PATCH", &path, release).await.status, 200);
+    assert_eq!(doctors.next("user:update").await["action"], "updated");
+    let heard = patients.next("user:update").await;
+    assert_eq!((&heard["type"], &heard["action"]), (&json!("diagnosis"), &json!("created")));
+    assert_eq!(heard["changes"], json!({"diagnosis_id": row["id"]}));
+}

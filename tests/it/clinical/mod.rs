@@ -2,6 +2,7 @@
 
 mod appointments;
 mod authority;
+mod bounds;
 mod catalogue;
 mod diagnoses;
 mod expiry_notices;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::accounts::value;
+use crate::support;
+use crate::support::accounts::{self, value};
 use crate::support::care::Care;
 
 #[tokio::test]
@@ -114,4 +115,41 @@ async fn a_patient_sees_how_they_stand() {
     );
     assert_eq!(shown["care_team"]["primary_doctor"]["id"], doctor.id);
     assert_eq!(shown["next_appointments"], json!([]));
+}
+
+#[tokio::test]
+async fn the_average_score_is_that_of_patients_who_are_there_at_their_age() {
+    let care = Care::start().await;
+    let doctor = care.doctor(json!({})).await;
+    let mut patients = Vec::new();
+    for weight in [65, 130] {
+        let patient = care.patient(json!({"doctor_id": doctor.id})).await;
+        let path = format!("/api/v1/patients/{}/health-profile", patient.id);
+        let profile = json!({"height_cm": 170, "weight_kg": weight, "systolic": 110,
+            "diastolic": 70});
+        assert_eq!(care.ask(&care.admin, "PUT", &path, profile).await.status, 200);
+        patients.push(patient);
+    }
+    let average = async || {
+        let shown = care.get(&doctor.account, "/api/v1/doctors/me/dashboard").await.json();
+        shown["avg_health_score"].clone()
+    };
+    // 25 of 50 points, and all.
+    assert_eq!(average().await, 75.0);
+
+    // The weight of the young is not scored.
+    let path = format!("/api/v1/patients/{}", patients[1].id);
+    let born = json!({"date_of_birth": "2015-01-01"});
+    assert_eq!(care.ask(&care.admin, "PATCH", &path, born).await.status, 200);
+    assert_eq!(average().await, 100.0);
+
+    // Whoever comes of age is scored as an adult by the node that looks next.
+    let grown =
+        format!("update patients set date_of_birth = '1990-01-01' where id = {}", patients[1].id);
+    accounts::run(care.latido.database.url(), &grown).await;
+    let _other = care.latido.beside(&[]).await;
+    support::within("the score of an adult", async { while average().await != 75.0 {} }).await;
+
+    assert_eq!(care.ask(&care.admin, "DELETE", &path, Value::Null).await.status, 204);
+    assert_eq!(average().await, 100.0);
 }

@@ -66,6 +66,7 @@ async fn whatever_was_done_to_a_sealed_line_is_found() {
             "the seal of line 5 does not follow",
         ),
         (&line(3), "line 3 stands among sealed lines"),
+        (&line(-5), "line -5 stands among sealed lines"),
     ] {
         let latido = sealed(&[1, 2, 5, 6]).await;
         tamper(&latido.database, sql).await;

@@ -15,15 +15,26 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::domain::clinical::catalogue::PriceDraft;
-use crate::domain::events::catalogue::CatalogKind;
+use crate::domain::events::ServerEvent as _;
+use crate::domain::events::catalogue::{CatalogKind, CatalogUpdate};
 use crate::domain::money::Currency;
 use crate::error::{Error, Result};
 use crate::http::App;
+use crate::http::cache::Cache;
 use crate::persistence::clinical::catalogue::{Category, Entry, Exam, Location, Package, Price};
 
 /// Cache keys of everything this module answers. The lists of one resource depend on the rows of
 /// others, so a change to any invalidates all.
 const CACHED: &str = "catalog:*";
+
+/// Forgets what is kept of the catalogue when told of an event that changes it, on whichever node.
+pub fn forgetful(cache: Cache) -> impl Fn(&str) + Send + Sync {
+    move |event| {
+        if event == CatalogUpdate::NAME {
+            cache.invalidate(CACHED);
+        }
+    }
+}
 
 /// A table of the catalogue with its place on the wire.
 trait Resource: Entry<Draft: Validate<Context = ()>> {

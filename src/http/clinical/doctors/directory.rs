@@ -18,7 +18,7 @@ use crate::http::json::Json;
 use crate::http::page::{List, Page, PageParams, text};
 use crate::http::precondition::IfNoneMatch;
 use crate::http::problem::ProblemBody;
-use crate::persistence::clinical::doctors::{self, Doctor, Filter};
+use crate::persistence::clinical::doctors::{self, Doctor, Filter, Licenses};
 use crate::persistence::clinical::row::find;
 
 /// Which doctors a list shows.
@@ -65,7 +65,11 @@ impl Filters {
         };
         Ok(Filter {
             text: text(self.q)?,
-            by_license: viewer.is_house(),
+            by_license: match viewer.standing {
+                Standing::House => Licenses::Everyones,
+                Standing::Institution(institution) => Licenses::Of(institution),
+                _ => Licenses::Nobodys,
+            },
             specialty: self.specialty_id,
             institution: self.institution_id,
             status: self.status,

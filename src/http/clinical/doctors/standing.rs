@@ -14,11 +14,13 @@ use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
+use crate::http::author::Author;
 use crate::http::clinical::viewer::Viewer;
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
 use crate::http::precondition::IfMatch;
 use crate::http::problem::ProblemBody;
+use crate::persistence::Tx;
 use crate::persistence::clinical::appointments;
 use crate::persistence::clinical::doctors::{self, Doctor};
 use crate::persistence::clinical::row::hold;
@@ -78,23 +80,35 @@ pub(super) async fn set_status(
     condition.check(doctor.stamp.version)?;
     doctor.status.check_move(decision.status)?;
     doctors::set_status(&mut tx, id, decision.status, now).await?;
-    let mut data = Map::new();
-    data.insert("from".to_owned(), json!(doctor.status));
-    data.insert("to".to_owned(), json!(decision.status));
-    data.insert("reason".to_owned(), json!(decision.reason));
-    if decision.status != DoctorStatus::Active {
-        let coming = appointments::coming(&mut tx, id, now).await?;
-        data.insert("appointment_ids".to_owned(), json!(coming));
-    }
-    author.record(&mut tx, "doctor", id.0.into(), "status_changed", data).await?;
-    if let Some(user) = doctor.user_id {
-        let changes = Map::from_iter([("status".to_owned(), json!(decision.status))]);
-        author.tell(&mut tx, user, "profile", "updated", changes).await?;
-    }
+    announce_status(&mut tx, &author, &doctor, decision.status, Some(&decision.reason)).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
     shown(&app, id).await
+}
+
+/// Keeps that a doctor, as it stood before, practises from now on or no longer, and tells the doctor.
+pub(super) async fn announce_status(
+    tx: &mut Tx,
+    author: &Author<'_>,
+    doctor: &Doctor,
+    to: DoctorStatus,
+    reason: Option<&str>,
+) -> Result<()> {
+    let mut data = Map::new();
+    data.insert("from".to_owned(), json!(doctor.status));
+    data.insert("to".to_owned(), json!(to));
+    if let Some(reason) = reason {
+        data.insert("reason".to_owned(), json!(reason));
+    }
+    if to != DoctorStatus::Active {
+        let coming = appointments::coming(tx, doctor.id, Timestamp::now()).await?;
+        data.insert("appointment_ids".to_owned(), json!(coming));
+    }
+    author.record(tx, "doctor", doctor.id.0.into(), "status_changed", data).await?;
+    let Some(user) = doctor.user_id else { return Ok(()) };
+    let changes = Map::from_iter([("status".to_owned(), json!(to))]);
+    author.tell(tx, user, "profile", "updated", changes).await
 }
 
 /// Keeps what was found about a doctor's licence.

@@ -8,9 +8,10 @@ use serde_json::Map;
 use utoipa::ToSchema;
 
 use super::directory::read;
+use super::standing::announce_status;
 use super::view::FullDoctor;
 use crate::domain::clinical::doctor::{DoctorDraft, DoctorStatus};
-use crate::domain::id::{DoctorId, InstitutionId, SpecialtyId};
+use crate::domain::id::{DoctorId, InstitutionId};
 use crate::domain::identity::Role;
 use crate::domain::money::Currency;
 use crate::domain::state::State as _;
@@ -79,9 +80,10 @@ pub(super) async fn create(
     let mut tx = app.store.begin().await?;
     let named = Named { nombre: &draft.first_name, apellido: Some(&draft.last_name) };
     let account = prepared.open(&mut tx, &author, Role::Doctor, named, now).await?;
+    specialties::hold_new(&mut tx, &draft.specialties(), &[]).await?;
     let id = doctors::insert(&mut tx, &draft, account.user, &currency, now).await?;
     account.refer(&mut tx, id.0, now).await?;
-    beside(&mut tx, id, &draft, &[], now).await?;
+    beside(&mut tx, id, &draft, now).await?;
     author.record(&mut tx, "doctor", id.0.into(), "created", Map::new()).await?;
     tx.commit().await?;
 
@@ -249,8 +251,12 @@ pub(super) async fn change(
         if let Some(status) = draft.status {
             doctor.status.check(status)?;
         }
+        specialties::hold_new(&mut tx, &draft.specialties(), &standing.specialty_ids).await?;
         doctors::update(&mut tx, &doctor, &draft, now).await?;
-        beside(&mut tx, id, &draft, &standing.specialty_ids, now).await?;
+        beside(&mut tx, id, &draft, now).await?;
+        if let Some(status) = draft.status.filter(|status| *status != doctor.status) {
+            announce_status(&mut tx, author, &doctor, status, None).await?;
+        }
         move_between(&mut tx, author, &doctor, draft.institution_id).await?;
         author.record(&mut tx, "doctor", id.0.into(), "updated", data.clone()).await?;
         let made = match doctor.user_id {
@@ -292,14 +298,8 @@ async fn move_between(
 }
 
 /// Writes what of a doctor stands in other tables.
-async fn beside(
-    tx: &mut Tx,
-    id: DoctorId,
-    draft: &DoctorDraft,
-    had: &[SpecialtyId],
-    now: Timestamp,
-) -> Result<()> {
-    specialties::fill(tx, id, &draft.specialties(), had).await?;
+async fn beside(tx: &mut Tx, id: DoctorId, draft: &DoctorDraft, now: Timestamp) -> Result<()> {
+    specialties::fill(tx, id, &draft.specialties()).await?;
     let contacts = Contacts { phones: draft.phones.clone(), addresses: draft.addresses.clone() };
     let email = draft.email.trim().to_lowercase();
     contacts::replace(tx, Holder::Doctor, id.0, &contacts, &email, now).await

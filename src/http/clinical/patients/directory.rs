@@ -67,6 +67,10 @@ pub(in crate::http::clinical) struct OwnFilters {
     q: Option<String>,
     #[param(inline)]
     validation_status: Option<ValidationStatus>,
+    #[param(value_type = Option<Timestamp>)]
+    created_from: Option<Timestamp>,
+    #[param(value_type = Option<Timestamp>)]
+    created_to: Option<Timestamp>,
 }
 
 impl Filters {
@@ -111,8 +115,8 @@ impl OwnFilters {
             bmi: None,
             born_after: None,
             born_until: None,
-            created_from: None,
-            created_to: None,
+            created_from: self.created_from,
+            created_to: self.created_to,
             include_deleted: false,
         })
     }

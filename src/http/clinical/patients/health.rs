@@ -6,6 +6,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::Map;
+use utoipa::IntoParams;
 
 use super::view::{PatientWithProfile, day_of, read};
 use crate::domain::clinical::health::HealthProfile;
@@ -26,10 +27,16 @@ use crate::persistence::clinical::health_profiles::{self, Recorded};
 use crate::persistence::clinical::patients::{self, Patient};
 use crate::persistence::clinical::row::hold;
 
-/// No filters.
-#[derive(Debug, Deserialize)]
+/// Which measurements a list shows.
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
+#[into_params(parameter_in = Query)]
+pub(super) struct Filters {
+    #[param(value_type = Option<Timestamp>)]
+    created_from: Option<Timestamp>,
+    #[param(value_type = Option<Timestamp>)]
+    created_to: Option<Timestamp>,
+}
 
 /// Shows a patient with the health profile.
 #[utoipa::path(
@@ -94,6 +101,9 @@ pub(super) async fn replace(
     Path(id): Path<PatientRef>,
     Json(profile): Json<HealthProfile>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<HealthProfile>)> {
+    if viewer.is_house() && !viewer.is_admin() {
+        return Err(Kind::Forbidden("services read health profiles only").into());
+    }
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
     let (id, now) = (viewer.patient(&app, id).await?.id, Timestamp::now());
 
@@ -117,19 +127,27 @@ pub(super) async fn replace(
 #[utoipa::path(
     get, path = "/api/v1/patients/{id}/health-profile/history", tag = "patients",
     operation_id = "list_health_profiles",
-    params(("id" = String, Path, description = "An id, or `me`", example = "77"), PageParams),
+    params(
+        ("id" = String, Path, description = "An id, or `me`", example = "77"),
+        Filters,
+        PageParams
+    ),
     responses((status = 200, body = Page<Recorded>)),
 )]
 pub(super) async fn history(
     State(app): State<App>,
     viewer: Viewer,
     Path(id): Path<PatientRef>,
-    list: List<Nothing>,
+    list: List<Filters>,
 ) -> Result<Json<Page<Recorded>>> {
     let id = viewer.patient(&app, id).await?.id;
-    let rows = health_profiles::history(&app.store, id, list.after_id()?, list.fetch()).await?;
-    let total =
-        if list.count { Some(health_profiles::count_history(&app.store, id).await?) } else { None };
+    let (store, time) = (&app.store, (list.filters.created_from, list.filters.created_to));
+    let rows = health_profiles::history(store, id, time, list.after_id()?, list.fetch()).await?;
+    let total = if list.count {
+        Some(health_profiles::count_history(store, id, time).await?)
+    } else {
+        None
+    };
     Ok(Json(list.page(rows, |row| row.id.to_string()).with_total(total)))
 }
 

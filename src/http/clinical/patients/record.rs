@@ -200,7 +200,11 @@ async fn record(
     Ok(MedicalRecord {
         health_profile: patient.profile.clone(),
         patient: patient.view(),
-        history: section!(History, history, health_profiles::history(store, id, None, FETCH)),
+        history: section!(
+            History,
+            history,
+            health_profiles::history(store, id, (None, None), None, FETCH)
+        ),
         appointments: section!(Appointments, appointments, appointments::newest(store, id, FETCH)),
         consultations: section!(
             Consultations,

@@ -28,7 +28,8 @@ use crate::http::precondition::{IfMatch, etag};
 use crate::http::problem::ProblemBody;
 use crate::persistence::Tx;
 use crate::persistence::clinical::contacts::{self, Contacts, Holder};
-use crate::persistence::clinical::patients::{self, Patient};
+use crate::persistence::clinical::health_profiles;
+use crate::persistence::clinical::patients::{self, Association, Patient};
 use crate::persistence::clinical::row::{hold, hold_removed, remove, restore as bring_back};
 
 /// How often a change is made anew when others write in between.
@@ -66,7 +67,7 @@ pub(super) async fn create(
     Both(mut draft, credentials): Both<PatientDraft, Credentials>,
 ) -> Result<Response> {
     adopt(&viewer, &mut draft)?;
-    draft.check(today())?;
+    draft.check(today(), true)?;
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
     let now = Timestamp::now();
     let prepared = credentials.prepare(&app, &draft.email).await?;
@@ -230,9 +231,8 @@ async fn change(
         let draft = wanted(&standing)?;
         if let Standing::Patient(_) = viewer.standing {
             draft.check_own(&standing)?;
-        } else {
-            draft.check(today())?;
         }
+        draft.check(today(), current.row.association_status == Association::Associated)?;
 
         let mut tx = app.store.begin().await?;
         let patient: Patient = hold(&mut tx, id).await?;
@@ -245,6 +245,11 @@ async fn change(
         reach(&mut tx, id, &draft, now).await?;
         if let Some(profile) = &draft.health_profile {
             health::write(&mut tx, author, id, &draft.date_of_birth, profile, now).await?;
+        } else if let Some(profile) = &current.profile
+            && draft.date_of_birth != patient.date_of_birth
+        {
+            let kpis = profile.kpis(draft.date_of_birth.civil(), today());
+            health_profiles::rescore(&mut tx, id, None, &kpis).await?;
         }
         if let Some(to) = draft.validation_status.filter(|to| *to != patient.validation_status) {
             let (moved, patient) = (Move { to, note: None }, hold(&mut tx, id).await?);

@@ -8,3 +8,7 @@ create table expiry_notices (
     sent_at bigint not null,
     primary key (entity, entity_id, last_day)
 );
+
+-- Whether the score was reckoned as that of an adult; who comes of age is reckoned anew.
+alter table health_profiles add column as_adult boolean not null default false;
+create index health_profiles_as_child on health_profiles (patient_id) where not as_adult;
