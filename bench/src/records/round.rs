@@ -91,7 +91,8 @@ pub(super) fn measure(
     let floor = Requests::floor();
     let mut figures = Vec::new();
     for subject in Subject::ALL {
-        let requests = Requests::of(subject, address, &site.administrator)?;
+        let prepare = || Requests::of(subject, address, &site.administrator);
+        let requests = scene.meanwhile(0, prepare)?;
         let rate = subject.rate(settings);
         scene.phase(&requests.load(address, rate, WARM_UP), 0)?;
         let floor = floor.load(address, rate, settings.time);
@@ -109,6 +110,31 @@ pub(super) fn measure(
 }
 
 impl Scene {
+    /// Does `work` in a thread of its own, and here answers heartbeats and has every socket receive
+    /// `events` a second.
+    fn meanwhile<T: Send>(
+        &mut self,
+        events: u32,
+        work: impl FnOnce() -> io::Result<T> + Send,
+    ) -> io::Result<T> {
+        let (first, started) = (self.broadcast.ledger.published(), Instant::now());
+        let is_working = AtomicBool::new(true);
+        thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                let outcome = work();
+                is_working.store(false, Ordering::Relaxed);
+                outcome
+            });
+            let clock = |published: u32| match Duration::from_secs(1).checked_div(events) {
+                _ if !is_working.load(Ordering::Relaxed) => Next::Never,
+                Some(step) => Next::At(started + step * (published - first)),
+                None => Next::At(Instant::now() + GLANCE),
+            };
+            self.broadcast.run(&mut self.swarm, clock)?;
+            worker.join().map_err(|_| io::Error::other("the load panicked"))?
+        })
+    }
+
     /// Drives `load` while every socket receives `events` a second.
     fn phase(&mut self, load: &Load, events: u32) -> io::Result<Phase> {
         self.broadcast.latencies.clear();
@@ -116,21 +142,7 @@ impl Scene {
         let usage = |pid: Option<u32>| pid.map(Usage::of_family).transpose();
         let before = (Usage::of(self.server)?, usage(self.database)?);
         let started = Instant::now();
-        let is_driving = AtomicBool::new(true);
-        let mut latencies = thread::scope(|scope| {
-            let driver = scope.spawn(|| {
-                let outcome = load.drive();
-                is_driving.store(false, Ordering::Relaxed);
-                outcome
-            });
-            let clock = |published: u32| match Duration::from_secs(1).checked_div(events) {
-                _ if !is_driving.load(Ordering::Relaxed) => Next::Never,
-                Some(step) => Next::At(started + step * (published - first)),
-                None => Next::At(Instant::now() + GLANCE),
-            };
-            self.broadcast.run(&mut self.swarm, clock)?;
-            driver.join().map_err(|_| io::Error::other("the load panicked"))?
-        })?;
+        let mut latencies = self.meanwhile(events, || load.drive())?;
         let spent = Usage::of(self.server)?.since(&before.0);
         let database = usage(self.database)?.zip(before.1).map(|(after, then)| after.since(&then));
 
