@@ -46,6 +46,20 @@ impl Usage {
         Ok(Self { threads, user_ticks, system_ticks })
     }
 
+    /// Of a process and its children together, such as a database with a process per connection.
+    pub(crate) fn of_family(pid: u32) -> io::Result<Self> {
+        let mut family = Self::of(pid)?;
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+        for child in children.split_whitespace().filter_map(|word| word.parse().ok()) {
+            // A child may end between the listing and the reading.
+            let Ok(usage) = Self::of(child) else { continue };
+            family.threads.extend(usage.threads);
+            family.user_ticks += usage.user_ticks;
+            family.system_ticks += usage.system_ticks;
+        }
+        Ok(family)
+    }
+
     /// What was spent since `earlier`. When a thread ended in between, the tick counters stand in for the
     /// total, since they keep what it had spent.
     pub(crate) fn since(&self, earlier: &Self) -> Spent {
@@ -81,11 +95,25 @@ fn ticks(stat: &str) -> Option<(u64, u64)> {
 
 /// Resident memory of a process, KiB.
 pub(crate) fn resident_kib(pid: u32) -> io::Result<u64> {
+    status_kib(pid, "VmRSS:")
+}
+
+/// The most resident memory a process had since it started or [`forget_peak`], KiB.
+pub(crate) fn peak_kib(pid: u32) -> io::Result<u64> {
+    status_kib(pid, "VmHWM:")
+}
+
+/// Has a process's peak start anew from what is resident now.
+pub(crate) fn forget_peak(pid: u32) -> io::Result<()> {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5")
+}
+
+fn status_kib(pid: u32, key: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
-        .ok_or_else(|| io::Error::other(format!("process {pid} has no resident memory")))
+        .find_map(|line| line.strip_prefix(key)?.trim().strip_suffix(" kB")?.parse().ok())
+        .ok_or_else(|| io::Error::other(format!("process {pid} has no {key}")))
 }
 
 #[cfg(test)]

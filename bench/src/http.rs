@@ -1,14 +1,19 @@
-//! The little HTTP/1.1 spoken here: blocking calls, and keep-alive lines for publishing.
+//! The little HTTP/1.1 spoken here: blocking calls, and keep-alive lines in a readiness loop.
 //!
 //! Bodies are delimited by `Content-Length` alone; a chunked answer is an error.
 
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::epoll::{Interest, Poll};
+
+/// What one read of a line takes; a page of records comes in one.
+const CHUNK: usize = 16 * 1024;
+/// A line that lay idle for so long may be about to be closed by the server.
+const STALE: Duration = Duration::from_secs(4);
 
 /// The head of a request or an answer, and where the message it begins ends.
 #[derive(Debug)]
@@ -49,6 +54,11 @@ impl<'a> Head<'a> {
     }
 }
 
+/// Writes a `GET`. `headers` are whole lines, each with its line end.
+pub(crate) fn get_request(path: &str, headers: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n").into_bytes()
+}
+
 /// Writes a JSON request as one piece of bytes. `headers` are whole lines, each with its line end.
 pub(crate) fn json_request(path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
@@ -77,6 +87,15 @@ impl Connection {
         Ok(Self { stream, answer: Vec::new() })
     }
 
+    /// A header of the last answer, by its lower-case name.
+    pub(crate) fn header(&self, name: &str) -> io::Result<String> {
+        let head = Head::parse(&self.answer)?;
+        let value = head.and_then(|head| head.header(name));
+        value
+            .map(str::to_owned)
+            .ok_or_else(|| io::Error::other(format!("an answer without {name}")))
+    }
+
     /// Sends a request and waits for the answer: its status and body.
     pub(crate) fn exchange(&mut self, request: &[u8]) -> io::Result<(u16, String)> {
         self.stream.write_all(request)?;
@@ -97,69 +116,95 @@ impl Connection {
     }
 }
 
-/// Keep-alive connections that publish, one request outstanding on each.
-pub(crate) struct Publisher {
-    lines: Vec<Line>,
+/// Keep-alive connections in a readiness loop, one request outstanding on each. They are opened when they
+/// are needed, and again after the server has closed them for lying idle.
+pub(crate) struct Lines {
+    address: SocketAddr,
+    open: Vec<Option<Line>>,
     idle: Vec<usize>,
     first_token: u64,
+    chunk: Vec<u8>,
 }
 
 struct Line {
     stream: TcpStream,
     answer: Vec<u8>,
+    is_waiting: bool,
+    used: Instant,
 }
 
-impl Publisher {
-    /// Opens `count` lines and adds them to `poll` with the tokens from `first_token` on.
-    pub(crate) fn connect(
-        address: SocketAddr,
-        count: usize,
-        poll: &Poll,
-        first_token: u64,
-    ) -> io::Result<Self> {
-        let mut lines = Vec::with_capacity(count);
-        for token in (first_token..).take(count) {
-            let stream = TcpStream::connect(address)?;
-            stream.set_nonblocking(true)?;
-            stream.set_nodelay(true)?;
-            poll.add(&stream, token, Interest::Read)?;
-            lines.push(Line { stream, answer: Vec::new() });
-        }
-        Ok(Self { idle: (0..lines.len()).collect(), lines, first_token })
+/// A whole answer.
+pub(crate) struct Answer<'a> {
+    /// The line it came on, as [`Lines::send`] named it.
+    pub(crate) line: usize,
+    pub(crate) status: u16,
+    pub(crate) body: &'a [u8],
+}
+
+impl Lines {
+    /// At most `count` lines, with the tokens from `first_token` on.
+    pub(crate) fn new(address: SocketAddr, count: usize, first_token: u64) -> Self {
+        let open: Vec<_> = (0..count).map(|_| None).collect();
+        let idle = (0..count).collect();
+        Self { address, open, idle, first_token, chunk: vec![0; CHUNK] }
     }
 
-    pub(crate) fn has_idle_line(&self) -> bool {
+    pub(crate) fn has_idle(&self) -> bool {
         !self.idle.is_empty()
     }
 
-    /// Sends `request` on an idle line.
-    pub(crate) fn publish(&mut self, request: &[u8]) -> io::Result<()> {
-        let line = self.idle.pop().ok_or_else(|| io::Error::other("every line is busy"))?;
-        (&self.lines[line].stream).write_all(request)
+    /// Sends `request` on an idle line, which `poll` watches, and says on which.
+    pub(crate) fn send(&mut self, poll: &Poll, request: &[u8]) -> io::Result<usize> {
+        let index = self.idle.pop().ok_or_else(|| io::Error::other("every line is busy"))?;
+        let place = &mut self.open[index];
+        let line = match place.take() {
+            Some(line) if line.used.elapsed() < STALE => place.insert(line),
+            _ => {
+                let line = Line::open(self.address)?;
+                poll.add(&line.stream, self.first_token + index as u64, Interest::Read)?;
+                place.insert(line)
+            }
+        };
+        line.answer.clear();
+        line.is_waiting = true;
+        (&line.stream).write_all(request)?;
+        Ok(index)
     }
 
-    /// Reads the answer that came for `token`; anything but success ends the run.
-    pub(crate) fn answered(&mut self, token: u64) -> io::Result<()> {
+    /// Reads what came for `token`; the answer once all of it is there.
+    pub(crate) fn answered(&mut self, token: u64) -> io::Result<Option<Answer<'_>>> {
         let index = usize::try_from(token - self.first_token).map_err(io::Error::other)?;
-        let line = &mut self.lines[index];
-        let mut chunk = [0; 4096];
-        match (&line.stream).read(&mut chunk) {
-            Ok(0) => return Err(io::Error::other("the server closed a publishing connection")),
-            Ok(read) => line.answer.extend_from_slice(&chunk[..read]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+        let Some(line) = &self.open[index] else { return Ok(None) };
+        let read = match (&line.stream).read(&mut self.chunk) {
+            Ok(0) if line.is_waiting => {
+                return Err(io::Error::other("the server closed a line that waits"));
+            }
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(error),
+        };
+        if read == 0 {
+            self.open[index] = None;
         }
-        let Some(head) = Head::parse(&line.answer)? else { return Ok(()) };
+        let Some(line) = &mut self.open[index] else { return Ok(None) };
+        line.answer.extend_from_slice(&self.chunk[..read]);
+        let Some(head) = Head::parse(&line.answer)? else { return Ok(None) };
         if line.answer.len() < head.end {
-            return Ok(());
+            return Ok(None);
         }
-        if !(200..300).contains(&head.status()) {
-            let answer = String::from_utf8_lossy(&line.answer);
-            return Err(io::Error::other(format!("a publish was refused: {answer}")));
-        }
-        line.answer.clear();
+        (line.is_waiting, line.used) = (false, Instant::now());
         self.idle.push(index);
-        Ok(())
+        let body = &line.answer[head.body_start..head.end];
+        Ok(Some(Answer { line: index, status: head.status(), body }))
+    }
+}
+
+impl Line {
+    fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, answer: Vec::new(), is_waiting: false, used: Instant::now() })
     }
 }
 

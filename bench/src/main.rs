@@ -2,15 +2,19 @@
 //!
 //! `run` drives, `raw-server` is the floor it starts as a child. See `bench/README.md` for what the columns mean.
 
+mod broadcast;
 mod client;
 mod cpu;
 mod epoll;
 mod http;
 mod identity;
 mod ledger;
+mod load;
 mod machine;
 mod pairs;
+mod process;
 mod raw_server;
+mod records;
 mod report;
 mod scenarios;
 mod servers;
@@ -49,6 +53,8 @@ enum Command {
     Run(Run),
     /// Measures sign-ins, looks at tokens, and sockets in a flood of sign-ins.
     Identity(Identity),
+    /// Measures lists and searches of many patients, and the cached catalogue, beside busy sockets.
+    Records(records::Command),
     /// Serves as the raw loop; `run` starts it.
     RawServer {
         #[arg(long, value_enum, default_value = "joined")]
@@ -132,6 +138,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(run) => measure(&run),
         Command::Identity(identity) => measure_identity(&identity).map(|()| true),
+        Command::Records(asked) => asked.run(),
         Command::RawServer { mode, port } => raw_server::run(mode, port).map(|()| true),
     };
     match outcome {

@@ -139,6 +139,7 @@ fn row(server: Kind, samples: &[&Sample], ratio: Option<f64>) -> String {
     )
 }
 
-fn cell(value: Option<f64>) -> String {
+/// A number of a table; a dash where there is none.
+pub(crate) fn cell(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))
 }

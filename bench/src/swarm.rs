@@ -66,6 +66,10 @@ impl Swarm {
         &self.poll
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.clients.len()
     }

@@ -9,9 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Figure, Settings, load::load};
+use super::{Figure, Settings};
 use crate::{
     cpu::approximate,
+    load::load,
     servers::{Kind, Running, Stand, sign_in_request},
     stats,
     swarm::{Listener, PATIENCE, Swarm},

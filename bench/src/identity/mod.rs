@@ -3,7 +3,6 @@
 //! Every figure stands beside a floor measured in the same round on the same server or machine.
 
 mod flood;
-mod load;
 mod report;
 mod sign_in;
 mod verify;

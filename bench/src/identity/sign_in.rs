@@ -11,9 +11,10 @@ use std::{
 use argon2::{Algorithm, Argon2, Params, Version};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Figure, Settings, load::load};
+use super::{Figure, Settings};
 use crate::{
     cpu::{Usage, approximate},
+    load::load,
     servers::{Kind, Stand, sign_in_request},
 };
 

@@ -3,14 +3,13 @@
 
 use std::{io, time::Instant};
 
-use super::{Figure, Settings, load::load};
+use super::{Figure, Settings};
 use crate::{
     cpu::{Usage, approximate},
     http,
+    load::load,
     servers::{Kind, Running, Stand},
 };
-
-const LIVE: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
 pub(super) fn measure(stand: &Stand, settings: &Settings) -> io::Result<Figure> {
     let server = stand.start(Kind::Latido)?;
@@ -19,7 +18,7 @@ pub(super) fn measure(stand: &Stand, settings: &Settings) -> io::Result<Figure> 
         let body = format!(r#"{{"token":"{}"}}"#, tokens[number % tokens.len()]);
         http::json_request("/auth/verify-token", "", &body)
     };
-    let (floor, _) = cost(&server, settings, &|_| LIVE.to_vec())?;
+    let (floor, _) = cost(&server, settings, &|_| http::get_request("/health/live", ""))?;
     let (value, per_second) = cost(&server, settings, &verify)?;
     Ok(Figure { floor, value, per_second })
 }

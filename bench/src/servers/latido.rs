@@ -4,10 +4,10 @@
 //! happens once per run; sessions outlive the process in the database, and every later start finds them.
 
 use std::{
-    io,
+    io::{self, Write},
     net::SocketAddr,
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -19,6 +19,7 @@ use crate::http;
 const SERVICE_KEY: &str = "bench-service-key-0123456789abcdef0123456789";
 const SIGNING_KEY: &str = "bench-signing-key-0123456789abcdef0123456789";
 const PASSWORD: &str = "a long bench passphrase";
+const ADMINISTRATOR: &str = "bench-admin@example.com";
 /// Accounts that the sessions are spread over.
 const ACCOUNTS: usize = 20;
 /// Sign-ins on the way at once; the server hashes as many as it has cores.
@@ -110,17 +111,44 @@ pub(super) fn publish_route() -> (&'static str, String) {
     ("/api/events/publish", format!("X-Service-Key: {SERVICE_KEY}\r\n"))
 }
 
-pub(super) fn command(program: &Path, scratch: &Path, port: u16) -> Command {
-    let database = scratch.join("latido.db");
+pub(super) fn serve(program: &Path, scratch: &Path, database: &str, port: u16) -> Command {
+    let mut command = command(program, scratch, database);
+    command.arg("serve").env("PORT", port.to_string());
+    command
+}
+
+/// Makes the administrator. Nobody can register as one.
+pub(super) fn create_admin(program: &Path, scratch: &Path, database: &str) -> io::Result<()> {
+    let mut child = command(program, scratch, database)
+        .args(["create-admin", "--email", ADMINISTRATOR, "--password-stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        writeln!(stdin, "{PASSWORD}")?;
+    }
+    let status = child.wait()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("create-admin failed: {status}")))
+    }
+}
+
+/// An access token of the administrator.
+pub(super) fn admin_token(address: SocketAddr) -> io::Result<String> {
+    let body = format!(r#"{{"email":"{ADMINISTRATOR}","password":"{PASSWORD}"}}"#);
+    token(address, "/auth/login", 0, &body)
+}
+
+fn command(program: &Path, scratch: &Path, database: &str) -> Command {
     let mut command = Command::new(program);
     command
-        .arg("serve")
         .current_dir(scratch)
-        .env("PORT", port.to_string())
         .env("BIND_ADDR", "127.0.0.1")
         .env("NODE_ENV", "development")
         .env("LOG_LEVEL", "WARNING")
-        .env("DATABASE_URL", format!("sqlite://{}?mode=rwc", database.display()))
+        .env("DATABASE_URL", database)
         .env("FILES_DIR", scratch.join("files"))
         .env("JWT_SECRET_KEY", SIGNING_KEY)
         .env("ACCESS_TOKEN_TTL_SECONDS", "86400")

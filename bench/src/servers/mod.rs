@@ -6,21 +6,24 @@ mod latido;
 mod peers;
 
 use std::{
-    fs::{self, File},
-    io,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    fs, io,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    path::PathBuf,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use clap::ValueEnum;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde::Serialize;
 
 pub(crate) use latido::{Accounts, sign_in_request};
 
-use crate::http;
+use crate::{
+    http,
+    process::{Process, free_port},
+};
 
 /// A server that can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
@@ -55,23 +58,39 @@ pub(crate) struct Stand {
     latido: PathBuf,
     peers: PathBuf,
     scratch: PathBuf,
+    /// Where the product keeps its rows, when that is not SQLite in `scratch`.
+    database: Option<String>,
     accounts: Option<Accounts>,
     peer_tokens: Vec<String>,
 }
 
 /// A started server; dropping it stops it.
 pub(crate) struct Running {
-    child: Child,
+    process: Process,
     pub(crate) address: SocketAddr,
 }
 
 impl Stand {
     /// `latido` is the product binary, `peers` the folder that `peers/install` fills.
     pub(crate) fn new(latido: PathBuf, peers: PathBuf) -> io::Result<Self> {
-        let scratch = std::env::temp_dir().join(format!("latido-bench-{}", std::process::id()));
+        static STANDS: AtomicUsize = AtomicUsize::new(0);
+        let stand = STANDS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("latido-bench-{}-{stand}", std::process::id());
+        let scratch = std::env::temp_dir().join(name);
         fs::create_dir_all(&scratch)?;
         let peer_tokens = vec![peers::token()?];
-        Ok(Self { latido, peers, scratch, accounts: None, peer_tokens })
+        Ok(Self { latido, peers, scratch, database: None, accounts: None, peer_tokens })
+    }
+
+    /// Has the product keep its rows there.
+    pub(crate) fn keep_rows_in(&mut self, database: String) {
+        self.database = Some(database);
+    }
+
+    /// Where the product keeps its rows.
+    pub(crate) fn database(&self) -> String {
+        let own = || format!("sqlite://{}?mode=rwc", self.scratch.join("latido.db").display());
+        self.database.clone().unwrap_or_else(own)
     }
 
     /// The program to start, or why there is none.
@@ -102,6 +121,14 @@ impl Stand {
         Ok(())
     }
 
+    /// Makes an administrator of the product and gives an access token of theirs.
+    pub(crate) fn administrator(&self) -> io::Result<String> {
+        let program = self.program(Kind::Latido).map_err(io::Error::other)?;
+        latido::create_admin(&program, &self.scratch, &self.database())?;
+        let server = self.start(Kind::Latido)?;
+        latido::admin_token(server.address)
+    }
+
     /// What clients of `kind` sign in with.
     pub(crate) fn tokens(&self, kind: Kind) -> &[String] {
         match (kind, &self.accounts) {
@@ -122,24 +149,22 @@ impl Stand {
     pub(crate) fn start(&self, kind: Kind) -> io::Result<Running> {
         let program = self.program(kind).map_err(io::Error::other)?;
         let port = free_port()?;
-        let mut command = match kind {
+        let command = match kind {
             Kind::RawJoined | Kind::RawSingle => {
                 let mode = if kind == Kind::RawJoined { "joined" } else { "single" };
                 let mut command = Command::new(program);
                 command.args(["raw-server", "--mode", mode, "--port", &port.to_string()]);
                 command
             }
-            Kind::Latido => latido::command(&program, &self.scratch, port),
+            Kind::Latido => latido::serve(&program, &self.scratch, &self.database(), port),
             Kind::SocketioWs => peers::node_command(&program, port),
             Kind::Socketioxide => peers::oxide_command(&program, port),
         };
         let log = self.scratch.join(format!("{}.log", kind.name()));
-        let output = File::create(&log)?;
-        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-        let child = command.spawn()?;
+        let process = Process::start(command, log, Signal::TERM)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut server = Running { child, address };
-        server.await_ready(kind, &log)?;
+        let mut server = Running { process, address };
+        server.await_ready(kind)?;
         Ok(server)
     }
 }
@@ -153,54 +178,17 @@ impl Drop for Stand {
 
 impl Running {
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
-    fn await_ready(&mut self, kind: Kind, log: &Path) -> io::Result<()> {
-        let started = Instant::now();
-        loop {
-            let is_ready = match kind {
-                Kind::Latido => {
-                    let request = b"GET /health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
-                    http::call(self.address, request).is_ok_and(|(status, _)| status == 200)
-                }
-                _ => TcpStream::connect(self.address).is_ok(),
-            };
-            if is_ready {
-                return Ok(());
+    fn await_ready(&mut self, kind: Kind) -> io::Result<()> {
+        let address = self.address;
+        self.process.await_ready(Duration::from_secs(30), || match kind {
+            Kind::Latido => {
+                let request = http::get_request("/health/ready", "");
+                http::call(address, &request).is_ok_and(|(status, _)| status == 200)
             }
-            let ended = self.child.try_wait()?;
-            if ended.is_some() || started.elapsed() > Duration::from_secs(30) {
-                let said = fs::read_to_string(log).unwrap_or_default();
-                let name = kind.name();
-                return Err(io::Error::other(format!("{name} did not start ({ended:?}): {said}")));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            _ => TcpStream::connect(address).is_ok(),
+        })
     }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let until = Instant::now() + Duration::from_secs(5);
-        if let Ok(pid) = i32::try_from(self.child.id())
-            && let Some(pid) = Pid::from_raw(pid)
-        {
-            // A child that is already gone is what was wanted.
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        while Instant::now() < until {
-            if let Ok(Some(_)) = self.child.try_wait() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -1,7 +1,7 @@
 //! The `patients` table.
 
 use serde::Serialize;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::{FromRow, PgPool, QueryBuilder};
 use utoipa::ToSchema;
 
 use super::doctors::Doctor;
@@ -120,18 +120,40 @@ pub struct Filter {
     pub include_deleted: bool,
 }
 
-/// Letters of a search from which on SQLite's table of groups of three letters can answer.
+impl Filter {
+    /// Whether an index gives the newest of the narrowed rows, so that looking through a few is cheap.
+    fn is_ordered(&self) -> bool {
+        let is_ranged = self.bmi.is_some()
+            || self.born_after.is_some()
+            || self.born_until.is_some()
+            || self.created_from.is_some()
+            || self.created_to.is_some();
+        !is_ranged && !matches!(self.whose, Whose::Institutions(..))
+    }
+}
+
+/// Letters of a search from which on groups of three letters can answer.
 const INDEXED_FROM: usize = 3;
+
+/// How many of the newest rows a search on PostgreSQL looks through before it goes on: to the second
+/// number if the first promised enough, else to the index of groups of three letters.
+const RECENT: [i64; 2] = [2_000, 20_000];
+
+/// What stands before and behind a doctor's patients, hundreds as they are. PostgreSQL has to look for them
+/// one by one: left the choice, it reads the table from its end until a page of them has come by.
+const AMONG_SQLITE: (&str, &str) = ("in ", "");
+const AMONG_POSTGRES: (&str, &str) = ("= any (array", ")");
 
 /// Adds the conditions of a filter to a statement, but the text. A macro, because the statement has a
 /// type per engine.
 macro_rules! narrow {
-    ($sql:ident, $filter:ident) => {
+    ($sql:ident, $filter:ident, $among:ident) => {
         match $filter.whose {
             Whose::Everyones => {}
             Whose::Doctors(doctor, since) => {
-                $sql.push(" and id in ");
+                $sql.push(" and id ").push($among.0);
                 push_related!($sql, OF_DOCTOR, doctor, since);
+                $sql.push($among.1);
             }
             Whose::Institutions(institution, since) => {
                 $sql.push(" and id in ");
@@ -175,12 +197,12 @@ macro_rules! narrow {
 /// Goes on with a statement that says what to select. A macro, because the statement has a type per
 /// engine.
 macro_rules! page_of {
-    ($sql:ident, $filter:ident, $before:ident, $limit:ident) => {
+    ($sql:ident, $filter:ident, $before:ident, $limit:ident, $among:ident) => {
         $sql.push(" from patients where id < ").push_bind($before);
         if let Some(text) = &$filter.text {
             $sql.push(" and search like ").push_bind(folded_pattern(text)).push(r" escape '\'");
         }
-        narrow!($sql, $filter);
+        narrow!($sql, $filter, $among);
         $sql.push(" order by id desc limit ").push_bind($limit);
     };
 }
@@ -197,22 +219,56 @@ macro_rules! page_on_sqlite {
                 );
                 $sql.push(" where patients_search match ").push_bind(phrase);
                 $sql.push(" and patients_search.rowid < ").push_bind($before);
-                narrow!($sql, $filter);
+                narrow!($sql, $filter, AMONG_SQLITE);
                 $sql.push(" order by patients_search.rowid desc limit ").push_bind($limit);
             }
             None => {
-                page_of!($sql, $filter, $before, $limit);
+                page_of!($sql, $filter, $before, $limit, AMONG_SQLITE);
             }
         }
     };
 }
 
+/// A page out of the newest rows alone. The limit inside keeps the planner to them: what it believes of
+/// a text decides nothing.
+macro_rules! page_of_recent {
+    ($sql:ident, $filter:ident, $pattern:ident, $before:ident, $limit:ident, $recent:ident) => {
+        $sql.push(" from patients where id in (select id from (select id, search from patients where id < ");
+        $sql.push_bind($before);
+        narrow!($sql, $filter, AMONG_POSTGRES);
+        $sql.push(" order by id desc limit ").push($recent).push(") recent where search like ");
+        $sql.push_bind($pattern).push(r" escape '\' order by id desc limit ").push_bind($limit);
+        $sql.push(") order by id desc");
+    };
+}
+
+/// A page of all that the index finds, which is the costlier the more it finds. Where the page begins is
+/// asked afterwards: the planner would join half the primary key to the search index.
+macro_rules! page_of_found {
+    ($sql:ident, $filter:ident, $pattern:ident, $before:ident, $limit:ident) => {
+        $sql.push(" from patients where id in (with found as materialized (");
+        $sql.push("select id from patients where search like ").push_bind($pattern);
+        $sql.push(r" escape '\'");
+        narrow!($sql, $filter, AMONG_POSTGRES);
+        $sql.push(") select id from found where id < ").push_bind($before);
+        $sql.push(" order by id desc limit ").push_bind($limit);
+        $sql.push(") order by id desc");
+    };
+}
+
 /// A text as a phrase for SQLite's table of groups of three letters, if it has as many.
 fn phrase(text: &str) -> Option<String> {
-    let folded = folded(text);
     // In double quotes any letter may stand in it.
-    (folded.chars().count() >= INDEXED_FROM).then(|| format!("\"{}\"", folded.replace('"', "\"\"")))
+    is_indexed(text).then(|| format!("\"{}\"", folded(text).replace('"', "\"\"")))
 }
+
+/// Whether groups of three letters can answer for a text.
+fn is_indexed(text: &str) -> bool {
+    folded(text).chars().count() >= INDEXED_FROM
+}
+
+/// The columns of a [`Patient`] from somewhere.
+const SELECT: &str = concat!("select ", columns!());
 
 /// At most `limit` patients with ids below `before`.
 pub async fn page(
@@ -221,7 +277,6 @@ pub async fn page(
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Patient>> {
-    const SELECT: &str = concat!("select ", columns!());
     let before = before.unwrap_or(i64::MAX);
     let _timed = store.timed();
     Ok(match store.engine() {
@@ -230,12 +285,46 @@ pub async fn page(
             page_on_sqlite!(sql, filter, before, limit);
             sql.build_query_as().fetch_all(pool).await?
         }
-        Either::Postgres(pool) => {
-            let mut sql = QueryBuilder::new(SELECT);
-            page_of!(sql, filter, before, limit);
-            sql.build_query_as().fetch_all(pool).await?
-        }
+        Either::Postgres(pool) => match filter.text.as_deref() {
+            Some(text) if is_indexed(text) && filter.is_ordered() => {
+                search(pool, filter, text, before, limit).await?
+            }
+            _ => {
+                let mut sql = QueryBuilder::new(SELECT);
+                page_of!(sql, filter, before, limit, AMONG_POSTGRES);
+                sql.build_query_as().fetch_all(pool).await?
+            }
+        },
     })
+}
+
+/// A page of a search on PostgreSQL. Its index gives what it finds unordered and all at once, so what is
+/// frequent is looked for among the newest rows, where it fills a page, and what is rare in the index.
+/// The planner cannot choose between them: it guesses how frequent a text is from a hundred rows.
+async fn search(
+    pool: &PgPool,
+    filter: &Filter,
+    text: &str,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Patient>> {
+    let pattern = &folded_pattern(text);
+    for (place, recent) in RECENT.into_iter().enumerate() {
+        let mut sql = QueryBuilder::new(SELECT);
+        page_of_recent!(sql, filter, pattern, before, limit, recent);
+        let rows: Vec<Patient> = sql.build_query_as().fetch_all(pool).await?;
+        let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        if found >= limit {
+            return Ok(rows);
+        }
+        let wider = RECENT.get(place + 1).map_or(0, |wider| found * wider / recent);
+        if wider < limit {
+            break;
+        }
+    }
+    let mut sql = QueryBuilder::new(SELECT);
+    page_of_found!(sql, filter, pattern, before, limit);
+    Ok(sql.build_query_as().fetch_all(pool).await?)
 }
 
 /// How many patients the filter shows on all pages together.
@@ -256,7 +345,7 @@ pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
                     sql.push(r" escape '\'");
                 }
             }
-            narrow!(sql, filter);
+            narrow!(sql, filter, AMONG_SQLITE);
             sql.build_query_scalar().fetch_one(pool).await?
         }
         Either::Postgres(pool) => {
@@ -265,7 +354,7 @@ pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
                 sql.push(" and search like ").push_bind(folded_pattern(text));
                 sql.push(r" escape '\'");
             }
-            narrow!(sql, filter);
+            narrow!(sql, filter, AMONG_POSTGRES);
             sql.build_query_scalar().fetch_one(pool).await?
         }
     })

@@ -48,7 +48,14 @@ async fn plan(store: &Store, filter: &Filter) -> String {
         Either::Sqlite(pool) => sqlite_plan(pool, filter, before, limit).await,
         Either::Postgres(pool) => {
             let mut sql = QueryBuilder::new("explain select id");
-            page_of!(sql, filter, before, limit);
+            match filter.text.as_deref().map(folded_pattern) {
+                Some(pattern) => {
+                    page_of_found!(sql, filter, pattern, before, limit);
+                }
+                None => {
+                    page_of!(sql, filter, before, limit, AMONG_POSTGRES);
+                }
+            }
             let rows = sql.build().persistent(false).fetch_all(pool).await.unwrap();
             rows.iter().map(|row| row.get::<String, _>(0)).collect()
         }
@@ -103,5 +110,27 @@ async fn a_search_finds_one_among_many_and_pages_through_many() {
         let next = page(&store, &named("maría"), Some(MANY - 2), 1).await.unwrap();
         assert_eq!(next[0].id.0, MANY - 3);
         assert_eq!(count(&store, &named("maría")).await.unwrap(), MANY - 1);
+    }
+}
+
+/// What is called so, by descending id, as a look at every row would find it.
+fn looked_for(text: &str, before: i64, limit: usize) -> Vec<i64> {
+    let is_called = |id: &i64| *id != 777 && format!("maria gomez {id}").contains(text);
+    (1..before.min(MANY + 1)).rev().filter(is_called).take(limit).collect()
+}
+
+#[tokio::test]
+async fn a_search_finds_the_frequent_the_rare_and_what_is_between() {
+    for store in stores().await {
+        fill(&store).await;
+        // Everywhere; among the newest only; a few among the newest; none among the newest; nowhere.
+        for text in ["maria", "z 19", "z 1999", "z 150", "z 77", "99", "z 99999"] {
+            let filter = Filter { text: Some(text.into()), ..everyone() };
+            for before in [i64::MAX, MANY - 7, 15_050, 900] {
+                let rows = page(&store, &filter, Some(before), 21).await.unwrap();
+                let ids: Vec<i64> = rows.iter().map(|patient| patient.id.0).collect();
+                assert_eq!(ids, looked_for(text, before, 21), "{text} before {before}");
+            }
+        }
     }
 }

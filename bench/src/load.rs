@@ -11,7 +11,7 @@ use crate::http::Connection;
 
 /// Sends requests while `goes_on` and returns how many were answered with success; any other answer
 /// is an error. `request` is told the request's number.
-pub(super) fn load(
+pub(crate) fn load(
     address: SocketAddr,
     connections: usize,
     request: &(impl Fn(usize) -> Vec<u8> + Sync),
