@@ -16,7 +16,7 @@ use tracing::error;
 use utoipa::ToSchema;
 
 use super::limits;
-use crate::error::{Error, FieldError, Kind};
+use crate::error::{Error, FieldCode, FieldError, Kind, Unauthenticated};
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -198,6 +198,32 @@ impl Problem {
         problem
     }
 
+    /// The body of one that has this status, as a document may show it.
+    pub fn sample(status: StatusCode, path: &str) -> Value {
+        let asked =
+            Asked { path: path.into(), request_id: "01890a5d-ac96-774b-bcce-b302099a8057".into() };
+        let kind = match status {
+            StatusCode::BAD_REQUEST => Kind::Malformed("bad cursor".into()),
+            StatusCode::UNAUTHORIZED => Kind::Unauthenticated(Unauthenticated::Missing),
+            StatusCode::FORBIDDEN => Kind::Forbidden("not for this role"),
+            StatusCode::NOT_FOUND => Kind::NotFound("patient"),
+            StatusCode::CONFLICT => Kind::Conflict { field: "email" },
+            StatusCode::GONE => Kind::Gone("the ticket"),
+            StatusCode::PAYLOAD_TOO_LARGE => Kind::PayloadTooLarge { limit: 1 << 20 },
+            StatusCode::UNPROCESSABLE_ENTITY => Kind::Validation(vec![FieldError {
+                pointer: "/email".into(),
+                code: FieldCode::Format,
+                detail: "not an e-mail address".into(),
+            }]),
+            StatusCode::TOO_MANY_REQUESTS => Kind::RateLimited { retry_after: 7, limit: None },
+            StatusCode::BAD_GATEWAY => Kind::UpstreamFailed("the provider"),
+            StatusCode::SERVICE_UNAVAILABLE => Kind::Unavailable { retry_after: 5 },
+            StatusCode::GATEWAY_TIMEOUT => Kind::UpstreamTimeout("the provider"),
+            other => return Self::of_status(other).body(&asked),
+        };
+        Self::of_kind(&kind).body(&asked)
+    }
+
     fn body(&self, asked: &Asked) -> Value {
         let mut body = Map::new();
         body.insert("type".into(), json!(format!("urn:latido:problem:{}", self.slug)));
@@ -279,7 +305,6 @@ mod tests {
     use axum::body::to_bytes;
 
     use super::*;
-    use crate::error::{FieldCode, Unauthenticated};
 
     async fn rendered(error: Error, path: &str) -> (Response, Value) {
         let asked = Asked { path: path.into(), request_id: "01JB".into() };

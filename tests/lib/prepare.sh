@@ -43,7 +43,8 @@ install_packages() {
 }
 
 install_python_tools() {
-  local wanted="typos==$TYPOS autobahntestsuite==$AUTOBAHN"
+  local wanted
+  wanted="typos==$TYPOS autobahntestsuite==$AUTOBAHN $(grep -v '^#' tests/conformance/openapi/requirements.txt | xargs)"
   if [[ -x $VENV/bin/python && $(cat "$VENV/wanted" 2>/dev/null) == "$wanted" ]]; then
     echo "Python tools: present"
     return

@@ -65,9 +65,10 @@ count_node_tests() {
     END { if (status != 0 && f == 0) f = 1; if (p + f == 0) f = 1; print p + 0, f + 0 }' "$1"
 }
 
-count_autobahn_cases() {
+# Suites of other languages than Rust and JavaScript say `name: N passed, N failed`.
+count_suite() {
   awk -v status="$2" '
-    /^autobahn: / { p += $2; f += $4 }
+    /^[a-z]+: [0-9]+ passed, [0-9]+ failed$/ { p += $2; f += $4 }
     END { if (status != 0 && f == 0) f = 1; if (p + f == 0) f = 1; print p + 0, f + 0 }' "$1"
 }
 

@@ -27,6 +27,10 @@ autobahn_suite_at() {
     --report "$LOGS/autobahn.json"
 }
 
+openapi_suite() {
+  PYTHONDONTWRITEBYTECODE=1 "$VENV/bin/python" tests/conformance/openapi/run.py "$(target_dir)/debug/latido" --logs "$LOGS/openapi"
+}
+
 # with_conformance_server COMMAND: calls the command with the port of a fresh server.
 with_conformance_server() {
   local port server status=0

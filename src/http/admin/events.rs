@@ -14,6 +14,7 @@ use crate::http::App;
 use crate::http::caller::Member;
 use crate::http::json::Json;
 use crate::http::page::{CamelPage, List, PageParams};
+use crate::http::problem::ProblemBody;
 use crate::persistence::outbox::{self, Dispatched};
 
 /// Where to go on.
@@ -51,7 +52,9 @@ impl From<Dispatched> for PastEvent {
 /// and session; for administrators all of them. An event older than the log keeps is not found.
 #[utoipa::path(get, path = "/api/events", tag = "Events", operation_id = "listEvents",
     params(Since, PageParams),
-    responses((status = 200, description = "A page of events", body = CamelPage<PastEvent>,
+    responses((status = 404, description = "The log no longer reaches back to `since`",
+        body = ProblemBody),
+        (status = 200, description = "A page of events", body = CamelPage<PastEvent>,
         example = json!({"items": [{"eventId": "123", "event": "catalog:update",
             "payload": {"type": "price", "action": "updated", "entityId": 9,
                 "timestamp": "2025-10-13T04:58:18.128Z"},

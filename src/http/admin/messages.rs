@@ -38,6 +38,7 @@ pub(super) struct NewMessage {
     message: String,
     /// Any name of the role.
     #[garde(skip)]
+    #[schema(value_type = Option<String>)]
     target_role: Option<Role>,
     #[garde(length(min = 1, max = 1000))]
     #[schema(min_items = 1, max_items = 1000)]

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::JSON;
+use crate::http::problem::Problem;
 
 const PROBLEM: &str = "application/problem+json";
 
@@ -257,6 +258,10 @@ fn describe(operation: &mut Value, path: &str, method: &str) {
     if has_parameter(operation, "query") {
         refusals.push("400");
     }
+    // Removed rows are for administrators, even in lists that are for anyone.
+    if parameters(operation).any(|parameter| parameter["name"] == "include_deleted") {
+        refusals.push("403");
+    }
     if has_parameter(operation, "header") {
         refusals.extend(["400", "412"]);
     }
@@ -273,22 +278,25 @@ fn describe(operation: &mut Value, path: &str, method: &str) {
         }
     }
     if let Some(Value::Object(answers)) = operation.get_mut("responses") {
-        refuse(answers, &refusals);
+        refuse(answers, &refusals, path);
     }
 }
 
 /// Adds the refusals that are not told yet. All are problems, which have a media type of their own.
-fn refuse(answers: &mut Map<String, Value>, refusals: &[&str]) {
+fn refuse(answers: &mut Map<String, Value>, refusals: &[&str], path: &str) {
     for status in refusals {
         let untold = || json!({ "description": "", "content": { JSON: { "schema": problem() } } });
         answers.entry(*status).or_insert_with(untold);
     }
     answers.sort_keys();
-    for (_, answer) in answers {
+    for (status, answer) in answers {
         if let Some(Value::Object(content)) = answer.get_mut("content")
             && content.get(JSON).is_some_and(|body| body["schema"] == problem())
-            && let Some(body) = content.remove(JSON)
+            && let Some(mut body) = content.remove(JSON)
         {
+            if let Ok(status) = status.parse() {
+                body["example"] = Problem::sample(status, path);
+            }
             content.insert(PROBLEM.to_owned(), body);
         }
     }
@@ -299,8 +307,11 @@ fn problem() -> Value {
 }
 
 fn has_parameter(operation: &Value, place: &str) -> bool {
-    let parameters = operation["parameters"].as_array();
-    parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == place))
+    parameters(operation).any(|parameter| parameter["in"] == place)
+}
+
+fn parameters(operation: &Value) -> impl Iterator<Item = &Value> {
+    operation["parameters"].as_array().into_iter().flatten()
 }
 
 /// Probes and documents are not counted against anyone.

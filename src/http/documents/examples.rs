@@ -2,10 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-/// Schemas refer to each other; deeper than this an example says enough.
-const DEPTH: usize = 6;
+use super::words;
 
-/// Gives every JSON body without an example one.
+/// Schemas refer to each other; deeper than this an example says enough.
+const DEPTH: usize = 24;
+/// What a text is of which nothing is known.
+pub(super) const UNKNOWN: &str = "text";
+
+/// Gives every body of JSON or of a form's fields that is without an example one.
 pub(super) fn fill(document: &mut Value) {
     let schemas = document["components"]["schemas"].clone();
     visit(document, &schemas);
@@ -13,7 +17,7 @@ pub(super) fn fill(document: &mut Value) {
 
 fn visit(value: &mut Value, schemas: &Value) {
     if let Some(Value::Object(content)) = value.get_mut("content") {
-        for (_, body) in content.iter_mut().filter(|(kind, _)| kind.ends_with("json")) {
+        for (_, body) in content.iter_mut().filter(|(kind, _)| has_fields(kind)) {
             let given = body.get("example").is_some() || body.get("examples").is_some();
             if let Some(schema) = body.get("schema").filter(|_| !given) {
                 let example = example(schema, schemas, DEPTH);
@@ -26,6 +30,10 @@ fn visit(value: &mut Value, schemas: &Value) {
         Value::Array(items) => items.iter_mut().for_each(|value| visit(value, schemas)),
         _ => {}
     }
+}
+
+fn has_fields(kind: &str) -> bool {
+    kind.ends_with("json") || kind == "application/x-www-form-urlencoded"
 }
 
 /// A value that fits the schema.
@@ -74,12 +82,33 @@ fn example(schema: &Value, schemas: &Value, depth: usize) -> Value {
 
 fn object(schema: &Value, deeper: impl Fn(&Value) -> Value) -> Value {
     if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
-        return properties.iter().map(|(name, schema)| (name.clone(), deeper(schema))).collect();
+        let field = |name: &str, schema: &Value| match deeper(schema) {
+            made if made == UNKNOWN => words::usual(name).unwrap_or(made),
+            made if made == json!([UNKNOWN]) => {
+                words::usual(name).map_or(made, |word| json!([word]))
+            }
+            made if made.is_number() && !says_itself(schema) => {
+                words::usual(name).filter(Value::is_number).unwrap_or(made)
+            }
+            made => made,
+        };
+        return properties
+            .iter()
+            .map(|(name, schema)| (name.clone(), field(name, schema)))
+            .collect();
     }
     match schema.get("additionalProperties") {
         Some(values @ Value::Object(_)) => json!({ "key": deeper(values) }),
         _ => json!({}),
     }
+}
+
+/// Whether the schema knows better than its name what its values are like.
+fn says_itself(schema: &Value) -> bool {
+    ["example", "examples", "enum", "format"].iter().any(|key| {
+        // How wide a number is says nothing about it.
+        schema.get(key).is_some_and(|said| !matches!(said.as_str(), Some("int64" | "int32")))
+    })
 }
 
 fn text(schema: &Value) -> &'static str {
@@ -89,7 +118,7 @@ fn text(schema: &Value) -> &'static str {
         Some("email") => "ana@example.com",
         Some("password") => "correct horse battery",
         Some("uri") => "https://example.com",
-        _ => "text",
+        _ => UNKNOWN,
     }
 }
 

@@ -7,6 +7,8 @@ mod endpoints;
 mod examples;
 mod gaps;
 mod page;
+mod shapes;
+mod words;
 
 use std::sync::LazyLock;
 
@@ -115,6 +117,7 @@ fn description() -> Value {
     endpoints::add(&mut document);
     access::fill(&mut document);
     gaps::fill(&mut document);
+    shapes::correct(&mut document);
     examples::fill(&mut document);
     document
 }
@@ -178,6 +181,49 @@ mod tests {
                 _ => {}
             }
         }
+    }
+
+    /// Every method of every path.
+    fn operations(document: &Value) -> impl Iterator<Item = (String, &Value)> {
+        let paths = document["paths"].as_object().unwrap();
+        paths.iter().flat_map(|(path, operations)| {
+            let operations = operations.as_object().unwrap();
+            operations.iter().map(move |(method, body)| (format!("{method} {path}"), body))
+        })
+    }
+
+    /// The bodies of a request or an answer that have fields.
+    fn bodies(whole: &Value) -> impl Iterator<Item = &Value> {
+        let content = whole["content"].as_object().into_iter().flatten();
+        content.filter(|(kind, _)| kind.ends_with("json")).map(|(_, body)| body)
+    }
+
+    /// Whether a value was made where nothing was known.
+    fn is_made_up(value: &Value) -> bool {
+        match value {
+            Value::Object(fields) => fields.values().any(is_made_up),
+            Value::Array(items) => items.iter().any(|item| item.is_null() || is_made_up(item)),
+            value => value == examples::UNKNOWN,
+        }
+    }
+
+    #[test]
+    fn every_operation_says_what_it_does_and_shows_true_bodies() {
+        let document = description();
+        let mut wrong = Vec::new();
+        for (name, operation) in operations(&document) {
+            if operation["summary"].as_str().is_none_or(str::is_empty) {
+                wrong.push(format!("{name} says nothing"));
+            }
+            let answers = operation["responses"].as_object().unwrap().values();
+            let whole = operation.get("requestBody").into_iter().chain(answers);
+            for body in whole.flat_map(bodies) {
+                if body.get("example").is_none_or(is_made_up) {
+                    wrong.push(format!("{name} shows {}", body["example"]));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]

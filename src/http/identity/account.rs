@@ -69,6 +69,7 @@ pub(super) struct Farewell {
 pub(super) struct NewRole {
     /// `CLIENTE` or `PROFESIONAL`
     #[garde(skip)]
+    #[schema(value_type = String)]
     rol: Role,
 }
 

@@ -30,6 +30,7 @@ type Changed = ([(HeaderName, HeaderValue); 1], Json<Account>);
 /// What an administrator may change; an absent field stays, null empties a name.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(example = json!({"roles": ["doctor", "professional"], "primary_role": "doctor"}))]
+#[schema(as = AccountPatch)]
 pub(super) struct Patch {
     #[garde(skip)]
     is_active: Option<bool>,

@@ -34,6 +34,7 @@ pub struct Exchange {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = IdentityProvider)]
 enum Provider {
     Supabase,
 }

@@ -20,6 +20,7 @@ use crate::persistence::identity::accounts::{self, NewUser};
 
 /// How the account of a new row comes to be.
 #[derive(Deserialize, Validate, ToSchema)]
+#[schema(example = json!({"password": "correct horse battery"}))]
 pub(in crate::http) struct Credentials {
     /// Of the account to open: 8 to 128 characters, not easy to guess.
     #[garde(inner(length(chars, max = 1024)))]

@@ -28,6 +28,8 @@ use crate::persistence::identity::accounts;
 
 /// Who signs in. One of `username` and `email` is needed; they mean the same.
 #[derive(Deserialize, Validate, ToSchema)]
+#[schema(example = json!({"username": "ana@example.com", "password": "correct horse battery",
+    "remember": true}))]
 pub struct Login {
     #[garde(length(chars, max = 254))]
     username: Option<String>,

@@ -44,6 +44,7 @@ pub struct Change {
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
+#[schema(as = ForgottenPassword)]
 pub struct Forgotten {
     #[garde(length(chars, max = 254))]
     email: String,

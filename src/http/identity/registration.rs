@@ -27,6 +27,9 @@ use crate::persistence::{Tx, audit};
 
 /// Someone who opens an account.
 #[derive(Deserialize, Validate, ToSchema)]
+#[schema(example = json!({"email": "maria@example.com", "password": "correct horse battery",
+    "nombre": "María", "apellido": "Gómez", "rol": "PACIENTE", "telefono": "+54 351 555 0101",
+    "fecha_nacimiento": "1990-05-17"}))]
 pub struct Register {
     #[garde(email, length(chars, max = 254))]
     email: String,
@@ -39,6 +42,7 @@ pub struct Register {
     apellido: String,
     /// `CLIENTE`, `PROFESIONAL`, `PACIENTE` or `EMPRESA`
     #[garde(skip)]
+    #[schema(value_type = String)]
     rol: Role,
     #[garde(inner(length(chars, min = 6, max = 20), custom(is_telephone)))]
     telefono: Option<String>,

@@ -95,6 +95,7 @@ pub struct Join {
 }
 
 #[derive(Debug, Deserialize, Validate, ToSchema)]
+#[schema(as = SessionPatch)]
 pub struct Patch {
     /// Replaces keys of the shared data; a null deletes its key. At most 8 KiB, merged as well.
     #[garde(skip)]

@@ -12,6 +12,10 @@ use crate::persistence::identity::{accounts, sessions};
 
 /// An account.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": 123, "email": "ana@example.com", "user_type": "doctor",
+    "roles": ["doctor"], "role": "Medico", "rol": "MEDICO", "reference_id": 45, "nombre": "Ana",
+    "apellido": "Ruiz", "is_active": true, "email_verified": true,
+    "created_at": "2025-10-13T04:58:18.128Z"}))]
 pub struct User {
     pub id: UserId,
     pub email: String,
@@ -82,6 +86,10 @@ pub struct TokenPair {
 
 /// A sign-in on one device.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": "s_9fZm9v", "user_id": 123, "created_at": "2025-10-13T04:58:18.128Z",
+    "last_seen_at": "2025-10-13T05:01:18.128Z", "expires_at": "2025-11-12T04:58:18.128Z",
+    "current": true, "apps": ["doctors"], "device": {"platform": "Linux", "browser": "Firefox",
+    "ip_prefix": "203.0.113.0/24", "fingerprint": "ab12cd34"}}))]
 pub struct Session {
     pub id: SessionId,
     pub user_id: UserId,
@@ -106,6 +114,10 @@ pub struct Device {
 /// What a look at a token found.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(example = json!({"valid": true, "expires_in": 3480, "payload": {"iss": "latido",
+    "sub": "123", "user_id": 123, "user_type": "doctor", "roles": ["doctor", "professional"],
+    "role": "Medico", "reference_id": 45, "sid": "s_9fZm9v", "jti": "a_77Zm9v",
+    "iat": 1_759_666_066, "exp": 1_759_669_666, "typ": "access"}}))]
 pub enum Inspection {
     Good {
         /// Always true.

@@ -28,6 +28,7 @@ pub struct Flags {
 /// The runtime flags of portals.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = PortalFlags)]
 pub struct Portal {
     #[serde(flatten)]
     flags: Flags,

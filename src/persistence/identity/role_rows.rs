@@ -74,6 +74,7 @@ pub struct Patient {
 
 /// Whom to call; empty until the patient is associated.
 #[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
+#[schema(as = EmergencyContactRow)]
 pub struct EmergencyContact {
     #[sqlx(rename = "emergency_contact_name")]
     name: Option<String>,

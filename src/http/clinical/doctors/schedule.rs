@@ -38,10 +38,10 @@ const USUAL: u64 = 30;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    #[param(value_type = Timestamp)]
+    #[param(value_type = Timestamp, example = "2025-10-13T00:00:00.000Z")]
     from: Timestamp,
     /// At most 31 days later.
-    #[param(value_type = Timestamp)]
+    #[param(value_type = Timestamp, example = "2025-10-20T00:00:00.000Z")]
     to: Timestamp,
     #[param(minimum = 5, maximum = 480, default = 30)]
     duration_minutes: Option<u64>,

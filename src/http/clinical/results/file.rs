@@ -34,9 +34,9 @@ use crate::persistence::clinical::row::hold;
         ("If-None-Match" = Option<String>, Header)
     ),
     responses(
-        (status = 200, content_type = "application/pdf", description = "The file, by its own type",
+        (status = 200, content_type = "application/octet-stream", description = "The file, by its own type",
             headers(("ETag" = String), ("Content-Disposition" = String))),
-        (status = 206, content_type = "application/pdf", description = "The span",
+        (status = 206, content_type = "application/octet-stream", description = "The span",
             headers(("ETag" = String), ("Content-Range" = String))),
         (status = 304, description = "The caller has the bytes"),
         (status = 404, description = "No such result, or one without a file", body = ProblemBody),

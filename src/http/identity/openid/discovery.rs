@@ -14,6 +14,26 @@ use crate::http::problem::ProblemBody;
 /// The metadata of this provider.
 #[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "the specification's members")]
+#[schema(example = json!({
+    "issuer": "https://id.example",
+    "authorization_endpoint": "https://id.example/oidc/authorize",
+    "token_endpoint": "https://id.example/oidc/token",
+    "userinfo_endpoint": "https://id.example/oidc/userinfo",
+    "jwks_uri": "https://id.example/.well-known/jwks.json",
+    "end_session_endpoint": "https://id.example/oidc/logout",
+    "scopes_supported": Scope::NAMES,
+    "response_types_supported": ["code"], "response_modes_supported": ["query"],
+    "grant_types_supported": ["authorization_code", "refresh_token"],
+    "subject_types_supported": ["public"],
+    "id_token_signing_alg_values_supported": ["ES256"],
+    "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+    "code_challenge_methods_supported": ["S256"],
+    "prompt_values_supported": ["none", "login", "select_account"],
+    "claims_supported": ["sub", "name", "email", "email_verified", "user_type", "roles"],
+    "claims_parameter_supported": false, "request_parameter_supported": false,
+    "request_uri_parameter_supported": false,
+    "authorization_response_iss_parameter_supported": true,
+    "backchannel_logout_supported": true, "backchannel_logout_session_supported": true}))]
 pub struct Metadata {
     issuer: String,
     authorization_endpoint: String,
