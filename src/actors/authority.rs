@@ -6,10 +6,12 @@
 //! that, and polling finds what no event told of. An arrival looks again once it can be found, so
 //! a change either finds the socket or is found by it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::channels::Channels;
 use super::hub::{Hub, Revocation};
+use super::rooms::RoomTable;
 use super::socket::Socket;
 use crate::auth::{Account, Authenticator};
 use crate::domain::events::ServerEvent as _;
@@ -25,6 +27,7 @@ use crate::persistence::{Store, outbox};
 pub(super) struct Authority {
     pub(super) channels: Channels,
     pub(super) authenticator: Authenticator,
+    pub(super) rooms: Arc<RoomTable>,
 }
 
 impl Authority {
@@ -35,6 +38,7 @@ impl Authority {
         for socket in self.channels.registry().of_user(account.user) {
             if account.active {
                 self.channels.reappoint(&socket, account);
+                self.rooms.review(socket.id());
             } else if socket.principal().version <= account.version {
                 self.channels.dismiss(&socket, Revocation::Deactivated);
             }
@@ -57,7 +61,7 @@ impl Hub {
     pub(super) fn authority(&self) -> Authority {
         let (channels, authenticator) =
             (self.inner().channels.clone(), self.authenticator().clone());
-        Authority { channels, authenticator }
+        Authority { channels, authenticator, rooms: Arc::clone(&self.inner().rooms) }
     }
 
     /// Looks again at a newcomer that can be found by now: what changed since it proved itself counts.

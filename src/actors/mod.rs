@@ -29,6 +29,7 @@ mod registry;
 mod relay;
 mod renewal;
 mod replay;
+mod rooms;
 mod run;
 mod session;
 mod session_sync;

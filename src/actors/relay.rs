@@ -276,6 +276,7 @@ impl State {
                 if let Some(account) = loaded.accounts.get(&id) {
                     self.authority.changed(account);
                 }
+                self.authority.rooms.heed(&row);
                 if let Some(row) = loaded.rows.get(&id) {
                     self.progress.receipts.lock().file(*row, (id, delivered));
                 }
