@@ -11,3 +11,4 @@ mod polling;
 mod presence;
 mod renewal;
 mod replay;
+mod rooms;
