@@ -112,6 +112,7 @@ impl Hub {
             return;
         }
         counter!(names::WS_DISCONNECTS, "reason" => closure.name()).increment(1);
+        self.rooms().lost(socket.id(), socket.outbound().closing().unwrap_or(closure));
         self.inner().channels.part(socket);
         self.inner().sessions.leave(socket);
         if socket.namespace() == Namespace::Events {

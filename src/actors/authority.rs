@@ -6,10 +6,12 @@
 //! that, and polling finds what no event told of. An arrival looks again once it can be found, so
 //! a change either finds the socket or is found by it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::channels::Channels;
 use super::hub::{Hub, Revocation};
+use super::rooms::RoomTable;
 use super::socket::Socket;
 use crate::auth::{Account, Authenticator};
 use crate::domain::events::ServerEvent as _;
@@ -27,6 +29,7 @@ pub(super) struct Authority {
     pub(super) authenticator: Authenticator,
     /// How long after a visit a doctor and a patient have to do with each other.
     pub(super) relation: Duration,
+    pub(super) rooms: Arc<RoomTable>,
 }
 
 impl Authority {
@@ -37,6 +40,7 @@ impl Authority {
         for socket in self.channels.registry().of_user(account.user) {
             if account.active {
                 self.channels.reappoint(&socket, account);
+                self.rooms.review(socket.id());
             } else if socket.principal().version <= account.version {
                 self.channels.dismiss(&socket, Revocation::Deactivated);
             }
@@ -59,7 +63,8 @@ impl Hub {
     pub(super) fn authority(&self) -> Authority {
         let (channels, authenticator) =
             (self.inner().channels.clone(), self.authenticator().clone());
-        Authority { channels, authenticator, relation: self.settings().relation }
+        let rooms = Arc::clone(&self.inner().rooms);
+        Authority { channels, authenticator, relation: self.settings().relation, rooms }
     }
 
     /// Looks again at a newcomer that can be found by now: what changed since it proved itself counts.

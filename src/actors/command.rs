@@ -20,13 +20,14 @@ use super::hub::Hub;
 use super::session;
 use super::socket::{Namespace, Socket};
 use super::standing::NotFollowed;
-use super::throttle::Verdict;
+use super::throttle::{Allowance, Verdict};
 use super::{Reply, relay};
 use crate::domain::closure::Closure;
 use crate::domain::event::Class;
 use crate::domain::events::admin::AdminLive;
 use crate::domain::events::presence::{PresenceEntry, PresenceSet};
 use crate::domain::events::session::{self as session_events, Pong, SessionPatch, Sync};
+use crate::domain::events::signaling::requests::SendCandidate;
 use crate::domain::events::subscription::{Subscribed, Unsubscribed};
 use crate::domain::events::values::EntityRef;
 use crate::domain::events::{self, ClientEvent, ServerEvent as _};
@@ -114,10 +115,11 @@ impl Hub {
         )
         .increment(1);
         self.count_received();
-        let done = match self.admit(socket) {
+        let name = known.unwrap_or(event);
+        let done = match self.admit(socket, name) {
             Ok(()) => {
                 let arg = args.first().map(|arg| &**arg);
-                self.dispatch(socket, event, arg, attachments).await
+                self.dispatch(socket, name, arg, attachments).await
             }
             Err(refusal) => Err(refusal),
         };
@@ -135,10 +137,17 @@ impl Hub {
         }
     }
 
-    fn admit(&self, socket: &Socket) -> Result<(), Refusal> {
+    fn admit(&self, socket: &Socket, event: &str) -> Result<(), Refusal> {
         let allowances = *self.inner().allowances.read();
         let Some((own, of_user)) = allowances else { return Ok(()) };
-        match socket.admit_event(own, of_user, Instant::now()) {
+        let is_candidate = event == SendCandidate::NAME && socket.namespace() != Namespace::Events;
+        let now = Instant::now();
+        let verdict = if is_candidate {
+            socket.admit_candidate(Allowance::CANDIDATES, now)
+        } else {
+            socket.admit_event(own, of_user, now)
+        };
+        match verdict {
             Verdict::Pass => Ok(()),
             verdict => {
                 counter!(names::RATE_LIMITED, "surface" => "websocket", "reason" => "events")
@@ -187,6 +196,8 @@ impl Hub {
                 }
                 _ => {}
             }
+        } else if let Some(ack) = Box::pin(self.signal(socket, event, arg)).await? {
+            return Ok(ok(&ack));
         }
         match event {
             "auth:refresh" => Ok(ok(&Box::pin(self.refresh(socket, ask(arg)?)).await?)),
@@ -407,7 +418,7 @@ fn present(presence: &[PresenceEntry]) -> Done {
 }
 
 /// Reads what a client sends with an event of the registry, and checks its rules.
-fn ask<E: ClientEvent>(arg: Option<&RawValue>) -> Result<E, Refusal> {
+pub(super) fn ask<E: ClientEvent>(arg: Option<&RawValue>) -> Result<E, Refusal> {
     let asked: E = read(arg)?;
     let mut rules = Rules::default();
     asked.rules(&mut rules);

@@ -52,7 +52,7 @@ impl Actor for Dashboard {
 impl Hub {
     /// Signaling rooms with at least one peer. Asks nobody, so probes may call it.
     pub fn active_rooms(&self) -> usize {
-        0
+        self.rooms().totals().rooms()
     }
 
     fn note_rates(&self, now: Instant) {
@@ -71,8 +71,8 @@ impl Hub {
             by_role: named(census.by_role),
             by_namespace: named(self.by_namespace()),
             active_rooms: wide(self.active_rooms()),
-            peers: 0,
-            consultations_live: 0,
+            peers: wide(self.rooms().totals().peers()),
+            consultations_live: wide(self.rooms().totals().live()),
             recordings: 0,
             events_per_sec: inner.rates.0.per_second(),
             messages_in_per_sec: inner.rates.1.per_second(),

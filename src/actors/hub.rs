@@ -15,6 +15,7 @@ use super::mailbox::Mailbox;
 use super::meter::Rate;
 use super::registry::Registry;
 use super::relay::Progress;
+use super::rooms::RoomTable;
 use super::session;
 use super::sessions::SessionTable;
 use super::socket::Socket;
@@ -22,9 +23,11 @@ use super::throttle::Allowance;
 use super::{dashboard, warden};
 use crate::auth::Authenticator;
 use crate::domain::closure::Closure;
+use crate::domain::consultations::room::Rules;
 use crate::domain::event::Event;
 use crate::domain::events::session::ServerDraining;
-use crate::domain::id::{NodeId, SessionId, SocketId};
+use crate::domain::events::signaling::IceServer;
+use crate::domain::id::{ConsultationId, NodeId, SessionId, SocketId};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::persistence::{Store, outbox};
@@ -33,6 +36,7 @@ use crate::telemetry::Tracer;
 pub use super::arrival::{Arrival, TurnedAway};
 pub use super::desk::{Asker, Desk, Found, Sent, Waiting};
 pub use super::renewal::{Bearer, Renewed};
+pub use super::rooms::{MediaRequest, MediaServer, Sitting};
 pub use super::views::{Census, Dispatched, SocketInfo};
 pub use crate::domain::identity::Revocation;
 
@@ -48,11 +52,14 @@ pub(super) struct Inner {
     pub(super) registry: Arc<Registry>,
     pub(super) channels: Channels,
     pub(super) sessions: Arc<SessionTable>,
+    pub(super) rooms: Arc<RoomTable>,
     pub(super) progress: Arc<Progress>,
     pub(super) warden: Mutex<Option<Mailbox<warden::Message>>>,
     pub(super) dashboard: Mutex<Option<ActorRef<dashboard::Message>>>,
     /// Weak: the desk has a hub of its own.
     pub(super) desk: OnceLock<Weak<dyn Desk>>,
+    /// Weak for the same reason.
+    pub(super) media_server: OnceLock<Weak<dyn MediaServer>>,
     pub(super) supervisors: Mutex<Vec<ActorCell>>,
     pub(super) started: Instant,
     pub(super) is_draining: AtomicBool,
@@ -81,6 +88,10 @@ pub struct Settings {
     pub relation: Duration,
     /// How long a user stays online after the last socket closed.
     pub presence_grace: Duration,
+    /// What rooms of consultations go by.
+    pub rooms: Rules,
+    /// STUN and TURN servers that peers are told of.
+    pub ice_servers: Vec<IceServer>,
 }
 
 /// An actor that tests make fail.
@@ -94,6 +105,9 @@ pub enum Failing {
     Dashboard,
     Presence,
     Session(SessionId),
+    Room(ConsultationId),
+    /// What writes down how far consultations have come.
+    Journal,
 }
 
 impl Hub {
@@ -111,6 +125,7 @@ impl Hub {
         let hub = Self(Arc::new(Inner {
             progress: Progress::after(last),
             sessions: SessionTable::new(channels.clone(), Arc::clone(&registry)),
+            rooms: RoomTable::new(settings.rooms.clone(), Arc::clone(&registry)),
             settings,
             store,
             authenticator,
@@ -119,6 +134,7 @@ impl Hub {
             warden: Mutex::new(None),
             dashboard: Mutex::new(None),
             desk: OnceLock::new(),
+            media_server: OnceLock::new(),
             supervisors: Mutex::default(),
             started: now,
             is_draining: AtomicBool::new(false),
@@ -140,6 +156,11 @@ impl Hub {
     /// is kept of rows is forgotten before anybody hears of their change. The first one stays.
     pub fn tell_events(&self, listener: impl Fn(&str) + Send + Sync + 'static) {
         self.0.progress.tell(Box::new(listener));
+    }
+
+    /// Has this server carry and record calls, as long as somebody else keeps it. The first one stays.
+    pub fn carry_calls_by(&self, server: &Arc<dyn MediaServer>) {
+        self.0.media_server.get_or_init(|| Arc::downgrade(server));
     }
 
     /// Tells the relay that a committed transaction left rows in the outbox.
@@ -263,6 +284,8 @@ impl Hub {
                     actor.cast(session::Message::Fail);
                 }
             }
+            Failing::Room(id) => self.0.rooms.fail(id),
+            Failing::Journal => self.0.rooms.journal().fail(),
         }
     }
 
@@ -284,6 +307,14 @@ impl Hub {
 
     pub(super) fn sessions(&self) -> &SessionTable {
         &self.0.sessions
+    }
+
+    pub(super) fn rooms(&self) -> &RoomTable {
+        &self.0.rooms
+    }
+
+    pub(super) fn media_server(&self) -> Option<Arc<dyn MediaServer>> {
+        self.0.media_server.get()?.upgrade()
     }
 
     pub(super) fn desk(&self) -> Option<Arc<dyn Desk>> {

@@ -63,6 +63,8 @@ pub(crate) async fn hub() -> Hub {
         refresh_ttl: Duration::from_hours(1),
         relation: Duration::from_hours(24),
         presence_grace: Duration::from_millis(10),
+        rooms: Rules::default(),
+        ice_servers: Vec::new(),
     };
     Hub::start(settings, store, authenticator).await.unwrap()
 }

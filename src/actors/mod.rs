@@ -30,6 +30,7 @@ mod relations;
 mod relay;
 mod renewal;
 mod replay;
+mod rooms;
 mod run;
 mod session;
 mod session_sync;

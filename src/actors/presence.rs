@@ -224,8 +224,11 @@ impl State {
 impl Arguments {
     /// What the user's sockets say.
     fn status(&self, user: UserId, is_in_focus: bool) -> PresenceStatus {
-        let sockets = self.channels.registry().of_user(user);
-        PresenceStatus::of(sockets.iter().filter_map(|socket| socket.presence()), is_in_focus)
+        let registry = self.channels.registry();
+        let sockets = registry.of_user(user);
+        let chosen = sockets.iter().filter_map(|socket| socket.presence());
+        let status = PresenceStatus::of(chosen, is_in_focus);
+        if registry.is_on_call(user) { status.max(PresenceStatus::Busy) } else { status }
     }
 
     fn act(&self, me: &ActorRef<Message>, user: UserId, known: &Known, next: Next) {

@@ -27,6 +27,8 @@ pub(super) struct Registry {
     users: DashMap<UserId, Arc<User>>,
     watchers: AtomicUsize,
     watched: Watched,
+    /// In how many live consultations a user is. Users in none are not in it.
+    calls: DashMap<UserId, usize>,
     shards: usize,
 }
 
@@ -53,6 +55,7 @@ impl Registry {
             users: DashMap::new(),
             watchers: AtomicUsize::new(0),
             watched: Watched::default(),
+            calls: DashMap::new(),
             shards,
         })
     }
@@ -160,6 +163,24 @@ impl Registry {
         } else {
             self.watchers.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// A user begins or ends a call.
+    pub(super) fn count_call(&self, user: UserId, begins: bool) {
+        if begins {
+            *self.calls.entry(user).or_default() += 1;
+        } else {
+            self.calls.remove_if_mut(&user, |_, calls| {
+                *calls -= 1;
+                *calls == 0
+            });
+        }
+        self.watched.note(user);
+    }
+
+    /// Whether the user is in a live consultation.
+    pub(super) fn is_on_call(&self, user: UserId) -> bool {
+        self.calls.contains_key(&user)
     }
 
     /// Whose presence is watched.

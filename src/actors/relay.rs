@@ -295,6 +295,7 @@ impl State {
                 for related in loaded.relations.get(&id).into_iter().flatten() {
                     self.authority.related(related);
                 }
+                self.authority.rooms.heed(&row);
                 if let Some(row) = loaded.rows.get(&id) {
                     self.progress.receipts.lock().file(*row, (id, delivered));
                 }

@@ -48,6 +48,8 @@ pub struct Socket {
     /// Whether its shard of the channels seated it; until then it hears nothing.
     is_seated: AtomicBool,
     throttle: Mutex<Throttle>,
+    /// For candidates; made with the first one.
+    candidates: Mutex<Option<Box<Throttle>>>,
     connected_at: Timestamp,
     received: AtomicU64,
     /// Transport and role at arrival: the labels it is counted under until it leaves or moves.
@@ -89,6 +91,7 @@ impl Socket {
             (transport_name(start.dialect, &start.outbound), start.principal.primary_role.label());
         Self {
             throttle: Mutex::new(Throttle::new(start.allowance, Instant::now())),
+            candidates: Mutex::default(),
             id: start.id,
             namespace: start.namespace,
             dialect: start.dialect,
@@ -194,6 +197,13 @@ impl Socket {
             Verdict::Pass => self.user.throttle(of_user, now),
             verdict => verdict,
         }
+    }
+
+    /// Counts an incoming candidate against the limit of its own.
+    pub(super) fn admit_candidate(&self, allowance: Allowance, now: Instant) -> Verdict {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        let mut throttle = self.candidates.lock();
+        throttle.get_or_insert_with(|| Box::new(Throttle::new(allowance, now))).take(allowance, now)
     }
 
     /// Says why the session ended, and ends the connection.

@@ -10,6 +10,7 @@ use super::hub::Hub;
 use super::mailbox::{self, Mailbox, Waiting};
 use super::presence::{self, Presence};
 use super::relay::{self, Relay};
+use super::rooms::{JournalArguments, Rooms, Writer};
 use super::supervisor::{Child, Core, Sessions};
 use super::warden::{self, Warden};
 
@@ -19,8 +20,12 @@ impl Hub {
         let table = Arc::clone(&self.inner().sessions);
         let (sessions, _) = Actor::spawn(None, Sessions, Arc::clone(&table)).await?;
         table.supervise_by(sessions.clone());
+        let table = Arc::clone(&self.inner().rooms);
+        let (rooms, _) = Actor::spawn(None, Rooms, Arc::clone(&table)).await?;
+        table.supervise_by(rooms.clone());
         let (core, _) = Actor::spawn(None, Core, self.children()).await?;
-        *self.inner().supervisors.lock() = vec![sessions.get_cell(), core.get_cell()];
+        *self.inner().supervisors.lock() =
+            vec![sessions.get_cell(), rooms.get_cell(), core.get_cell()];
         Ok(())
     }
 
@@ -41,6 +46,16 @@ impl Hub {
             })
             .collect();
         let (relay, warden, present) = (self.clone(), self.clone(), self.clone());
+        let noting = self.clone();
+        children.push(child("journal", move |supervisor| {
+            let start = JournalArguments {
+                store: noting.store().clone(),
+                node: noting.settings().node.clone(),
+                journal: Arc::clone(noting.rooms().journal()),
+                progress: Arc::clone(&noting.inner().progress),
+            };
+            async move { spawn_linked(Writer, start, supervisor).await }
+        }));
         children.push(child("relay", move |supervisor| {
             let start = relay::Arguments {
                 store: relay.inner().store.clone(),

@@ -11,6 +11,8 @@ pub struct Allowance {
 
 impl Allowance {
     pub const UNLIMITED: Self = Self { per_second: f64::INFINITY, burst: f64::INFINITY };
+    /// Candidates of one connection, which come in showers when a call begins.
+    pub const CANDIDATES: Self = Self { per_second: 200.0, burst: 400.0 };
 }
 
 /// How long someone may exceed the allowance before the connection is closed.

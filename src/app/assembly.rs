@@ -15,6 +15,8 @@ use crate::auth::{Authenticator, Passwords, RefreshKey, Seal, Supabase, Tokens, 
 use crate::config::Config;
 use crate::config::values::HttpUrl;
 use crate::delivery::{self, Deliveries};
+use crate::domain::consultations::ice;
+use crate::domain::consultations::room::Rules;
 use crate::domain::origin::Origins;
 use crate::domain::time::Timestamp;
 use crate::error::Error;
@@ -268,6 +270,18 @@ fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {
         refresh_ttl: config.identity.refresh_token_ttl,
         relation: config.database.relation,
         presence_grace: realtime.presence_grace,
+        rooms: rooms(config),
+        ice_servers: config.media.ice_servers.iter().filter_map(ice::read).collect(),
+    }
+}
+
+/// What rooms of consultations go by.
+fn rooms(config: &Config) -> Rules {
+    let media = &config.media;
+    Rules {
+        grace: media.signaling_grace,
+        idle: media.room_idle,
+        p2p_max_peers: media.p2p_max_peers,
     }
 }
 

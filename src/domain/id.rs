@@ -115,4 +115,6 @@ opaque! {
     SuggestionId,
     /// A consultation, named by whoever created it.
     ConsultationId,
+    /// A seat in a call.
+    PeerId,
 }

@@ -17,6 +17,7 @@ use crate::actors::hub;
 use crate::auth::failures::Surface;
 use crate::auth::{self, RefreshKey, Tokens, token};
 use crate::delivery;
+use crate::domain::consultations::room::Rules;
 use crate::domain::id::UserId;
 use crate::domain::identity::Revocation;
 use crate::domain::identity::openid::Clients;
@@ -90,6 +91,8 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         tracer: Tracer::default(),
         relation: Duration::from_hours(24),
         presence_grace: Duration::from_secs(10),
+        rooms: Rules::default(),
+        ice_servers: Vec::new(),
         refresh_ttl: Duration::from_hours(1),
     };
     let platform = platform::Settings {

@@ -18,6 +18,7 @@ pub mod notifications;
 pub mod outbox;
 pub mod partitions;
 pub mod presence;
+pub mod rooms;
 mod search;
 pub mod store;
 mod timing;

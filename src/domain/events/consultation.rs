@@ -30,8 +30,9 @@ pub struct ConsultationUpdate {
 }
 
 /// Whether a consultation is being recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum RecordingMark {
     None,
     Active,
@@ -39,7 +40,7 @@ pub enum RecordingMark {
 }
 
 /// Someone who is or was in the consultation.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, sqlx::FromRow, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ParticipantView {
     pub identity: String,

@@ -27,7 +27,7 @@ pub use spec::{Ack, ClientEvent, Direction, EventSpec, ServerEvent, Shape};
 
 /// The client events that this version answers. The registry holds all of the contract, so that
 /// portals can be built against them; asked for one of the others, the hub says that there is none.
-pub const ANSWERED: [&str; 12] = [
+pub const ANSWERED: [&str; 28] = [
     "ping",
     "subscribe",
     "unsubscribe",
@@ -40,6 +40,22 @@ pub const ANSWERED: [&str; 12] = [
     "presence:set",
     "presence:subscribe",
     "presence:unsubscribe",
+    "join",
+    "leave",
+    "offer",
+    "answer",
+    "ice-candidate",
+    "chat",
+    "mute",
+    "screen-share",
+    "kick",
+    "end",
+    "hand-raise",
+    "stats",
+    "admit",
+    "deny",
+    "return-to-lobby",
+    "checks",
 ];
 
 /// Every event of the contract, server to client and client to server.

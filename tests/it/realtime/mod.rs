@@ -12,3 +12,4 @@ mod presence;
 mod relations;
 mod renewal;
 mod replay;
+mod rooms;

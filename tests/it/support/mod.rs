@@ -17,6 +17,7 @@ pub(crate) mod plain;
 pub(crate) mod polling;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod rooms;
 pub(crate) mod scrape;
 pub(crate) mod smtp;
 pub(crate) mod socket_io;

@@ -10,7 +10,12 @@ pub(crate) struct Plain(pub(crate) WebSocket);
 
 impl Plain {
     pub(crate) async fn open(address: SocketAddr, headers: &[(&str, &str)]) -> Self {
-        Self(WebSocket::open(address, "/events", headers).await)
+        Self::open_at(address, "/events", headers).await
+    }
+
+    /// At the endpoint of another namespace.
+    pub(crate) async fn open_at(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
+        Self(WebSocket::open(address, path, headers).await)
     }
 
     /// With the token in the upgrade, greeted.

@@ -1,0 +1,24 @@
+//! The rooms of consultations on this node (contract §6.4, §6.13).
+//!
+//! One [`room`] actor is the authority over one consultation's seats; the [`table`] finds it and keeps
+//! what it needs to start again. [`commands`] is what sockets of `/` and `/signaling` may ask. Nothing
+//! in a room waits: rights are read before it is asked ([`entry`]), chat is stored before it is told
+//! ([`chat`]), and what the row of a consultation has to learn goes to the [`journal`].
+
+mod chat;
+mod commands;
+mod entry;
+mod journal;
+mod media;
+mod quality;
+mod relaying;
+mod room;
+mod supervisor;
+mod table;
+mod tally;
+mod telling;
+
+pub(super) use journal::{Arguments as JournalArguments, Writer};
+pub use media::{MediaRequest, MediaServer, Sitting};
+pub(super) use supervisor::Rooms;
+pub(super) use table::RoomTable;

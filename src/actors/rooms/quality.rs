@@ -1,0 +1,19 @@
+//! How well peers see and hear each other, as far as the node's figures go.
+
+use metrics::histogram;
+
+use super::media::Sitting;
+use super::tally::label;
+use crate::domain::events::signaling::QualitySample;
+use crate::telemetry::names;
+
+/// Counts what a peer measured.
+pub(super) fn count(by: &Sitting, sample: &QualitySample) {
+    let mode = label(by.mode);
+    if let Some(latency) = sample.latency_ms {
+        histogram!(names::ROOM_LATENCY_MS, "mode" => mode).record(latency);
+    }
+    if let Some(loss) = sample.packet_loss_pct {
+        histogram!(names::ROOM_PACKET_LOSS_PCT, "mode" => mode).record(loss);
+    }
+}

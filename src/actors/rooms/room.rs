@@ -1,0 +1,238 @@
+//! The actor of one consultation's room on this node: the single authority over its seats.
+//!
+//! The rules are those of [`Room`]; the actor gives them the time and brings what follows to the
+//! sockets and the journal. After every turn that changed something it leaves a copy outside, from
+//! which [`super::supervisor::Rooms`] starts it again.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use metrics::histogram;
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+use super::media::Sitting;
+use super::table::RoomTable;
+use super::tally::Tally;
+use super::telling;
+use crate::actors::Reply;
+use crate::actors::on_demand::Turn;
+use crate::domain::consultations::notice::{Effect, Refused};
+use crate::domain::consultations::room::Room;
+use crate::domain::consultations::seat::{Arrival, Seat, may_sit};
+use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::consultations::steering::{self, Deed};
+use crate::domain::event::Class;
+use crate::domain::events::signaling::notices::EndReason;
+use crate::domain::events::signaling::requests::JoinAnswer;
+use crate::domain::id::{PeerId, SocketId, UserId};
+use crate::domain::time::Timestamp;
+use crate::telemetry::names;
+
+/// Everything a room can be asked to do.
+pub(in crate::actors) enum Message {
+    Join {
+        arrival: Box<Arrival>,
+        reply: Reply<Result<JoinAnswer, Refused>>,
+    },
+    Act {
+        by: SocketId,
+        deed: Deed,
+        reply: Reply<Result<(), Refused>>,
+    },
+    /// A description or a candidate for one other peer.
+    Relay {
+        signal: Signal,
+        reply: Reply<Result<(), Refused>>,
+    },
+    /// Who sits inside by that socket?
+    Find {
+        by: SocketId,
+        reply: Reply<Result<Sitting, Refused>>,
+    },
+    /// A message that is stored.
+    Say {
+        by: Box<Seat>,
+        message: steering::Message,
+    },
+    /// The socket is gone and may come back.
+    Lose(SocketId),
+    /// The socket is gone and may not.
+    Expel(SocketId),
+    /// The socket's user may be other things than before.
+    Review(SocketId),
+    /// The consultation came that far.
+    Reached(ConsultationStatus),
+    End(EndReason),
+    /// Something may have waited long enough.
+    Tick,
+    /// The actor before failed.
+    Resume,
+    /// Panics, so that tests can watch the recovery.
+    Fail,
+}
+
+/// A description or a candidate on its way.
+pub(in crate::actors) struct Signal {
+    pub by: SocketId,
+    pub to: PeerId,
+    pub event: &'static str,
+    /// The payload's own fields as JSON, as they came.
+    pub content: String,
+    pub received: Instant,
+}
+
+/// What outlives the actor.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) room: Room,
+    pub(super) tally: Tally,
+}
+
+/// The room's actor.
+pub(in crate::actors) struct RoomActor {
+    room: Room,
+    kept: Arc<Mutex<Kept>>,
+    table: Weak<RoomTable>,
+    timer: Option<Timer>,
+}
+
+/// Wakes the room once; gone with it.
+struct Timer {
+    at: Timestamp,
+    task: AbortHandle,
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Turn for RoomActor {
+    type Message = Message;
+
+    fn handle(&mut self, message: Message) {
+        // Without a table the node is going down.
+        let Some(table) = self.table.upgrade() else { return };
+        let now = Timestamp::now();
+        // Whoever asked may have gone while it waited; then nobody is owed an answer.
+        match message {
+            Message::Relay { signal, reply } => {
+                drop(reply.send(self.relay(&table, &signal)));
+                return;
+            }
+            Message::Find { by, reply } => {
+                drop(reply.send(self.find(&by)));
+                return;
+            }
+            Message::Join { arrival, reply } => {
+                self.lose_if_gone(&table, arrival.user, now);
+                let answer = self.room.join(*arrival, now);
+                self.conclude(&table);
+                drop(reply.send(answer));
+                return;
+            }
+            Message::Act { by, deed, reply } => {
+                let done = self.room.act(&by, deed, now);
+                self.conclude(&table);
+                drop(reply.send(done));
+                return;
+            }
+            Message::Say { by, message } => self.room.say(&by, message),
+            Message::Lose(socket) => self.room.lose(&socket, now),
+            Message::Expel(socket) => self.room.expel(&socket, now),
+            Message::Review(socket) => self.review(&table, &socket, now),
+            Message::Reached(status) => self.room.note_status(status),
+            Message::End(reason) => self.room.end(reason, now),
+            Message::Tick => {
+                self.timer = None;
+                self.room.tick(now);
+            }
+            Message::Resume => {
+                self.room.resume(|socket| table.registry().get(socket).is_some(), now);
+                let seats = self.room.seats().iter();
+                for socket in seats.map(|seat| seat.socket.clone()).collect::<Vec<_>>() {
+                    self.review(&table, &socket, now);
+                }
+            }
+            Message::Fail => panic!("failure injected into a room"),
+        }
+        self.conclude(&table);
+    }
+}
+
+impl RoomActor {
+    pub(super) fn new(kept: Arc<Mutex<Kept>>, table: Weak<RoomTable>) -> Self {
+        let room = kept.lock().room.clone();
+        Self { room, kept, table, timer: None }
+    }
+
+    /// Whoever comes back may be quicker than the news that their socket is gone.
+    fn lose_if_gone(&mut self, table: &RoomTable, user: UserId, now: Timestamp) {
+        let seat = self.room.seats().iter().find(|seat| seat.user == user);
+        let gone = seat.filter(|seat| table.registry().get(&seat.socket).is_none());
+        if let Some(socket) = gone.map(|seat| seat.socket.clone()) {
+            self.room.lose(&socket, now);
+        }
+    }
+
+    /// Hands a signal to the one peer it is for.
+    fn relay(&self, table: &RoomTable, signal: &Signal) -> Result<(), Refused> {
+        let (from, socket) = self.room.route(&signal.by, &signal.to)?;
+        let receiver = table.registry().get(socket).ok_or(Refused::NoSuchPeer)?;
+        let room = serde_json::Value::from(self.room.id().as_str());
+        let payload = format!("{{\"roomId\":{room},\"from\":\"{from}\",{}}}", signal.content);
+        let frame = receiver.frame_of(Class::Volatile, signal.event, &payload);
+        if !receiver.outbound().offer(frame) {
+            return Err(Refused::NoSuchPeer);
+        }
+        histogram!(names::SIGNALING_RELAY_SECONDS, "type" => signal.event)
+            .record(signal.received.elapsed());
+        Ok(())
+    }
+
+    fn find(&self, by: &SocketId) -> Result<Sitting, Refused> {
+        let seat = self.room.seat_of(by)?.clone();
+        let identity = self.room.facts().identity_of(seat.role);
+        let (consultation, mode) = (self.room.id().clone(), self.room.mode());
+        Ok(Sitting { consultation, mode, seat, identity })
+    }
+
+    fn review(&mut self, table: &RoomTable, socket: &SocketId, now: Timestamp) {
+        let seat = self.room.seats().iter().find(|seat| seat.socket == *socket);
+        let (Some(seat), Some(live)) = (seat, table.registry().get(socket)) else { return };
+        if !may_sit(&live.principal(), seat.role) {
+            self.room.dismiss(socket, now);
+        }
+    }
+
+    /// Brings what followed from a turn to where it belongs, and keeps the room as it is now.
+    fn conclude(&mut self, table: &RoomTable) {
+        for effect in self.room.take_effects() {
+            match effect {
+                Effect::Tell { to, notice } => telling::tell(table.registry(), &to, &notice),
+                Effect::Write(step) => table.journal().note(self.room.id(), step),
+            }
+        }
+        let tally = Tally::of(&self.room);
+        let mut kept = self.kept.lock();
+        if kept.tally != tally {
+            table.totals().change(table.registry(), self.room.mode(), &kept.tally, &tally);
+        }
+        *kept = Kept { room: self.room.clone(), tally };
+        drop(kept);
+        self.wait(table);
+        if self.room.is_over() {
+            table.remove(self.room.id(), &self.kept);
+        }
+    }
+
+    /// Sees to it that the room is woken when something is due.
+    fn wait(&mut self, table: &RoomTable) {
+        let due = self.room.next_due();
+        if self.timer.as_ref().map(|timer| timer.at) != due {
+            self.timer = due.map(|at| Timer { at, task: table.wake(self.room.id().clone(), at) });
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What a room adds to the figures of its node.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use metrics::gauge;
+
+use crate::actors::registry::Registry;
+use crate::domain::consultations::room::Room;
+use crate::domain::events::values::MediaMode;
+use crate::domain::id::UserId;
+use crate::telemetry::names;
+
+/// A room in figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    peers: usize,
+    is_live: bool,
+    on_call: Vec<UserId>,
+}
+
+/// All rooms of a node in figures.
+#[derive(Debug, Default)]
+pub(in crate::actors) struct Totals {
+    /// Rooms with at least one peer.
+    rooms: AtomicUsize,
+    peers: AtomicUsize,
+    live: AtomicUsize,
+}
+
+impl Tally {
+    pub(super) fn of(room: &Room) -> Self {
+        Self { peers: room.peers(), is_live: room.is_live(), on_call: room.on_call() }
+    }
+}
+
+impl Totals {
+    pub(in crate::actors) fn rooms(&self) -> usize {
+        self.rooms.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::actors) fn peers(&self) -> usize {
+        self.peers.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::actors) fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Counts what changed in a room, and who began or ended a call by it.
+    pub(super) fn change(
+        &self,
+        registry: &Registry,
+        mode: MediaMode,
+        before: &Tally,
+        after: &Tally,
+    ) {
+        let change = |total: &AtomicUsize, name: &'static str, before: usize, after: usize| {
+            // Wraps around to the difference.
+            total.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+            let figure = gauge!(name, "mode" => label(mode));
+            figure.increment(u32::try_from(after).unwrap_or(u32::MAX));
+            figure.decrement(u32::try_from(before).unwrap_or(u32::MAX));
+        };
+        let is_active = |tally: &Tally| usize::from(tally.peers > 0);
+        let is_live = |tally: &Tally| usize::from(tally.is_live);
+        change(&self.rooms, names::ROOMS_ACTIVE, is_active(before), is_active(after));
+        change(&self.peers, names::PEERS_ACTIVE, before.peers, after.peers);
+        change(&self.live, names::CONSULTATIONS_LIVE, is_live(before), is_live(after));
+        for user in after.on_call.iter().filter(|user| !before.on_call.contains(user)) {
+            registry.count_call(*user, true);
+        }
+        for user in before.on_call.iter().filter(|user| !after.on_call.contains(user)) {
+            registry.count_call(*user, false);
+        }
+    }
+}
+
+/// The label of a mode.
+pub(super) fn label(mode: MediaMode) -> &'static str {
+    match mode {
+        MediaMode::P2p => "p2p",
+        MediaMode::Sfu => "sfu",
+    }
+}

@@ -1,0 +1,159 @@
+//! Coming in: a seat of one's own, the one that was kept, or a place in the lobby.
+
+use super::notice::{Refused, Step};
+use super::room::Room;
+use super::seat::{Arrival, Place, Seat};
+use crate::domain::events::consultation::Caller;
+use crate::domain::events::signaling::notices::LeaveReason;
+use crate::domain::events::signaling::requests::{InLobby, JoinAnswer, Joined, LobbyStatus};
+use crate::domain::events::signaling::{Peer, SeatRole};
+use crate::domain::events::values::MediaMode;
+use crate::domain::id::UserId;
+use crate::domain::time::Timestamp;
+
+impl Room {
+    /// Gives somebody who may be here a seat, or a place in the lobby.
+    pub fn join(&mut self, arrival: Arrival, now: Timestamp) -> Result<JoinAnswer, Refused> {
+        if self.is_over() {
+            return Err(Refused::Over);
+        }
+        let known = self.seats.iter().position(|seat| seat.user == arrival.user);
+        let user = arrival.user;
+        let seated = match known {
+            Some(at) if self.seats[at].role != arrival.role => {
+                self.remove(at, LeaveReason::Left, now);
+                self.take_seat(arrival, now)
+            }
+            Some(at) if self.seats[at].socket == arrival.socket => Ok(()),
+            Some(at) if self.seats[at].is_connected() => {
+                self.change_device(at, arrival, now);
+                Ok(())
+            }
+            Some(at) => {
+                self.come_back(at, arrival, now);
+                Ok(())
+            }
+            None => self.take_seat(arrival, now),
+        };
+        self.settle(now);
+        seated?;
+        let seat = self.seats.iter().find(|seat| seat.user == user);
+        seat.map(|seat| self.answer(seat)).ok_or(Refused::NotHere)
+    }
+
+    fn take_seat(&mut self, arrival: Arrival, now: Timestamp) -> Result<(), Refused> {
+        let (user, role, name) = (arrival.user, arrival.role, arrival.display_name.clone());
+        if self.facts.has_lobby && role != SeatRole::Doctor {
+            self.seats.push(Seat::new(arrival, Place::Lobby { since: now, checks: None }));
+            self.tell_lobby();
+        } else {
+            self.must_have_room_for(role)?;
+            let place = self.next_place(now);
+            self.seats.push(Seat::new(arrival, place));
+            self.tell_joined(self.seats.len() - 1, now);
+            if role == SeatRole::Doctor {
+                self.tell_lobby();
+            }
+        }
+        self.invite_other(user, role, name);
+        Ok(())
+    }
+
+    /// The seat was kept; the same user has it again.
+    fn come_back(&mut self, at: usize, arrival: Arrival, now: Timestamp) {
+        let seat = &mut self.seats[at];
+        seat.socket = arrival.socket;
+        seat.lost_at = None;
+        seat.display_name = arrival.display_name;
+        seat.ice_servers = arrival.ice_servers;
+        (seat.audio, seat.video) = (arrival.media.audio, arrival.media.video);
+        if !seat.is_inside() {
+            return self.tell_lobby();
+        }
+        let (role, socket) = (seat.role, seat.socket.clone());
+        self.tell_state(|seat| seat.socket != socket, now);
+        if role == SeatRole::Doctor {
+            self.tell_lobby();
+        }
+    }
+
+    /// The same user sits down at another device, as another peer.
+    fn change_device(&mut self, at: usize, arrival: Arrival, now: Timestamp) {
+        let before = self.seats[at].clone();
+        let is_inside = before.is_inside();
+        let place = if is_inside { self.next_place(now) } else { before.place };
+        self.seats[at] = Seat::new(arrival, place);
+        self.tell_left(&before, LeaveReason::Moved, now);
+        let moved = self.left(&before, LeaveReason::Moved, now);
+        self.tell(vec![before.socket], moved);
+        if is_inside {
+            self.tell_joined(at, now);
+        }
+        if !is_inside || self.seats[at].role == SeatRole::Doctor {
+            self.tell_lobby();
+        }
+    }
+
+    /// Has the other party called, once, by whoever of the two comes first.
+    fn invite_other(&mut self, user: UserId, role: SeatRole, name: String) {
+        let other = match role {
+            SeatRole::Doctor => SeatRole::Patient,
+            SeatRole::Patient => SeatRole::Doctor,
+            SeatRole::Observer => return,
+        };
+        let is_there = self.seats.iter().any(|seat| seat.role == other);
+        if is_there || self.is_live() || std::mem::replace(&mut self.has_invited, true) {
+            return;
+        }
+        if let Some(callee) = self.facts.party(other).map(|party| party.user) {
+            let from = Caller { user_id: user, name, role: role.name().to_owned() };
+            self.write(Step::Invite { callee, from });
+        }
+    }
+
+    /// The seats of doctor and patient stay free for them, whoever observes.
+    pub(super) fn must_have_room_for(&self, role: SeatRole) -> Result<(), Refused> {
+        let limit = match self.mode() {
+            MediaMode::P2p => self.facts.max_participants.min(self.rules.p2p_max_peers),
+            MediaMode::Sfu => self.facts.max_participants,
+        };
+        let is_kept = |party| party != role && !self.inside().any(|seat| seat.role == party);
+        let kept = [SeatRole::Doctor, SeatRole::Patient].into_iter().filter(|it| is_kept(*it));
+        let is_observer = role == SeatRole::Observer;
+        let taken = self.peers() + if is_observer { kept.count() } else { 0 };
+        if taken >= limit { Err(Refused::Full) } else { Ok(()) }
+    }
+
+    fn answer(&self, seat: &Seat) -> JoinAnswer {
+        let (room_id, room_name) = (self.id().to_string(), self.facts.room_name.clone());
+        let (peer_id, role) = (seat.peer.to_string(), seat.role);
+        match self.joined(seat) {
+            Some(joined) => JoinAnswer::Joined(Box::new(joined)),
+            None => JoinAnswer::Waiting(InLobby {
+                room_id,
+                room_name,
+                peer_id,
+                role,
+                status: LobbyStatus::Waiting,
+            }),
+        }
+    }
+
+    /// What somebody inside needs to take part. None in the lobby.
+    pub(super) fn joined(&self, seat: &Seat) -> Option<Joined> {
+        let rank = seat.rank()?;
+        let others = self.inside().filter(|other| other.peer != seat.peer);
+        let participants: Vec<Peer> = others.filter_map(|other| other.seen_by(rank)).collect();
+        Some(Joined {
+            room_id: self.id().to_string(),
+            room_name: self.facts.room_name.clone(),
+            peer_id: seat.peer.to_string(),
+            role: seat.role,
+            mode: self.mode(),
+            polite: participants.iter().any(|peer| !peer.polite),
+            participants,
+            ice_servers: seat.ice_servers.clone(),
+            sfu: None,
+        })
+    }
+}

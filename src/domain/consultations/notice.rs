@@ -1,0 +1,69 @@
+//! What a room has to say, and to whom; and why it refuses.
+
+use std::time::Duration;
+
+use super::status::ConsultationStatus;
+use crate::domain::events::consultation::Caller;
+use crate::domain::events::lobby::{Admitted, Denied, Lobby};
+use crate::domain::events::signaling::notices::{
+    HandRaised, Kicked, MuteRequest, Muted, PeerJoined, PeerLeft, RoomEnded, RoomState, Said,
+    ScreenShared,
+};
+use crate::domain::id::{SocketId, UserId};
+
+/// What follows from a turn of the room, in order.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// These sockets are sent something.
+    Tell { to: Vec<SocketId>, notice: Notice },
+    /// The consultation's row is to follow.
+    Write(Step),
+}
+
+/// An event of the room.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    PeerJoined(PeerJoined),
+    PeerLeft(PeerLeft),
+    Muted(Muted),
+    MuteRequest(MuteRequest),
+    ScreenShared(ScreenShared),
+    HandRaised(HandRaised),
+    Said(Said),
+    RoomState(RoomState),
+    RoomEnded(RoomEnded),
+    Kicked(Kicked),
+    Lobby(Lobby),
+    Admitted(Box<Admitted>),
+    Denied(Denied),
+}
+
+/// What is to be written of a consultation.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// It came that far by itself.
+    Reached(ConsultationStatus),
+    /// One party is there first; the other is to be told.
+    Invite { callee: UserId, from: Caller },
+    /// Somebody was admitted after so long in the lobby.
+    Waited(Duration),
+}
+
+/// Why a room does not do what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("you are not in this room")]
+    NotHere,
+    #[error("you wait in the lobby")]
+    InLobby,
+    #[error("there is no such peer in the room")]
+    NoSuchPeer,
+    #[error("{0}")]
+    Forbidden(&'static str),
+    #[error("{0}")]
+    Invalid(&'static str),
+    #[error("the room is full")]
+    Full,
+    #[error("the consultation is over")]
+    Over,
+}

@@ -1,0 +1,245 @@
+//! What peers do in a room, each within what its role allows (contract §4.1).
+
+use super::notice::{Notice, Refused};
+use super::room::Room;
+use super::seat::Seat;
+use crate::domain::events::lobby::DeviceChecks;
+use crate::domain::events::signaling::notices::{
+    EndReason, HandRaised, Kicked, LeaveReason, MuteRequest, Muted, Said, ScreenShared,
+};
+use crate::domain::events::signaling::{MediaKind, SeatRole};
+use crate::domain::id::{PeerId, SocketId};
+use crate::domain::time::Timestamp;
+
+/// Something a peer does.
+#[derive(Debug, Clone)]
+pub enum Deed {
+    Leave,
+    /// Of oneself, or asked of another.
+    Mute {
+        kind: MediaKind,
+        muted: bool,
+        target: Option<PeerId>,
+    },
+    ShareScreen(bool),
+    RaiseHand(bool),
+    Kick {
+        peer: PeerId,
+        reason: Option<String>,
+    },
+    /// Says that the consultation is about to end; the room closes when that is written.
+    End,
+    Admit(PeerId),
+    Deny {
+        peer: PeerId,
+        reason: Option<String>,
+    },
+    /// The second is the name the peer has in the lobby.
+    ReturnToLobby(PeerId, PeerId),
+    Check(DeviceChecks),
+}
+
+/// A stored message on its way to everybody inside.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub id: i64,
+    pub text: String,
+    pub client_msg_id: String,
+    pub at: Timestamp,
+}
+
+const FOR_PARTIES: Refused = Refused::Forbidden("observers only watch");
+const FOR_DOCTORS: Refused = Refused::Forbidden("this is for the doctor");
+const FOR_STEERING: Refused = Refused::Forbidden("this is for the doctor and administrators");
+
+impl Room {
+    /// Does what a socket with a seat asks for.
+    pub fn act(&mut self, by: &SocketId, deed: Deed, now: Timestamp) -> Result<(), Refused> {
+        let done = self.perform(by, deed, now);
+        self.settle(now);
+        done
+    }
+
+    fn perform(&mut self, by: &SocketId, deed: Deed, now: Timestamp) -> Result<(), Refused> {
+        match deed {
+            Deed::Leave => return self.leave(by, now),
+            Deed::Check(checks) => return self.note_checks(by, checks),
+            _ => {}
+        }
+        let seat = self.seat_of(by)?;
+        let (role, own) = (seat.role, seat.peer.clone());
+        match deed {
+            Deed::Leave | Deed::Check(_) => Ok(()),
+            Deed::Mute { kind, muted, target } if target.as_ref().is_none_or(|it| *it == own) => {
+                self.mute(by, kind, muted)
+            }
+            Deed::Mute { kind, muted, target } => {
+                may_steer(role)?;
+                self.ask_to_mute(own, kind, muted, target)
+            }
+            Deed::ShareScreen(active) => self.share_screen(by, active),
+            Deed::RaiseHand(raised) => self.raise_hand(by, raised),
+            Deed::Kick { peer, reason } => {
+                may_steer(role)?;
+                if peer == own {
+                    return Err(Refused::Invalid("leave instead"));
+                }
+                self.kick(&peer, reason, now)
+            }
+            Deed::End => {
+                may_steer(role)?;
+                let is_doctor = role == SeatRole::Doctor;
+                self.ending = Some(if is_doctor { EndReason::Ended } else { EndReason::Admin });
+                Ok(())
+            }
+            Deed::Admit(_) | Deed::Deny { .. } | Deed::ReturnToLobby(..)
+                if role != SeatRole::Doctor =>
+            {
+                Err(FOR_DOCTORS)
+            }
+            Deed::Admit(peer) => self.admit(&peer, now),
+            Deed::Deny { peer, reason } => self.deny(&peer, reason),
+            Deed::ReturnToLobby(peer, fresh) => self.return_to_lobby(&peer, fresh, now),
+        }
+    }
+
+    /// Puts out whoever sits there but may no longer be what the seat says.
+    pub fn dismiss(&mut self, socket: &SocketId, now: Timestamp) {
+        if let Some(at) = self.seats.iter().position(|seat| seat.socket == *socket) {
+            self.put_out(at, Some("your rights have changed".to_owned()), now);
+        }
+        self.settle(now);
+    }
+
+    /// The seat inside that a socket holds.
+    pub fn seat_of(&self, socket: &SocketId) -> Result<&Seat, Refused> {
+        let seat = self.seats.iter().find(|seat| seat.socket == *socket && seat.is_connected());
+        let seat = seat.ok_or(Refused::NotHere)?;
+        if seat.is_inside() { Ok(seat) } else { Err(Refused::InLobby) }
+    }
+
+    /// The seat inside of somebody who takes part in the call.
+    pub fn party_of(&self, socket: &SocketId) -> Result<&Seat, Refused> {
+        let seat = self.seat_of(socket)?;
+        if seat.is_party() { Ok(seat) } else { Err(FOR_PARTIES) }
+    }
+
+    /// The way of a signal: who sends it, and the socket that gets it.
+    pub fn route(&self, from: &SocketId, to: &PeerId) -> Result<(&PeerId, &SocketId), Refused> {
+        let sender = self.party_of(from)?;
+        let receiver = self.inside().find(|seat| seat.peer == *to && seat.peer != sender.peer);
+        let receiver = receiver.filter(|seat| seat.is_connected()).ok_or(Refused::NoSuchPeer)?;
+        Ok((&sender.peer, &receiver.socket))
+    }
+
+    /// Tells everybody inside what somebody said, also if that one has left since.
+    pub fn say(&mut self, by: &Seat, message: Message) {
+        let said = Said {
+            room_id: self.id().to_string(),
+            id: message.id,
+            from: by.peer.to_string(),
+            user_id: by.user.to_string(),
+            role: by.role,
+            text: message.text,
+            client_msg_id: message.client_msg_id,
+            timestamp: message.at,
+        };
+        self.tell(self.sockets(|_| true), Notice::Said(said));
+    }
+
+    fn mute(&mut self, by: &SocketId, kind: MediaKind, muted: bool) -> Result<(), Refused> {
+        let role = self.party_of(by)?.role;
+        if kind == MediaKind::Screen && !muted && role != SeatRole::Doctor {
+            return Err(FOR_DOCTORS);
+        }
+        let seat = self.seat_mut(by)?;
+        let flag = match kind {
+            MediaKind::Audio => &mut seat.audio,
+            MediaKind::Video => &mut seat.video,
+            MediaKind::Screen => &mut seat.screen,
+        };
+        *flag = !muted;
+        let peer_id = seat.peer.to_string();
+        let (room_id, by) = (self.id().to_string(), peer_id.clone());
+        self.tell(
+            self.sockets(|_| true),
+            Notice::Muted(Muted { room_id, peer_id, kind, muted, by }),
+        );
+        Ok(())
+    }
+
+    /// Nobody's microphone or camera is opened by another.
+    fn ask_to_mute(
+        &mut self,
+        by: PeerId,
+        kind: MediaKind,
+        muted: bool,
+        target: Option<PeerId>,
+    ) -> Result<(), Refused> {
+        if !muted {
+            return Err(Refused::Invalid("only peers themselves unmute"));
+        }
+        let to = self.sockets(|seat| Some(&seat.peer) == target.as_ref());
+        if to.is_empty() {
+            return Err(Refused::NoSuchPeer);
+        }
+        let (room_id, by) = (self.id().to_string(), by.to_string());
+        self.tell(to, Notice::MuteRequest(MuteRequest { room_id, kind, by }));
+        Ok(())
+    }
+
+    fn share_screen(&mut self, by: &SocketId, active: bool) -> Result<(), Refused> {
+        if self.seat_of(by)?.role != SeatRole::Doctor {
+            return Err(FOR_DOCTORS);
+        }
+        let seat = self.seat_mut(by)?;
+        seat.screen = active;
+        let peer_id = seat.peer.to_string();
+        let shared = ScreenShared { room_id: self.id().to_string(), peer_id, active };
+        self.tell(self.sockets(|_| true), Notice::ScreenShared(shared));
+        Ok(())
+    }
+
+    fn raise_hand(&mut self, by: &SocketId, raised: bool) -> Result<(), Refused> {
+        self.party_of(by)?;
+        let seat = self.seat_mut(by)?;
+        seat.hand_raised = raised;
+        let peer_id = seat.peer.to_string();
+        let hand = HandRaised { room_id: self.id().to_string(), peer_id, raised };
+        self.tell(self.sockets(|_| true), Notice::HandRaised(hand));
+        Ok(())
+    }
+
+    /// Puts somebody out. The seat is not kept: who comes back begins anew.
+    fn kick(
+        &mut self,
+        peer: &PeerId,
+        reason: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        let at = self.seats.iter().position(|seat| seat.peer == *peer && seat.is_inside());
+        self.put_out(at.ok_or(Refused::NoSuchPeer)?, reason, now);
+        Ok(())
+    }
+
+    fn put_out(&mut self, at: usize, reason: Option<String>, now: Timestamp) {
+        let seat = &self.seats[at];
+        let to = seat.is_connected().then(|| seat.socket.clone());
+        let kicked = Kicked { room_id: self.id().to_string(), reason };
+        self.tell(to.into_iter().collect(), Notice::Kicked(kicked));
+        self.remove(at, LeaveReason::Kicked, now);
+    }
+
+    fn seat_mut(&mut self, socket: &SocketId) -> Result<&mut Seat, Refused> {
+        self.seats.iter_mut().find(|seat| seat.socket == *socket).ok_or(Refused::NotHere)
+    }
+}
+
+fn may_steer(role: SeatRole) -> Result<(), Refused> {
+    if role == SeatRole::Patient { Err(FOR_STEERING) } else { Ok(()) }
+}
+
+/// Whether a role moves the call, records it or mutes others.
+pub fn steers(role: SeatRole) -> bool {
+    may_steer(role).is_ok()
+}

@@ -1,0 +1,77 @@
+//! Whom a room tells what, in the order in which it happens.
+
+use super::notice::{Effect, Notice, Step};
+use super::room::Room;
+use super::seat::Seat;
+use crate::domain::events::signaling::notices::{LeaveReason, PeerJoined, PeerLeft, RoomState};
+use crate::domain::id::SocketId;
+use crate::domain::time::Timestamp;
+
+impl Room {
+    pub(super) fn inside(&self) -> impl Iterator<Item = &Seat> {
+        self.seats.iter().filter(|seat| seat.is_inside())
+    }
+
+    /// The sockets inside that are there and meet a condition.
+    pub(super) fn sockets(&self, which: impl Fn(&Seat) -> bool) -> Vec<SocketId> {
+        let seats = self.inside().filter(|seat| seat.is_connected() && which(seat));
+        seats.map(|seat| seat.socket.clone()).collect()
+    }
+
+    pub(super) fn tell(&mut self, to: Vec<SocketId>, notice: Notice) {
+        if !to.is_empty() {
+            self.effects.push(Effect::Tell { to, notice });
+        }
+    }
+
+    pub(super) fn write(&mut self, step: Step) {
+        self.effects.push(Effect::Write(step));
+    }
+
+    /// The others hear who came. They came earlier, so the newcomer is polite to each of them.
+    pub(super) fn tell_joined(&mut self, at: usize, now: Timestamp) {
+        let seat = &self.seats[at];
+        let own = seat.peer.clone();
+        let rank = seat.rank().and_then(|rank| rank.checked_sub(1)).unwrap_or_default();
+        let Some(peer) = seat.seen_by(rank) else { return };
+        let joined = PeerJoined { room_id: self.id().to_string(), peer, timestamp: now };
+        self.tell(self.sockets(|seat| seat.peer != own), Notice::PeerJoined(joined));
+    }
+
+    /// The others inside hear who is there no longer, if that one was inside.
+    pub(super) fn tell_left(&mut self, seat: &Seat, reason: LeaveReason, now: Timestamp) {
+        if seat.is_inside() {
+            let others = self.sockets(|other| other.user != seat.user);
+            self.tell(others, self.left(seat, reason, now));
+        }
+    }
+
+    pub(super) fn left(&self, seat: &Seat, reason: LeaveReason, now: Timestamp) -> Notice {
+        Notice::PeerLeft(PeerLeft {
+            room_id: self.id().to_string(),
+            peer_id: seat.peer.to_string(),
+            reason,
+            timestamp: now,
+        })
+    }
+
+    /// Everybody inside to whom it applies sees the room as it stands.
+    pub(super) fn tell_state(&mut self, to: impl Fn(&Seat) -> bool, now: Timestamp) {
+        let state = |seat: &Seat| {
+            let rank = seat.rank()?;
+            Some(RoomState {
+                room_id: self.id().to_string(),
+                mode: self.mode(),
+                participants: self.inside().filter_map(|it| it.seen_by(rank)).collect(),
+                recording: false,
+                timestamp: now,
+            })
+        };
+        let told = self.inside().filter(|seat| seat.is_connected() && to(seat));
+        let told: Vec<_> =
+            told.filter_map(|seat| Some((seat.socket.clone(), state(seat)?))).collect();
+        for (socket, state) in told {
+            self.tell(vec![socket], Notice::RoomState(state));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What is said in a call.
+
+use crate::domain::id::{ConsultationId, UserId};
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::persistence::Tx;
+
+/// A message on its way to the table.
+#[derive(Debug)]
+pub struct NewMessage<'a> {
+    pub consultation: &'a ConsultationId,
+    /// How its author is named in the consultation, on whichever device.
+    pub identity: &'a str,
+    pub user: UserId,
+    /// The author's own name for it: what is sent again under it is not stored again.
+    pub client_msg_id: &'a str,
+    pub text: &'a str,
+}
+
+/// A stored message.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored {
+    pub id: i64,
+    pub at: Timestamp,
+    /// False when it was there before.
+    pub is_new: bool,
+}
+
+/// Stores a message once.
+pub async fn insert(tx: &mut Tx, message: &NewMessage<'_>, now: Timestamp) -> Result<Stored> {
+    const INSERT: &str = "
+        insert into consultation_messages
+            (consultation_id, peer_identity, user_id, client_msg_id, text, created_at)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict (consultation_id, peer_identity, client_msg_id) do nothing
+        returning id";
+    const FIND: &str = "
+        select id, created_at from consultation_messages
+        where consultation_id = $1 and peer_identity = $2 and client_msg_id = $3";
+    let inserted: Option<i64> = on!(tx, |conn| sqlx::query_scalar(INSERT)
+        .bind(message.consultation)
+        .bind(message.identity)
+        .bind(message.user)
+        .bind(message.client_msg_id)
+        .bind(message.text)
+        .bind(now)
+        .fetch_optional(conn)
+        .await)?;
+    if let Some(id) = inserted {
+        return Ok(Stored { id, at: now, is_new: true });
+    }
+    let (id, at) = on!(tx, |conn| sqlx::query_as(FIND)
+        .bind(message.consultation)
+        .bind(message.identity)
+        .bind(message.client_msg_id)
+        .fetch_one(conn)
+        .await)?;
+    Ok(Stored { id, at, is_new: false })
+}
