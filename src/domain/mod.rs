@@ -7,6 +7,7 @@ pub mod address;
 pub mod audit_chain;
 pub mod clinical;
 pub mod closure;
+pub mod consultations;
 pub mod contact;
 pub mod date;
 pub mod event;

@@ -65,12 +65,23 @@ pub struct Peer {
 }
 
 /// What someone is in a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum SeatRole {
     Doctor,
     Patient,
     Observer,
+}
+
+impl SeatRole {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Doctor => "doctor",
+            Self::Patient => "patient",
+            Self::Observer => "observer",
+        }
+    }
 }
 
 /// Which media a mute speaks of.
