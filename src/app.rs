@@ -2,10 +2,12 @@
 
 mod api;
 mod assembly;
+mod calls;
 mod demonstration;
 mod expiry;
 mod failure;
 pub mod key_files;
+mod lapsing;
 mod reminders;
 mod routes;
 mod sealing;
@@ -36,6 +38,7 @@ use crate::domain::origin::Origins;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::error::Error;
+use crate::http::consultations::films;
 use crate::http::identity::liveness;
 use crate::http::limits::Limits;
 use crate::http::portal::Portal;
@@ -186,6 +189,8 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
     let mut background = JoinSet::new();
     let upkeep = upkeep::Upkeep {
         store: parts.store.clone(),
+        hub: parts.hub.clone(),
+        node: config.cluster.node_id.as_str().into(),
         limits: Arc::clone(&parts.limits),
         metrics: parts.metrics.clone(),
         event_retention: config.database.event_retention,
@@ -197,6 +202,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
         parts.authenticator.clone(),
         parts.hub.clone(),
     ));
+    background.spawn(films::keep_in_step(routes.api()));
     background.spawn(parts.courier.run());
     let reminders = reminders::Reminders {
         store: parts.store.clone(),
