@@ -2,12 +2,14 @@
 
 mod api;
 mod assembly;
+mod calls;
 mod coming_of_age;
 mod demonstration;
 mod expiry;
 mod expiry_notices;
 mod failure;
 pub mod key_files;
+mod lapsing;
 mod notices;
 mod reminders;
 mod routes;
@@ -39,6 +41,7 @@ use crate::domain::origin::Origins;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::error::Error;
+use crate::http::consultations::films;
 use crate::http::identity::liveness;
 use crate::http::limits::Limits;
 use crate::http::portal::Portal;
@@ -189,6 +192,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
     let mut background = JoinSet::new();
     let upkeep = upkeep::Upkeep {
         store: parts.store.clone(),
+        hub: parts.hub.clone(),
         node: config.cluster.node_id.as_str().into(),
         limits: Arc::clone(&parts.limits),
         metrics: parts.metrics.clone(),
@@ -201,6 +205,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
         parts.authenticator.clone(),
         parts.hub.clone(),
     ));
+    background.spawn(films::keep_in_step(routes.api()));
     background.spawn(parts.courier.run());
     let reminders = reminders::Reminders {
         store: parts.store.clone(),

@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod domain;
 pub mod error;
 pub mod http;
+pub mod media;
 pub mod outgoing;
 pub mod persistence;
 pub mod storage;

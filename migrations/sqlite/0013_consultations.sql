@@ -45,6 +45,8 @@ create unique index recordings_egress on recordings (egress_id);
 create unique index recordings_running on recordings (consultation_id)
     where status in ('requested', 'starting', 'recording', 'stopping', 'mock');
 
+create index recordings_status on recordings (status, started_at);
+
 create table quality_samples (
     id integer primary key autoincrement,
     room_name text not null,
@@ -75,3 +77,15 @@ create table consultation_invites (
 );
 create unique index consultation_invites_code on consultation_invites (code_hash);
 create index consultation_invites_consultation on consultation_invites (consultation_id, id);
+
+-- What services told of by themselves, so that what they tell again is done once.
+create table provider_events (
+    provider text not null,
+    event_id text not null,
+    body_hash text not null,
+    received_at bigint not null,
+    processed_at bigint,
+    outcome text,
+    primary key (provider, event_id)
+);
+create index provider_events_received_at on provider_events (received_at);

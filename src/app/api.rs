@@ -6,8 +6,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::assembly::Parts;
+use super::calls::{uses_livekit, with_scheme};
 use crate::config::Config;
-use crate::config::values::UseLivekit;
 use crate::domain::origin::{self, OriginList};
 use crate::http::body::Bounds;
 use crate::http::clinical::catalogue;
@@ -43,6 +43,7 @@ pub(super) fn app(config: &Config, parts: &Parts, allows_origin: AllowsOrigin) -
             parts.log_level.clone(),
         )),
         advisor: parts.advisor.clone(),
+        calls: Arc::clone(&parts.calls),
     }
 }
 
@@ -95,10 +96,8 @@ fn platform_settings(config: &Config, parts: &Parts) -> platform::Settings {
 fn flags(config: &Config) -> Flags {
     let media = &config.media;
     let url = media.livekit_url.as_ref().map(|url| url.as_str().to_owned());
-    let use_livekit =
-        url.is_some() && !media.use_mock_video && media.use_livekit != UseLivekit::Off;
     Flags {
-        use_livekit,
+        use_livekit: uses_livekit(config),
         use_mock_video: media.use_mock_video,
         livekit_url: url.as_deref().map(|url| with_scheme(url, "http")),
         livekit_ws_url: url.as_deref().map(|url| with_scheme(url, "ws")),
@@ -108,30 +107,10 @@ fn flags(config: &Config) -> Flags {
     }
 }
 
-/// The same address by another protocol, as secure as it was.
-fn with_scheme(url: &str, scheme: &str) -> String {
-    match url.split_once("://") {
-        Some((known, rest)) if known.ends_with('s') => format!("{scheme}s://{rest}"),
-        Some((_, rest)) => format!("{scheme}://{rest}"),
-        None => url.to_owned(),
-    }
-}
-
 /// Nodes that share the token secret read each other's cursors.
 fn cursor_key(config: &Config) -> Vec<u8> {
     let mut hash = Sha256::new();
     hash.update(b"latido cursor");
     hash.update(config.identity.jwt_secret.expose());
     hash.finalize().to_vec()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_keeps_its_safety_under_another_protocol() {
-        assert_eq!(with_scheme("wss://livekit.example", "http"), "https://livekit.example");
-        assert_eq!(with_scheme("http://127.0.0.1:7880", "ws"), "ws://127.0.0.1:7880");
-    }
 }

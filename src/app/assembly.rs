@@ -7,6 +7,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::Failure;
+use super::calls::calls;
 use super::key_files::KeyFiles;
 use crate::actors::Hub;
 use crate::actors::hub;
@@ -21,6 +22,7 @@ use crate::domain::origin::Origins;
 use crate::domain::time::Timestamp;
 use crate::error::Error;
 use crate::http::clinical::suggestions::advisor::Advisor;
+use crate::http::consultations::Calls;
 use crate::http::identity::Elsewhere;
 use crate::http::identity::delegation::AuthService;
 use crate::http::identity::liveness::Rows;
@@ -63,6 +65,7 @@ pub(super) struct Parts {
     pub tracer: Tracer,
     pub log_level: LogLevel,
     pub advisor: Option<Advisor>,
+    pub calls: Arc<Calls>,
 }
 
 impl Parts {
@@ -111,6 +114,7 @@ impl Parts {
             tracer,
             log_level,
             advisor: advisor(config)?,
+            calls: Arc::new(calls(config)?),
         })
     }
 }

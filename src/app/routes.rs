@@ -57,6 +57,11 @@ impl Routes {
         Arc::new(SocketDesk(self.api.clone()))
     }
 
+    /// What the background work of the HTTP layer is done with.
+    pub(super) fn api(&self) -> App {
+        self.api.clone()
+    }
+
     /// What one port serves: these routes, and behind them its portal.
     pub(super) fn router(&self, portal: Option<Portal>) -> Router {
         http::router(self.api.clone(), self.sockets.clone(), portal)

@@ -7,15 +7,17 @@ use metrics::gauge;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
-use super::{coming_of_age, expiry, expiry_notices};
+use super::{coming_of_age, expiry, expiry_notices, lapsing};
+use crate::actors::Hub;
 use crate::domain::id::NodeId;
 use crate::domain::identity::Failures;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::limits::Limits;
+use crate::persistence::consultations::samples;
 use crate::persistence::identity::openid::codes;
 use crate::persistence::identity::{one_time_tokens, past_sessions, strangers};
-use crate::persistence::{Store, idempotency, outbox, partitions};
+use crate::persistence::{Store, idempotency, outbox, partitions, provider_events};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::names;
 
@@ -31,12 +33,17 @@ const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(24);
 const ONE_TIME_TOKENS_KEPT: Duration = Duration::from_hours(24);
 /// How long a session that ended is kept (contract §7).
 const SESSIONS_KEPT: Duration = Duration::from_hours(30 * 24);
+/// How long what participants of calls measured is kept (contract §7).
+const SAMPLES_KEPT: Duration = Duration::from_hours(30 * 24);
+/// How long what services told is known to have been told; none tells anything again after a day.
+const PROVIDER_EVENTS_KEPT: Duration = Duration::from_hours(24);
 /// Sessions forgotten in one transaction, which keeps the others waiting.
 const SESSIONS_AT_ONCE: i64 = 1000;
 
 /// What the upkeep looks after.
 pub(super) struct Upkeep {
     pub store: Store,
+    pub hub: Hub,
     pub node: NodeId,
     pub limits: Arc<Limits>,
     pub metrics: Metrics,
@@ -54,6 +61,11 @@ impl Upkeep {
         loop {
             ticks.tick().await;
             self.show().await;
+            match lapsing::run(&self.store, &self.node, Timestamp::now()).await {
+                Ok(true) => self.hub.outbox_ready(),
+                Ok(false) => {}
+                Err(error) => warn!(%error, "what is past its time did not lapse"),
+            }
             self.limits.sweep();
             self.metrics.fold();
             if looked_at_day.is_none_or(|at| at.elapsed() >= DAYS_LOOKED_AT_EVERY) {
@@ -97,7 +109,10 @@ impl Upkeep {
         strangers::purge(&mut tx, now.minus(Failures::MATTER_FOR)).await?;
         past_sessions::purge(&mut tx, now.minus(SESSIONS_KEPT), SESSIONS_AT_ONCE).await?;
         codes::purge(&mut tx, now.minus(ONE_TIME_TOKENS_KEPT)).await?;
+        samples::purge(&mut tx, now.minus(SAMPLES_KEPT)).await?;
+        provider_events::purge(&mut tx, now.minus(PROVIDER_EVENTS_KEPT)).await?;
         tx.commit().await?;
+        partitions::drop_measured(&self.store, now.minus(SAMPLES_KEPT)).await?;
         partitions::prepare(&self.store, now).await?;
         partitions::drop_dispatched(&self.store, now.minus(self.event_retention)).await
     }

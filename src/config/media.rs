@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::key::{Key, Unit, section};
 use super::reader::Reader;
-use super::values::{HttpUrl, UseLivekit};
+use super::values::{MediaUrl, UseLivekit};
 use crate::domain::secret::Secret;
 
 section! {
     /// How calls are carried.
     pub struct Media {
-        /// The LiveKit server's HTTP address.
-        pub livekit_url: Option<HttpUrl> = Key::new("LIVEKIT_API_URL"),
+        /// The LiveKit server's address, by HTTP or by WebSocket.
+        pub livekit_url: Option<MediaUrl> = Key::new("LIVEKIT_API_URL"),
         /// The LiveKit API key.
         pub livekit_key: Option<Secret> = Key::new("LIVEKIT_API_KEY"),
         /// The LiveKit API secret.

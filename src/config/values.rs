@@ -192,6 +192,31 @@ impl Setting for HttpUrl {
     }
 }
 
+/// The base address of a media server, kept as that of its HTTP service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaUrl(HttpUrl);
+
+impl std::ops::Deref for MediaUrl {
+    type Target = HttpUrl;
+
+    fn deref(&self) -> &HttpUrl {
+        &self.0
+    }
+}
+
+impl Setting for MediaUrl {
+    fn parse(text: &str, key: &Key) -> Result<Self, Rule> {
+        let by_http = match text.split_once("://") {
+            Some(("wss", rest)) => format!("https://{rest}"),
+            Some(("ws", rest)) => format!("http://{rest}"),
+            _ => text.to_owned(),
+        };
+        HttpUrl::parse(&by_http, key)
+            .map(Self)
+            .map_err(|_| "must be an http, https, ws or wss URL without credentials".into())
+    }
+}
+
 /// An ISO 4217 currency code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Currency(pub String);

@@ -71,6 +71,50 @@ pub fn email_verification(to: &Reader, link: &str, life: Duration) -> Mail {
     words.into_mail("email_verify", to, link)
 }
 
+/// Where a visit by video is held; whoever follows the link signs in.
+pub fn video_visit(to: &Reader, link: &str) -> Mail {
+    let words = match to.language {
+        Language::Spanish => Words {
+            subject: "Tu consulta por video",
+            opening: "Tenés una consulta por video. Entrá con tu cuenta a la hora del turno."
+                .into(),
+            action: "Ir a la consulta",
+            closing: "Si no esperabas este mensaje, podés ignorarlo.",
+        },
+        Language::English => Words {
+            subject: "Your video visit",
+            opening: "You have a visit by video. Sign in at the time of your appointment.".into(),
+            action: "Go to the visit",
+            closing: "If you did not expect this message, there is nothing to do.",
+        },
+    };
+    words.into_mail("video_visit", to, link)
+}
+
+/// How a guest gets into a consultation without an account.
+pub fn invitation(to: &Reader, link: &str, life: Duration) -> Mail {
+    let minutes = life.as_secs() / 60;
+    let words = match to.language {
+        Language::Spanish => Words {
+            subject: "Invitación a una videollamada",
+            opening: format!(
+                "Te invitaron a una videollamada. El enlace vale {minutes} minutos y una sola vez."
+            ),
+            action: "Entrar a la videollamada",
+            closing: "Si no esperabas este mensaje, podés ignorarlo.",
+        },
+        Language::English => Words {
+            subject: "Invitation to a video call",
+            opening: format!(
+                "You are invited to a video call. The link works once, within {minutes} minutes."
+            ),
+            action: "Enter the video call",
+            closing: "If you did not expect this message, there is nothing to do.",
+        },
+    };
+    words.into_mail("invitation", to, link)
+}
+
 impl Words {
     fn into_mail(self, kind: &'static str, to: &Reader, link: &str) -> Mail {
         let Self { subject, opening, action, closing } = self;

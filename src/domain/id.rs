@@ -100,6 +100,10 @@ numeric! {
     AppointmentId,
     /// What an examination showed.
     ResultId,
+    /// A film of a consultation.
+    RecordingId,
+    /// A link that lets a guest into a consultation.
+    InviteId,
 }
 
 opaque! {

@@ -36,14 +36,14 @@ pub struct Optional(pub Option<Principal>);
 #[derive(Clone)]
 struct Identity(Arc<Result<Principal>>);
 
-/// Where the `Authorization` header is an OpenID client's, who is nobody's caller.
-const CLIENTS_ONLY: &str = "/oidc/token";
+/// Where the `Authorization` header is an OpenID client's or the media server's, who are nobody's callers.
+const NOT_FOR_CALLERS: [&str; 2] = ["/oidc/token", "/webhooks/livekit"];
 
 /// Looks at the credentials of a request and leaves the finding for the extractors.
 ///
 /// A cookie that would change something must come from an allowed origin (contract §3.4).
 pub async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    if request.uri().path() == CLIENTS_ONLY {
+    if NOT_FOR_CALLERS.contains(&request.uri().path()) {
         return next.run(request).await;
     }
     let credentials = credentials(request.headers());

@@ -10,6 +10,7 @@ pub mod body;
 pub mod cache;
 pub mod caller;
 pub mod clinical;
+pub mod consultations;
 pub mod context;
 pub mod documents;
 pub mod envelope;
@@ -75,6 +76,7 @@ pub struct App {
     pub platform: Arc<platform::Platform>,
     /// Who is asked for diagnostic suggestions in place of the rules.
     pub advisor: Option<clinical::suggestions::advisor::Advisor>,
+    pub calls: Arc<consultations::Calls>,
 }
 
 /// Decides whether a page of this origin may call.
@@ -134,6 +136,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(documents::routes())
         .merge(identity::routes())
         .merge(clinical::routes())
+        .merge(consultations::routes())
         .merge(admin::routes())
         .merge(files::routes())
 }

@@ -15,7 +15,7 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::actors::hub;
 use crate::auth::failures::Surface;
-use crate::auth::{self, RefreshKey, Tokens, token};
+use crate::auth::{self, RefreshKey, RoomTokens, Tokens, rooms, token};
 use crate::delivery;
 use crate::domain::consultations::room::Rules;
 use crate::domain::id::UserId;
@@ -23,12 +23,14 @@ use crate::domain::identity::Revocation;
 use crate::domain::identity::openid::Clients;
 use crate::domain::time::Timestamp;
 use crate::error::Kind;
+use crate::http::consultations::{Calls, MediaKeys};
 use crate::http::identity::attempts::Attempt;
 use crate::http::identity::liveness::Rows;
 use crate::http::identity::openid::Provider;
 use crate::http::platform::Platform;
 use crate::http::platform::config::Flags;
 use crate::http::platform::health::Standing;
+use crate::media::{Ice, Media};
 use crate::persistence::audit;
 use crate::persistence::identity::accounts;
 use crate::persistence::store::tests::stores;
@@ -50,6 +52,26 @@ struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Value,
+}
+
+/// Calls from browser to browser.
+fn calls(secret: &[u8]) -> Calls {
+    let tokens = rooms::Settings { secret, previous_secret: None, media: None };
+    Calls {
+        tokens: RoomTokens::new(&tokens),
+        media: Media::Disabled,
+        webhooks: None,
+        ice: Ice::default(),
+        keys: MediaKeys::default(),
+        settings: consultations::Settings {
+            addresses: None,
+            token_ttl: Duration::from_hours(2),
+            needs_consent: true,
+            room_idle: Duration::from_mins(5),
+            takes_unknown_references: false,
+            bucket: None,
+        },
+    }
 }
 
 async fn nodes() -> Vec<Node> {
@@ -140,6 +162,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         .unwrap(),
         elsewhere: identity::Elsewhere::default(),
         advisor: None,
+        calls: Arc::new(calls(&secret)),
         limits: Arc::new(limits::Limits::new(limits)),
         settings: Arc::new(Settings {
             node: "n1".into(),

@@ -39,6 +39,14 @@ const OUTBOX: Table = Table {
     is_append_only: false,
 };
 
+const QUALITY_SAMPLES: Table = Table {
+    name: "quality_samples",
+    column: "created_at",
+    period: Period::Day,
+    ahead: 3,
+    is_append_only: false,
+};
+
 /// A change of partitions locks its table: it gives up rather than hold up everyone else.
 const LOCK_TIMEOUT: &str = "set local lock_timeout = '2s'";
 
@@ -108,7 +116,7 @@ pub async fn prepare(store: &Store, now: Timestamp) -> Result<()> {
     let mut tx = store.begin().await?;
     if let Either::Postgres(conn) = tx.engine() {
         let today = day(now)?;
-        for table in [AUDIT_LOG, OUTBOX] {
+        for table in [AUDIT_LOG, OUTBOX, QUALITY_SAMPLES] {
             let wanted = (0..=table.ahead)
                 .map(|offset| table.period.start(today, offset))
                 .collect::<Result<Vec<_>>>()?;
@@ -153,6 +161,19 @@ pub async fn drop_dispatched(store: &Store, before: Timestamp) -> Result<()> {
             break;
         }
         let drop = format!("drop table {partition}");
+        sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *conn).await?;
+    }
+    tx.commit().await
+}
+
+/// Drops each day of what participants of calls measured that lies before `before`.
+pub async fn drop_measured(store: &Store, before: Timestamp) -> Result<()> {
+    let mut tx = store.begin().await?;
+    let Either::Postgres(conn) = tx.engine() else { return Ok(()) };
+    let kept = QUALITY_SAMPLES.partition(day(before)?);
+    let past = QUALITY_SAMPLES.partitions(conn).await?.into_iter().filter(|name| *name < kept);
+    for partition in past {
+        let drop = format!("{LOCK_TIMEOUT}; drop table {partition}");
         sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *conn).await?;
     }
     tx.commit().await

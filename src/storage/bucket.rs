@@ -47,7 +47,8 @@ const AT_ONCE: usize = 8 * 1024 * 1024;
 const PARTS: usize = 2;
 
 /// A bucket.
-pub(super) struct Bucket(Arc<AmazonS3>);
+#[derive(Clone)]
+pub(super) struct Bucket(pub(super) Arc<AmazonS3>);
 
 /// An object that is being written. Of one that is given up after its first part, the parts are left to
 /// the bucket's lifecycle.
@@ -123,7 +124,7 @@ fn path(name: &str) -> Path {
     Path::from(format!("{FOLDER}/{name}"))
 }
 
-fn failed(error: impl fmt::Display) -> Error {
+pub(super) fn failed(error: impl fmt::Display) -> Error {
     // The address in it names nothing but the bucket and a file's id.
     warn!(%error, "the bucket failed");
     Kind::UpstreamFailed(SERVICE).into()

@@ -5,6 +5,7 @@
 //! them, and through an [`Outlet`] on the way out. Nothing is ever overwritten.
 
 mod bucket;
+mod films;
 mod intake;
 mod local;
 mod outlet;
@@ -13,6 +14,7 @@ mod seal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use films::Films;
 pub use intake::{Intake, Kept};
 pub use outlet::Outlet;
 
@@ -126,6 +128,11 @@ impl Files {
         } else {
             self.0.directory.remove(&place.key).await
         }
+    }
+
+    /// The films of calls, where there is a bucket for them.
+    pub fn films(&self) -> Option<Films> {
+        self.0.bucket.as_ref().map(Films::new)
     }
 
     /// A file that was kept in a bucket needs it.

@@ -7,6 +7,7 @@
 
 mod architecture;
 mod clinical;
+mod consultations;
 mod conventions;
 mod files;
 mod http;

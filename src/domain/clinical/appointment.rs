@@ -182,6 +182,18 @@ impl Standing {
         }
     }
 
+    /// Whether the visit can be held by video.
+    pub fn check_video(&self) -> Result<()> {
+        use AppointmentStatus as S;
+        if self.kind != AppointmentKind::Video {
+            return Err(Kind::Untenable("only visits by video are held by a consultation").into());
+        }
+        match self.status {
+            S::Scheduled | S::Confirmed | S::InProgress => Ok(()),
+            other => Err(refusal(other, S::InProgress, other.open())),
+        }
+    }
+
     /// Where the visit stands once `by` has put it to another time: a patient asks anew for what was
     /// confirmed, anyone else's word stands.
     pub fn after_arrangement(&self, by: Party, is_moved: bool) -> AppointmentStatus {

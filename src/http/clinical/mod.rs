@@ -2,7 +2,7 @@
 //!
 //! [`viewer`] says what a caller is to the records; every handler asks it before it looks.
 
-mod appointments;
+pub(in crate::http) mod appointments;
 pub mod catalogue;
 mod chart;
 mod dashboards;

@@ -58,17 +58,23 @@ const HOLDERS: &[&str] = &[
 ];
 const CARE: &[&str] = &[
     "cancel_appointment",
+    "cancel_consultation",
     "check_in_appointment",
     "complete_appointment",
     "confirm_appointment",
     "create_appointment",
+    "create_consultation",
     "create_doctor",
     "create_patient",
     "create_result",
+    "create_room_token",
     "delete_doctor",
     "deliver_result",
+    "disconnect_participant",
+    "end_consultation",
     "get_appointment",
     "get_care_team",
+    "get_consultation",
     "get_doctor",
     "get_health_profile",
     "get_institution",
@@ -76,15 +82,23 @@ const CARE: &[&str] = &[
     "get_patient",
     "get_patient_dashboard",
     "get_patient_profile",
+    "get_recording",
+    "get_recording_url",
     "get_result",
     "get_result_file",
+    "get_room_stats",
+    "invite_to_consultation",
+    "list_active_rooms",
     "list_appointments",
+    "list_consultations",
     "list_doctors",
     "list_health_profiles",
     "list_institutions",
     "list_patients",
+    "list_recordings",
     "list_results",
     "miss_appointment",
+    "open_video_appointment",
     "patch_appointment",
     "patch_doctor",
     "patch_institution",
@@ -97,7 +111,11 @@ const CARE: &[&str] = &[
     "replace_health_profile",
     "replace_institution",
     "replace_patient",
+    "revoke_consultation_invite",
     "set_doctor_status",
+    "start_consultation",
+    "start_recording",
+    "stop_recording",
     "verify_doctor_license",
 ];
 const PEOPLE: &[&str] = &[
@@ -108,6 +126,7 @@ const PEOPLE: &[&str] = &[
     "create_note",
     "create_prescription",
     "delete_note",
+    "get_consultation_key",
     "get_diagnosis",
     "get_doctor_dashboard",
     "get_institution_dashboard",
@@ -117,6 +136,7 @@ const PEOPLE: &[&str] = &[
     "get_own_patient_record",
     "get_prescription",
     "join_care_team",
+    "join_consultation",
     "leave_care_team",
     "list_diagnoses",
     "list_institution_doctors",
@@ -124,8 +144,12 @@ const PEOPLE: &[&str] = &[
     "list_notes",
     "list_own_patients",
     "list_prescriptions",
+    "mute_participant",
     "patch_diagnosis",
+    "patch_recording",
+    "precheck_consultation",
     "replace_note",
+    "report_room_stats",
     "suggest_diagnoses",
     "validate_patient",
 ];
@@ -140,6 +164,7 @@ const ADMINISTRATORS: &[&str] = &[
     "outbox",
     "patch_user",
     "create_specialty",
+    "delete_recording",
     "delete_specialty",
     "readLogLevel",
     "replace_specialty",
@@ -314,9 +339,9 @@ fn parameters(operation: &Value) -> impl Iterator<Item = &Value> {
     operation["parameters"].as_array().into_iter().flatten()
 }
 
-/// Probes and documents are not counted against anyone.
+/// Probes and documents are not counted against anyone, nor is what a service signs.
 fn is_probe(path: &str) -> bool {
-    path.starts_with("/health") || path == "/metrics"
+    path.starts_with("/health") || path == "/metrics" || path.starts_with("/webhooks/")
 }
 
 fn idempotency_key() -> Value {

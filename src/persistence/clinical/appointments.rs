@@ -446,6 +446,26 @@ pub async fn set_status(
     Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(id).bind(status).bind(now).fetch_one(conn).await)?)
 }
 
+/// Writes which consultation a visit that the transaction holds is held by.
+pub async fn set_consultation(
+    tx: &mut Tx,
+    id: AppointmentId,
+    consultation: &ConsultationId,
+    now: Timestamp,
+) -> Result<Appointment> {
+    const SQL: &str = concat!(
+        "update appointments set consultation_id = $2, updated_at = $3, version = version + 1
+         where id = $1 returning ",
+        columns!()
+    );
+    Ok(on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(id)
+        .bind(consultation)
+        .bind(now)
+        .fetch_one(conn)
+        .await)?)
+}
+
 /// Calls a visit that the transaction holds off, and keeps who did it.
 pub async fn cancel(
     tx: &mut Tx,

@@ -1,5 +1,6 @@
 //! What care is made of, in rows.
 
+pub mod appointment_news;
 pub mod appointments;
 pub mod care_teams;
 pub mod catalogue;

@@ -10,14 +10,15 @@ use crate::persistence::{Store, Tx};
 /// Whose patients, as conditions on a column of patients' ids that follows `in`; a removed patient is
 /// nobody's. Each `?` stands for
 /// the doctor or institution, each `!` for the moment from which on visits count.
-pub(super) const OF_DOCTOR: &str = "(select id from patients where deleted_at is null and id in (
+pub(in crate::persistence) const OF_DOCTOR: &str =
+    "(select id from patients where deleted_at is null and id in (
     select id from patients where doctor_id = ?
     union select patient_id from patient_doctors where doctor_id = ?
     union select patient_id from appointments
         where doctor_id = ? and starts_at >= ! and status <> 'cancelled' and deleted_at is null
     union select patient_id from consultations
         where doctor_id = ? and created_at >= ! and status <> 'cancelled'))";
-pub(super) const OF_INSTITUTION: &str =
+pub(in crate::persistence) const OF_INSTITUTION: &str =
     "(select id from patients where deleted_at is null and id in (
     select id from patients where institution_id = ?
     union select p.id from patients p join doctors d on d.id = p.doctor_id
@@ -48,7 +49,7 @@ macro_rules! push_related {
         }
     };
 }
-pub(super) use push_related;
+pub(in crate::persistence) use push_related;
 
 /// Whether a patient is the doctor's, `since` being the moment from which on visits count.
 pub async fn of_doctor(

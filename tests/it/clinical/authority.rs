@@ -166,6 +166,7 @@ const OPERATIONS: &[Operation] = &[
     op("POST", "/api/v1/appointments/{appointment}/check-in", "", "ooohfhohffu"),
     op("POST", "/api/v1/appointments/{appointment}/complete", "", "ooohfhohffu"),
     op("POST", "/api/v1/appointments/{appointment}/no-show", "", "ooohfhohffu"),
+    op("POST", "/api/v1/appointments/{appointment}/video", "", "ooohfhohffu"),
     op("GET", "/api/v1/results", "", "ooooooooffu"),
     op("POST", "/api/v1/results", r#"{"patient_id": {patient}, "exam_name": "X"}"#, "ooohffohffu"),
     op("GET", "/api/v1/results/{result}", "", "ooohohohffu"),

@@ -11,6 +11,7 @@ pub(crate) mod edge;
 pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod keys;
+pub(crate) mod livekit;
 pub(crate) mod node;
 pub(crate) mod openid;
 pub(crate) mod plain;

@@ -14,17 +14,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::domain::clinical::appointment::Party;
-use crate::domain::events::ServerEvent as _;
-use crate::domain::events::clinical::{AppointmentAction, AppointmentUpdate};
-use crate::domain::id::UserId;
-use crate::domain::time::Timestamp;
-use crate::domain::topic::Topic;
+use crate::domain::events::clinical::AppointmentAction;
 use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::clinical::viewer::{Standing, Viewer, not_for_you};
+use crate::persistence::Tx;
 use crate::persistence::clinical::appointments::Appointment;
-use crate::persistence::clinical::{doctors, relations};
-use crate::persistence::{Tx, outbox};
+use crate::persistence::clinical::{appointment_news, doctors};
 
 /// The routes of visits.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -50,7 +46,11 @@ fn party(viewer: &Viewer) -> Result<Party> {
 }
 
 /// What the caller is to a visit that the caller sees and wants to write.
-async fn writer(app: &App, viewer: &Viewer, appointment: &Appointment) -> Result<Party> {
+pub(in crate::http) async fn writer(
+    app: &App,
+    viewer: &Viewer,
+    appointment: &Appointment,
+) -> Result<Party> {
     let is_theirs = match viewer.standing {
         Standing::Doctor(own) => appointment.doctor_id.is_none_or(|doctor| doctor == own),
         Standing::Institution(own) if appointment.institution_id == Some(own) => true,
@@ -64,23 +64,11 @@ async fn writer(app: &App, viewer: &Viewer, appointment: &Appointment) -> Result
 }
 
 /// Tells everyone a visit concerns what became of it.
-pub(in crate::http) async fn announce(
+async fn announce(
     tx: &mut Tx,
     app: &App,
     appointment: &Appointment,
     action: AppointmentAction,
 ) -> Result<()> {
-    let update = AppointmentUpdate {
-        appointment_id: appointment.id.0,
-        patient_id: appointment.patient_id.0,
-        action,
-        appointment: Some(appointment.event_view()),
-        timestamp: Timestamp::now(),
-    };
-    let (doctor, institution) = (appointment.doctor_id, appointment.institution_id);
-    let accounts = relations::accounts(tx, appointment.patient_id, doctor, institution).await?;
-    let concerned: Vec<UserId> =
-        [accounts.patient, accounts.doctor, accounts.institution].into_iter().flatten().collect();
-    let topics = concerned.into_iter().map(Topic::User).chain(update.topics()).collect();
-    outbox::append(tx, &update.event_to(topics), Some(&app.settings.node)).await.map(drop)
+    appointment_news::announce(tx, &app.settings.node, appointment, action).await
 }

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::view::{Complete, PatientView, read, today};
 use crate::domain::clinical::health::HealthProfile;
+use crate::domain::clinical::validation::ValidationStatus;
 use crate::domain::id::PatientId;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
@@ -18,14 +19,16 @@ use crate::http::context::{Context, Path};
 use crate::http::json::Json;
 use crate::http::page::Query;
 use crate::http::problem::ProblemBody;
-use crate::persistence::audit;
 use crate::persistence::clinical::appointments::{self, Appointment};
 use crate::persistence::clinical::consultations::{self, Consultation};
 use crate::persistence::clinical::diagnoses::{self, Diagnosis};
 use crate::persistence::clinical::health_profiles::{self, Recorded};
 use crate::persistence::clinical::notes::{self, Note};
+use crate::persistence::clinical::patients::Patient;
 use crate::persistence::clinical::prescriptions::{self, Prescription};
 use crate::persistence::clinical::results::{self, ExamResult};
+use crate::persistence::consultations::recordings::{self, Film};
+use crate::persistence::{Store, audit};
 
 /// Rows a section shows at most.
 const MOST: usize = 200;
@@ -86,10 +89,8 @@ pub(in crate::http::clinical) struct MedicalRecord {
     prescriptions: Option<Vec<Prescription>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     results: Option<Vec<ExamResult>>,
-    /// Nothing is recorded by this version.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>)]
-    recordings: Option<Vec<()>>,
+    recordings: Option<Vec<Film>>,
     generated_at: Timestamp,
     truncated: Truncated,
 }
@@ -197,6 +198,7 @@ async fn record(
         };
     }
     let today = today().into();
+    let row = patient.row.clone();
     Ok(MedicalRecord {
         health_profile: patient.profile.clone(),
         patient: patient.view(),
@@ -219,10 +221,24 @@ async fn record(
             prescriptions::newest(store, id, &today, FETCH)
         ),
         results: section!(Results, results, results::newest(store, id, is_own, FETCH)),
-        recordings: sections.contains(&Section::Recordings).then(Vec::new),
+        recordings: section!(Recordings, recordings, films(store, viewer, &row, FETCH)),
         generated_at: Timestamp::now(),
         truncated,
     })
+}
+
+/// The films the caller may see: patients those that were opened to them, once they have full access,
+/// institutions none.
+async fn films(store: &Store, viewer: &Viewer, patient: &Patient, limit: i64) -> Result<Vec<Film>> {
+    let is_own = match viewer.standing {
+        Standing::Patient(_) => true,
+        Standing::Institution(_) => return Ok(Vec::new()),
+        _ => false,
+    };
+    if is_own && patient.validation_status != ValidationStatus::FullAccess {
+        return Ok(Vec::new());
+    }
+    recordings::newest(store, patient.id, is_own, limit).await
 }
 
 impl Asked {

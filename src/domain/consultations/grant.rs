@@ -1,0 +1,217 @@
+//! What a token opens: the table of rights in a room (contract §5.13), and the claims that carry it.
+//!
+//! Sending somebody away is no grant: doctors do it through the API, which asks who they are.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::reference::Reference;
+use crate::domain::events::signaling::SeatRole;
+use crate::domain::id::ConsultationId;
+
+/// Rights in one room, in the media server's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the media server's grants")]
+pub struct Grant {
+    pub room_join: bool,
+    pub room: String,
+    pub can_publish: bool,
+    pub can_subscribe: bool,
+    /// Chat.
+    pub can_publish_data: bool,
+    pub can_publish_sources: Vec<Source>,
+    pub room_record: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<bool>,
+}
+
+/// What somebody shows or lets hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    Camera,
+    Microphone,
+    ScreenShare,
+}
+
+/// Somebody who is let into a room.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    pub consultation: ConsultationId,
+    pub room: String,
+    pub role: SeatRole,
+    /// Whom the media server knows.
+    pub identity: String,
+    /// Who it is to the portals.
+    pub user: String,
+    pub name: Option<String>,
+    /// Opens the lobby and nothing behind it.
+    pub is_waiting: bool,
+}
+
+/// What a room token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomClaims {
+    /// The key of the media server's API, or this hub.
+    pub iss: String,
+    /// The identity.
+    pub sub: String,
+    /// Seconds since 1970.
+    pub nbf: i64,
+    /// Seconds since 1970.
+    pub exp: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// JSON as a text, which the media server passes on as it is.
+    pub metadata: String,
+    pub video: Grant,
+    /// `room` where no media server takes the token, so that it is never taken for another kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typ: Option<String>,
+}
+
+impl Grant {
+    /// What a role may do in a room.
+    pub fn of(role: SeatRole, room: &str) -> Self {
+        let takes_part = role != SeatRole::Observer;
+        Self {
+            room_join: true,
+            room: room.to_owned(),
+            can_publish: takes_part,
+            can_subscribe: true,
+            can_publish_data: takes_part,
+            can_publish_sources: sources(role).to_vec(),
+            room_record: role == SeatRole::Doctor,
+            hidden: (!takes_part).then_some(true),
+        }
+    }
+
+    /// What somebody may do who was not let in yet.
+    fn of_lobby(room: &str) -> Self {
+        Self {
+            room_join: false,
+            room: room.to_owned(),
+            can_publish: false,
+            can_subscribe: false,
+            can_publish_data: false,
+            can_publish_sources: Vec::new(),
+            room_record: false,
+            hidden: None,
+        }
+    }
+}
+
+/// What a role may show and let hear.
+pub fn sources(role: SeatRole) -> &'static [Source] {
+    match role {
+        SeatRole::Doctor => &[Source::Camera, Source::Microphone, Source::ScreenShare],
+        SeatRole::Patient => &[Source::Camera, Source::Microphone],
+        SeatRole::Observer => &[],
+    }
+}
+
+impl Pass {
+    /// For the patient or the doctor of a consultation, as they are named in it.
+    pub fn of_party(
+        consultation: &ConsultationId,
+        room: &str,
+        role: SeatRole,
+        reference: &Reference,
+    ) -> Self {
+        Self {
+            consultation: consultation.clone(),
+            room: room.to_owned(),
+            role,
+            identity: reference.identity(role),
+            user: reference.to_string(),
+            name: None,
+            is_waiting: false,
+        }
+    }
+
+    /// The claims but for their issuer, kind and time.
+    pub fn claims(&self) -> RoomClaims {
+        let mut metadata = json!({ "role": self.role, "consultationId": self.consultation,
+            "userId": self.user });
+        if self.is_waiting {
+            metadata["status"] = json!("waiting");
+        }
+        RoomClaims {
+            iss: String::new(),
+            sub: self.identity.clone(),
+            nbf: 0,
+            exp: 0,
+            name: self.name.clone(),
+            metadata: metadata.to_string(),
+            video: if self.is_waiting {
+                Grant::of_lobby(&self.room)
+            } else {
+                Grant::of(self.role, &self.room)
+            },
+            typ: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn pass(role: SeatRole) -> Pass {
+        Pass::of_party(&"c-1".into(), "consultation-c-1", role, &Reference::from(7))
+    }
+
+    fn video(role: SeatRole) -> Value {
+        serde_json::to_value(pass(role).claims().video).unwrap()
+    }
+
+    #[test]
+    fn rights_are_as_in_the_table() {
+        let room = "consultation-c-1";
+        assert_eq!(
+            video(SeatRole::Patient),
+            json!({"roomJoin": true, "room": room, "canPublish": true, "canSubscribe": true,
+                "canPublishData": true, "canPublishSources": ["camera", "microphone"],
+                "roomRecord": false})
+        );
+        assert_eq!(
+            video(SeatRole::Doctor),
+            json!({"roomJoin": true, "room": room, "canPublish": true, "canSubscribe": true,
+                "canPublishData": true,
+                "canPublishSources": ["camera", "microphone", "screen_share"],
+                "roomRecord": true})
+        );
+        assert_eq!(
+            video(SeatRole::Observer),
+            json!({"roomJoin": true, "room": room, "canPublish": false, "canSubscribe": true,
+                "canPublishData": false, "canPublishSources": [], "roomRecord": false,
+                "hidden": true})
+        );
+    }
+
+    #[test]
+    fn who_waits_may_nothing() {
+        let waiting = Pass { is_waiting: true, ..pass(SeatRole::Patient) }.claims();
+
+        assert_eq!(
+            serde_json::to_value(&waiting.video).unwrap(),
+            json!({"roomJoin": false, "room": "consultation-c-1", "canPublish": false,
+                "canSubscribe": false, "canPublishData": false, "canPublishSources": [],
+                "roomRecord": false})
+        );
+        let metadata: Value = serde_json::from_str(&waiting.metadata).unwrap();
+        assert_eq!(metadata["status"], "waiting");
+    }
+
+    #[test]
+    fn metadata_is_a_text_that_names_the_user_as_given() {
+        let claims = pass(SeatRole::Patient).claims();
+
+        assert_eq!(claims.sub, "patient-7");
+        let metadata: Value = serde_json::from_str(&claims.metadata).unwrap();
+        assert_eq!(metadata, json!({"role": "patient", "consultationId": "c-1", "userId": "7"}));
+    }
+}

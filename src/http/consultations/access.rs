@@ -1,0 +1,87 @@
+//! What a caller is to a consultation (contract §4). Those of others are not there.
+
+use crate::domain::consultations::grant::Pass;
+use crate::domain::events::signaling::SeatRole;
+use crate::error::{Kind, Result};
+use crate::http::App;
+use crate::http::clinical::viewer::{Standing, Viewer, not_for_you, since};
+use crate::persistence::consultations::Consultation;
+use crate::persistence::consultations::consultations::{self, Name, Whose};
+
+/// What a caller is to a consultation that the caller sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// An administrator or a service.
+    House,
+    /// The doctor it is with.
+    Doctor,
+    /// The patient it is about.
+    Patient,
+    /// Somebody else who gives the patient care.
+    Reader,
+}
+
+/// A consultation the caller may look at.
+pub(super) struct Seen {
+    pub consultation: Consultation,
+    pub part: Part,
+}
+
+impl Seen {
+    pub(super) async fn of(app: &App, viewer: &Viewer, name: Name<'_>) -> Result<Self> {
+        let consultation = consultations::find(&app.store, name, whose(viewer, app)?).await?;
+        let part = match viewer.standing {
+            Standing::House => Part::House,
+            Standing::Doctor(own) if consultation.doctor_id == Some(own) => Part::Doctor,
+            Standing::Patient(_) => Part::Patient,
+            _ => Part::Reader,
+        };
+        Ok(Self { consultation, part })
+    }
+
+    /// For the doctor and the house: what is done to a consultation.
+    pub(super) fn must_lead(&self) -> Result<()> {
+        match self.part {
+            Part::House | Part::Doctor => Ok(()),
+            _ => Err(Kind::Forbidden("for the doctor of the consultation").into()),
+        }
+    }
+
+    /// For those it is between.
+    pub(super) fn party(&self) -> Result<SeatRole> {
+        match self.part {
+            Part::Doctor => Ok(SeatRole::Doctor),
+            Part::Patient => Ok(SeatRole::Patient),
+            _ => Err(Kind::Forbidden("for patient and doctor of the consultation").into()),
+        }
+    }
+
+    /// What the caller is in its room; administrators look on, services are nobody there.
+    pub(super) fn seat(&self, viewer: &Viewer) -> Result<SeatRole> {
+        if self.part == Part::House && viewer.is_admin() {
+            return Ok(SeatRole::Observer);
+        }
+        self.party()
+    }
+
+    /// The pass of whoever takes that seat.
+    pub(super) fn pass(&self, viewer: &Viewer, role: SeatRole) -> Pass {
+        let consultation = &self.consultation;
+        let own = viewer.caller.user.0.into();
+        let reference = consultation.reference(role).unwrap_or(&own);
+        let pass = Pass::of_party(&consultation.id, &consultation.room_name, role, reference);
+        // Who was let in hears of it over the socket, with a token for the room.
+        Pass { is_waiting: consultation.waiting_room && role != SeatRole::Doctor, ..pass }
+    }
+}
+
+/// Whose consultations the caller may see.
+pub(super) fn whose(viewer: &Viewer, app: &App) -> Result<Whose> {
+    Ok(match viewer.standing {
+        Standing::House => Whose::Everyones,
+        Standing::Doctor(doctor) => Whose::Doctors(doctor, since(app)),
+        Standing::Institution(institution) => Whose::Institutions(institution, since(app)),
+        Standing::Patient(patient) => Whose::Patients(patient),
+        Standing::Company | Standing::Outsider => return Err(not_for_you()),
+    })
+}

@@ -1,0 +1,229 @@
+//! The rooms in which somebody is: the media server's, and those of calls from browser to browser.
+
+use std::collections::HashSet;
+
+use axum::extract::State;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::access::{Part, Seen};
+use crate::domain::consultations::grant::Source;
+use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::events::consultation::RecordingMark;
+use crate::domain::events::values::MediaMode;
+use crate::domain::id::ConsultationId;
+use crate::domain::time::Timestamp;
+use crate::error::{Kind, Result};
+use crate::http::App;
+use crate::http::author::Author;
+use crate::http::clinical::viewer::{Standing, Viewer};
+use crate::http::context::{Context, Path};
+use crate::http::envelope::Success;
+use crate::http::json::Json;
+use crate::http::problem::ProblemBody;
+use crate::media::LiveKit;
+use crate::persistence::consultations::consultations::{Name, Whose};
+use crate::persistence::consultations::{Consultation, list, participants};
+
+/// Rooms at most.
+const MOST: i64 = 500;
+
+/// The rooms there are.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Rooms {
+    rooms: Vec<RoomInfo>,
+    count: usize,
+}
+
+/// A room.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoomInfo {
+    name: String,
+    sid: Option<String>,
+    #[schema(value_type = String)]
+    consultation_id: ConsultationId,
+    mode: MediaMode,
+    num_participants: usize,
+    /// Identities.
+    participants: Vec<String>,
+    created_at: Timestamp,
+    recording: bool,
+}
+
+/// Lists the rooms that are open; doctors see their own. Also at `GET /rooms/active`.
+#[utoipa::path(
+    get, path = "/api/rooms/active", tag = "rooms", operation_id = "list_active_rooms",
+    responses(
+        (status = 200, body = Success<Rooms>, example = json!({"success": true, "data": {
+            "rooms": [{"name": "consultation-uuid-001", "sid": "RM_dLZxmFRPxzcP",
+                "consultationId": "uuid-001", "mode": "sfu", "numParticipants": 2,
+                "participants": ["patient-maria-123", "doctor-carlos-456"],
+                "createdAt": "2025-10-05T12:07:46.209Z", "recording": false}], "count": 1}})),
+        (status = 502, description = "The media server fails", body = ProblemBody),
+        (status = 504, description = "The media server does not answer", body = ProblemBody),
+    ),
+)]
+pub(super) async fn active(State(app): State<App>, viewer: Viewer) -> Result<Json<Success<Rooms>>> {
+    let whose = match viewer.standing {
+        Standing::House => Whose::Everyones,
+        Standing::Doctor(own) => Whose::DoctorsOwn(own),
+        _ => return Err(Kind::Forbidden("for doctors, administrators and services").into()),
+    };
+    let at_server: HashSet<String> = match app.calls.media.livekit() {
+        Some(livekit) => livekit.rooms().await?.into_iter().map(|room| room.name).collect(),
+        None => HashSet::new(),
+    };
+    let is_active = |row: &Consultation| {
+        row.status != ConsultationStatus::Created || at_server.contains(&row.room_name)
+    };
+    let mut rows = list::open(&app.store, whose, MOST).await?;
+    rows.retain(is_active);
+    let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
+    let mut present = participants::of_each(&app.store, &ids).await?;
+    present.retain(|(_, participant)| participant.left_at.is_none());
+    let rooms: Vec<_> = rows
+        .into_iter()
+        .map(|row| {
+            let participants: Vec<_> = present
+                .iter()
+                .filter(|(id, _)| *id == row.id)
+                .map(|(_, participant)| participant.identity.clone())
+                .collect();
+            RoomInfo {
+                name: row.room_name,
+                sid: row.room_sid,
+                consultation_id: row.id,
+                mode: row.mode,
+                num_participants: participants.len(),
+                participants,
+                created_at: row.stamp.created_at,
+                recording: row.recording != RecordingMark::None,
+            }
+        })
+        .collect();
+    Ok(Success::of(Rooms { count: rooms.len(), rooms }))
+}
+
+/// Why somebody is sent away.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[schema(as = Disconnection, example = json!({"reason": "se equivocó de sala"}))]
+pub(super) struct Disconnection {
+    #[serde(default)]
+    #[garde(inner(length(chars, max = 1000)))]
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
+}
+
+/// That somebody was sent away.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Disconnected {
+    disconnected: bool,
+}
+
+/// What is silenced, or let through again.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[schema(as = ParticipantMute, example = json!({"source": "microphone", "muted": true}))]
+pub(super) struct Mute {
+    #[garde(skip)]
+    source: Source,
+    #[garde(skip)]
+    muted: bool,
+}
+
+/// How a source is now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Muted {
+    source: Source,
+    muted: bool,
+}
+
+/// Sends somebody out of a room; for its doctor, administrators and services. Their token lets them in
+/// again, until it expires.
+#[utoipa::path(
+    post, path = "/api/rooms/{roomName}/participants/{identity}/disconnect", tag = "rooms",
+    operation_id = "disconnect_participant",
+    params(("roomName" = String, Path), ("identity" = String, Path)),
+    request_body = Option<Disconnection>,
+    responses(
+        (status = 200, body = Success<Disconnected>,
+            example = json!({"success": true, "data": {"disconnected": true}})),
+        (status = 502, description = "The media server fails", body = ProblemBody),
+        (status = 504, description = "The media server does not answer", body = ProblemBody),
+    ),
+)]
+pub(super) async fn disconnect(
+    State(app): State<App>,
+    viewer: Viewer,
+    context: Context,
+    Path((room, identity)): Path<(String, String)>,
+    disconnection: Option<Json<Disconnection>>,
+) -> Result<Json<Success<Disconnected>>> {
+    let seen = Seen::of(&app, &viewer, Name::Room(&room)).await?;
+    seen.must_lead()?;
+    let consultation = seen.consultation;
+    server(&app, &consultation)?.remove(&consultation.room_name, &identity).await?;
+    let reason = disconnection.and_then(|Json(it)| it.reason);
+    let deed =
+        ("participant_disconnected", [("identity", json!(identity)), ("reason", json!(reason))]);
+    record(&app, &viewer, &context, &consultation, deed).await?;
+    Ok(Success::of(Disconnected { disconnected: true }))
+}
+
+/// Silences somebody, or lets them be heard and seen again; for its doctor and administrators.
+#[utoipa::path(
+    post, path = "/api/rooms/{roomName}/participants/{identity}/mute", tag = "rooms",
+    operation_id = "mute_participant",
+    params(("roomName" = String, Path), ("identity" = String, Path)),
+    request_body = Mute,
+    responses(
+        (status = 200, body = Success<Muted>,
+            example = json!({"success": true, "data": {"source": "microphone", "muted": true}})),
+        (status = 404, description = "Nobody, or nothing of theirs, is there", body = ProblemBody),
+        (status = 502, description = "The media server fails", body = ProblemBody),
+        (status = 504, description = "The media server does not answer", body = ProblemBody),
+    ),
+)]
+pub(super) async fn mute(
+    State(app): State<App>,
+    viewer: Viewer,
+    context: Context,
+    Path((room, identity)): Path<(String, String)>,
+    Json(Mute { source, muted }): Json<Mute>,
+) -> Result<Json<Success<Muted>>> {
+    let seen = Seen::of(&app, &viewer, Name::Room(&room)).await?;
+    if !viewer.is_admin() && seen.part != Part::Doctor {
+        return Err(Kind::Forbidden("for the doctor of the consultation").into());
+    }
+    let consultation = seen.consultation;
+    server(&app, &consultation)?.mute(&consultation.room_name, &identity, source, muted).await?;
+    let deed = ("participant_muted", [("source", json!(source)), ("muted", json!(muted))]);
+    record(&app, &viewer, &context, &consultation, deed).await?;
+    Ok(Success::of(Muted { source, muted }))
+}
+
+/// The media server that carries a consultation. Nobody is at it in a call from browser to browser.
+fn server<'a>(app: &'a App, consultation: &Consultation) -> Result<&'a LiveKit> {
+    let server = app.calls.media.livekit().filter(|_| consultation.mode == MediaMode::Sfu);
+    server.ok_or_else(|| Kind::NotFound("participant").into())
+}
+
+/// Writes down what was done to somebody in a room.
+async fn record(
+    app: &App,
+    viewer: &Viewer,
+    context: &Context,
+    consultation: &Consultation,
+    (deed, data): (&'static str, [(&str, Value); 2]),
+) -> Result<()> {
+    let author = Author { app, context, caller: &viewer.caller };
+    let data = Map::from_iter(data.map(|(name, value)| (name.to_owned(), value)));
+    let id = consultation.id.as_str().into();
+    let mut tx = app.store.begin().await?;
+    author.record(&mut tx, "consultation", id, deed, data).await?;
+    tx.commit().await?;
+    app.hub.outbox_ready();
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! What the media server tells by itself: who came and went, and what became of a film.
+//!
+//! Events of one room come in their order, most of the time; one that comes late or twice changes
+//! nothing. Each is noted in the transaction of what it brings about, so what failed is told again.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use serde::Deserialize;
+
+use super::{films, moves};
+use crate::auth::digest;
+use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::events::signaling::SeatRole;
+use crate::domain::state::State as _;
+use crate::domain::time::Timestamp;
+use crate::error::{Error, Kind, Result, Unauthenticated};
+use crate::http::App;
+use crate::http::body;
+use crate::http::problem::ProblemBody;
+use crate::media::webhook::{Participant, Told};
+use crate::persistence::consultations::participants::{self, Arrival};
+use crate::persistence::consultations::{Consultation, consultations, news, progress};
+use crate::persistence::{Tx, provider_events};
+
+/// Who tells.
+const PROVIDER: &str = "livekit";
+
+/// What our tokens say of whoever holds them.
+#[derive(Deserialize)]
+struct Metadata {
+    role: SeatRole,
+}
+
+/// Takes an event of the media server, signed by it.
+#[utoipa::path(
+    post, path = "/webhooks/livekit", tag = "rooms", operation_id = "receive_livekit_event",
+    request_body(content = String, content_type = "application/webhook+json",
+        description = "As the media server sends it; `Authorization` is a bare JWT that names its hash"),
+    responses(
+        (status = 204, description = "Taken, or known already"),
+        (status = 401, description = "Not signed by the media server", body = ProblemBody),
+        (status = 503, description = "There is no media server", body = ProblemBody),
+    ),
+)]
+pub(super) async fn receive(State(app): State<App>, request: Request) -> Result<StatusCode> {
+    let missing = || vec!["LIVEKIT_API_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"];
+    let webhooks = app
+        .calls
+        .webhooks
+        .as_ref()
+        .ok_or_else(|| Error::from(Kind::NotConfigured { missing: missing() }))?;
+    let signature = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let signature = signature.ok_or(Kind::Unauthenticated(Unauthenticated::Missing))?.to_owned();
+    let body = body::read(request, app.settings.body).await?;
+    let told = webhooks.read(&signature, &body)?;
+
+    let now = Timestamp::now();
+    let mut tx = app.store.begin().await?;
+    let hash = digest(&String::from_utf8_lossy(&body));
+    if !provider_events::note(&mut tx, PROVIDER, &told.id, &hash, now).await? {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let moved = follow(&mut tx, &app, &told, now).await?;
+    tx.commit().await?;
+
+    app.hub.outbox_ready();
+    if let Some(moved) = moved {
+        moves::after(&app, &moved);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Does what follows from an event. The consultation, where it was moved on.
+async fn follow(
+    tx: &mut Tx,
+    app: &App,
+    told: &Told,
+    now: Timestamp,
+) -> Result<Option<Consultation>> {
+    if let Some(egress) = &told.egress_info {
+        films::settle(tx, &app.settings.node, egress, now).await?;
+        return Ok(None);
+    }
+    let Some(room) = &told.room else { return Ok(None) };
+    let Some(consultation) = consultations::hold_room(tx, &room.name).await? else {
+        return Ok(None);
+    };
+    match (told.event.as_str(), &told.participant) {
+        ("participant_joined", Some(who)) => joined(tx, app, consultation, who, now).await,
+        ("participant_left" | "participant_connection_aborted", Some(who)) => {
+            left(tx, app, consultation, who, now).await
+        }
+        ("room_finished", _) => finished(tx, app, consultation, now).await,
+        _ => Ok(None),
+    }
+}
+
+async fn joined(
+    tx: &mut Tx,
+    app: &App,
+    consultation: Consultation,
+    who: &Participant,
+    now: Timestamp,
+) -> Result<Option<Consultation>> {
+    // Recorders and agents are no people, and whoever has no token of ours is nobody we know.
+    let Some(role) = role(who) else { return Ok(None) };
+    let has_left = participants::has_left(tx, &consultation, who.at(), &who.identity).await?;
+    if has_left || consultation.status.is_over() {
+        return Ok(None);
+    }
+    let arrival = Arrival { identity: &who.identity, user: None, role, at: who.at() };
+    if !participants::enter(tx, &consultation.id, &arrival).await? || role == SeatRole::Observer {
+        return Ok(None);
+    }
+    let present = participants::present(tx, &consultation.id).await?;
+    let is_there = |role: SeatRole| present.iter().any(|it| it.role == role.name());
+    let both = is_there(SeatRole::Doctor) && is_there(SeatRole::Patient);
+    let to = if both { ConsultationStatus::Live } else { ConsultationStatus::Waiting };
+    let node = &app.settings.node;
+    if consultation.status.check_move(to).is_ok() {
+        return progress::advance(tx, node, &consultation, to, None, now).await.map(Some);
+    }
+    let consultation = consultations::touch(tx, &consultation.id, now).await?;
+    news::announce(tx, node, &consultation).await?;
+    Ok(None)
+}
+
+async fn left(
+    tx: &mut Tx,
+    app: &App,
+    consultation: Consultation,
+    who: &Participant,
+    now: Timestamp,
+) -> Result<Option<Consultation>> {
+    let id = &consultation.id;
+    let Some(role) = role(who) else { return Ok(None) };
+    if !participants::leave(tx, id, &who.identity, who.at(), now).await? {
+        // It came before the arrival it ends.
+        let stay = Arrival { identity: &who.identity, user: None, role, at: who.at() };
+        participants::note_stay(tx, id, &stay, now).await?;
+        return Ok(None);
+    }
+    let consultation = consultations::touch(tx, id, now).await?;
+    news::announce(tx, &app.settings.node, &consultation).await?;
+    Ok(None)
+}
+
+async fn finished(
+    tx: &mut Tx,
+    app: &App,
+    consultation: Consultation,
+    now: Timestamp,
+) -> Result<Option<Consultation>> {
+    let to = ConsultationStatus::Ended;
+    if consultation.status.check_move(to).is_err() {
+        return Ok(None);
+    }
+    progress::advance(tx, &app.settings.node, &consultation, to, None, now).await.map(Some)
+}
+
+/// What a person is in the room, by the token they came with.
+fn role(who: &Participant) -> Option<SeatRole> {
+    let is_person = who.kind.as_deref().is_none_or(|kind| kind == "STANDARD");
+    let metadata = serde_json::from_str::<Metadata>(&who.metadata).ok()?;
+    is_person.then_some(metadata.role)
+}

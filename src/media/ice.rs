@@ -1,0 +1,69 @@
+//! The STUN and TURN servers browsers are told of.
+//!
+//! Credentials of relays are made as coturn's `use-auth-secret` checks them: the name is the moment they
+//! expire and who they are for, the password an HMAC-SHA1 of it (draft-uberti-behave-turn-rest-00).
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha1::Sha1;
+
+use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
+
+/// How long credentials of a relay work.
+const LIFE: Duration = Duration::from_hours(1);
+
+/// The servers of the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Ice {
+    /// `RTCIceServer` objects, told as they are.
+    pub servers: Vec<Value>,
+    /// Relays, and the secret shared with them.
+    pub relays: Option<(Vec<String>, Secret)>,
+}
+
+impl Ice {
+    /// What a browser is told that is used by somebody of this name.
+    pub fn servers(&self, user: &str, now: Timestamp) -> Vec<Value> {
+        let mut servers = self.servers.clone();
+        if let Some((urls, secret)) = &self.relays {
+            let name = format!("{}:{user}", now.plus(LIFE).seconds());
+            servers.push(json!({ "urls": urls, "username": name,
+                "credential": credential(secret, &name) }));
+        }
+        servers
+    }
+}
+
+fn credential(secret: &Secret, name: &str) -> String {
+    let mut mac = Hmac::<Sha1>::new_from_slice(secret.expose().as_bytes())
+        .expect("an HMAC key may have any length");
+    mac.update(name.as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_is_told_with_credentials_of_an_hour() {
+        let stun = json!({ "urls": ["stun:stun.example:3478"] });
+        let ice = Ice {
+            servers: vec![stun.clone()],
+            relays: Some((vec!["turn:turn.example:3478".into()], Secret::new("north"))),
+        };
+
+        let servers = ice.servers("patient-7", Timestamp(1_700_000_000_000));
+
+        // printf '%s' '1700003600:patient-7' | openssl dgst -sha1 -hmac north -binary | base64
+        let relay = json!({ "urls": ["turn:turn.example:3478"], "username": "1700003600:patient-7",
+            "credential": "ub2MOZlsBl4194FyYxYJahe+4aw=" });
+        assert_eq!(servers, [stun, relay]);
+        assert!(Ice::default().servers("x", Timestamp(0)).is_empty());
+    }
+}

@@ -1,0 +1,106 @@
+//! Lists of consultations.
+
+use sqlx::QueryBuilder;
+
+use super::Consultation;
+use super::consultations::{Whose, columns, restrict};
+use crate::domain::consultations::reference::Reference;
+use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::id::ConsultationId;
+use crate::domain::time::Timestamp;
+use crate::error::{Error, Kind, Result};
+use crate::persistence::Store;
+use crate::persistence::clinical::relations::{OF_DOCTOR, OF_INSTITUTION, push_related};
+
+/// Which consultations a list shows.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    pub whose: Whose,
+    pub status: Option<ConsultationStatus>,
+    pub patient: Option<Reference>,
+    pub doctor: Option<Reference>,
+    /// Created not before this moment.
+    pub from: Option<Timestamp>,
+    /// Created before this moment.
+    pub to: Option<Timestamp>,
+}
+
+/// The place of a consultation in a list.
+pub type Place = (Timestamp, ConsultationId);
+
+/// Adds a reference, or the row it means, to a statement. A macro, because the statement has a type per
+/// engine.
+macro_rules! refer_to {
+    ($sql:ident, $name:literal, $reference:expr) => {
+        if let Some(reference) = $reference {
+            $sql.push(concat!(" and (", $name, "_ref = ")).push_bind(reference.clone());
+            if let Some(id) = reference.id() {
+                $sql.push(concat!(" or ", $name, "_id = ")).push_bind(id);
+            }
+            $sql.push(")");
+        }
+    };
+}
+
+/// At most `limit` consultations before a place, the newest first.
+pub async fn page(
+    store: &Store,
+    filter: &Filter,
+    before: Option<Place>,
+    limit: i64,
+) -> Result<Vec<Consultation>> {
+    Ok(on!(store, |conn| {
+        let mut sql = QueryBuilder::new(concat!("select ", columns!(), " from consultations"));
+        sql.push(" where deleted_at is null");
+        if let Some((created_at, id)) = &before {
+            sql.push(" and (created_at, id) < (").push_bind(*created_at).push(", ");
+            sql.push_bind(id.clone()).push(")");
+        }
+        restrict!(sql, filter.whose);
+        if let Some(status) = filter.status {
+            sql.push(" and status = ").push_bind(status);
+        }
+        refer_to!(sql, "patient", &filter.patient);
+        refer_to!(sql, "doctor", &filter.doctor);
+        if let Some(from) = filter.from {
+            sql.push(" and created_at >= ").push_bind(from);
+        }
+        if let Some(to) = filter.to {
+            sql.push(" and created_at < ").push_bind(to);
+        }
+        sql.push(" order by created_at desc, id desc limit ").push_bind(limit);
+        sql.build_query_as().fetch_all(conn).await
+    })?)
+}
+
+/// Consultations in which somebody is or could be, the newest first.
+pub async fn open(store: &Store, whose: Whose, limit: i64) -> Result<Vec<Consultation>> {
+    Ok(on!(store, |conn| {
+        let mut sql = QueryBuilder::new(concat!("select ", columns!(), " from consultations"));
+        sql.push(" where deleted_at is null and status in ('created', 'waiting', 'live')");
+        restrict!(sql, whose);
+        sql.push(" order by created_at desc, id desc limit ").push_bind(limit);
+        sql.build_query_as().fetch_all(conn).await
+    })?)
+}
+
+/// Consultations created before a moment to which nobody came, the oldest first.
+pub async fn never_begun(
+    store: &Store,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<ConsultationId>> {
+    const SQL: &str = "
+        select id from consultations
+        where status = 'created' and created_at < $1 and deleted_at is null
+        order by created_at limit $2";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(before).bind(limit).fetch_all(conn).await)?)
+}
+
+/// The place a cursor carries.
+pub fn placed(text: &str) -> Result<Place> {
+    let place = text.split_once(':').and_then(|(created_at, id)| {
+        Some((Timestamp(created_at.parse().ok()?), ConsultationId::from(id)))
+    });
+    place.ok_or_else(|| Error::from(Kind::Malformed("bad cursor".into())))
+}

@@ -1,0 +1,15 @@
+//! Consultations in rows: the consultation, who was there, what was recorded and measured, and guests.
+//!
+//! [`progress`] moves one on together with all that follows from it, for whoever brings it about.
+
+pub mod consultations;
+pub mod invites;
+pub mod list;
+pub mod news;
+pub mod participants;
+pub mod parties;
+pub mod progress;
+pub mod recordings;
+pub mod samples;
+
+pub use consultations::Consultation;

@@ -1,0 +1,86 @@
+//! Rooms: which are open, and how well calls go in them.
+
+use serde_json::{Value, json};
+
+use super::{Visit, data};
+
+#[tokio::test]
+async fn rooms_are_open_from_the_first_who_comes_to_the_end() {
+    let visit = Visit::start().await;
+    visit.opened("c-1").await;
+    let rooms = async |by, path: &str| {
+        let answer = visit.get(by, path).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        data(&answer)
+    };
+    let doctor = &visit.doctor.account;
+    assert_eq!(rooms(doctor, "/api/rooms/active").await, json!({"rooms": [], "count": 0}));
+
+    visit.step("c-1", "start").await;
+
+    let open = rooms(doctor, "/rooms/active").await;
+    let room = &open["rooms"][0];
+    assert_eq!(open["count"], 1);
+    assert_eq!(
+        (&room["name"], &room["consultationId"], &room["mode"], &room["numParticipants"]),
+        (&json!("consultation-c-1"), &json!("c-1"), &json!("p2p"), &json!(0))
+    );
+    let stranger = visit.care.doctor(json!({})).await;
+    assert_eq!(rooms(&stranger.account, "/api/rooms/active").await["count"], 0);
+    visit.step("c-1", "end").await;
+    assert_eq!(rooms(&visit.care.admin, "/api/rooms/active").await["count"], 0);
+}
+
+#[tokio::test]
+async fn quality_is_the_mean_of_what_participants_measure() {
+    let visit = Visit::start().await;
+    visit.opened("c-1").await;
+    let path = "/api/rooms/consultation-c-1/stats";
+    let report = async |by, body: Value| visit.care.post(by, path, body).await.status.as_u16();
+    let (patient, doctor) = (&visit.patient.account, &visit.doctor.account);
+
+    let nothing = data(&visit.get(doctor, path).await);
+    let sample = json!({"latencyMs": 80, "packetLossPct": 0.5, "resolution": "640x360"});
+    assert_eq!(report(patient, sample).await, 202);
+    let sample = json!({"latencyMs": 100, "bitrateKbps": 1800, "resolution": "1280x720"});
+    assert_eq!(report(doctor, sample).await, 202);
+
+    assert_eq!((&nothing["quality"], &nothing["windowSeconds"]), (&Value::Null, &json!(60)));
+    for path in [path, "/rooms/c-1/stats"] {
+        let stats = data(&visit.get(doctor, path).await);
+        assert_eq!(
+            (&stats["roomName"], &stats["source"]),
+            (&json!("consultation-c-1"), &json!("clients"))
+        );
+        assert_eq!(
+            stats["quality"],
+            json!({"latencyMs": 90.0, "packetLossPct": 0.5, "bitrateKbps": 1800.0,
+                "resolution": "1280x720", "frameRate": null, "jitterMs": null, "samples": 2})
+        );
+    }
+    for (sample, pointer) in [
+        (json!({"packetLossPct": 101}), "/packetLossPct"),
+        (json!({"latencyMs": -1}), "/latencyMs"),
+        (json!({"resolution": "large"}), "/resolution"),
+    ] {
+        let answer = visit.care.post(patient, path, sample).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["errors"][0]["pointer"]),
+            (422, &json!(pointer))
+        );
+    }
+    assert_eq!(report(&visit.care.admin, json!({})).await, 403);
+}
+
+#[tokio::test]
+async fn nobody_is_at_the_media_server_in_a_call_between_browsers() {
+    let visit = Visit::start().await;
+    visit.opened("c-1").await;
+    let path = "/api/rooms/c-1/participants/patient-1";
+
+    let away = visit.care.post(&visit.doctor.account, &format!("{path}/disconnect"), Value::Null);
+    assert_eq!(away.await.status, 404);
+    let mute = json!({"source": "microphone", "muted": true});
+    let mute = visit.care.post(&visit.doctor.account, &format!("{path}/mute"), mute);
+    assert_eq!(mute.await.status, 404);
+}

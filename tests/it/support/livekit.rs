@@ -1,0 +1,303 @@
+//! A media server: a double that answers in the bytes of a LiveKit server, or a real one where
+//! `LIVEKIT_TEST_URL`, `LIVEKIT_TEST_KEY` and `LIVEKIT_TEST_SECRET` name it.
+//!
+//! The double knows rooms, who is in them, and recordings; it checks the signature and the grants of every
+//! call as the server does. What a server refuses or does slowly is the double's to show.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use latido::domain::time::Timestamp;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::http::Answer;
+use super::node::Latido;
+use super::upstream::{Asked, Reply, Upstream};
+
+/// What the double knows.
+#[derive(Default)]
+struct State {
+    /// By name: their ids.
+    rooms: BTreeMap<String, String>,
+    /// By room: identities, and what each publishes.
+    people: BTreeMap<String, Vec<Value>>,
+    /// By id: the room it films.
+    egresses: BTreeMap<String, String>,
+    made: u32,
+}
+
+/// A media server and the key of its API.
+pub(crate) struct MediaServer {
+    pub(crate) url: String,
+    pub(crate) key: String,
+    pub(crate) secret: String,
+    double: Option<Double>,
+}
+
+struct Double {
+    upstream: Upstream,
+    state: Arc<Mutex<State>>,
+}
+
+impl MediaServer {
+    /// The real one where one is named, else a double.
+    pub(crate) async fn start() -> Self {
+        let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let names = ["LIVEKIT_TEST_URL", "LIVEKIT_TEST_KEY", "LIVEKIT_TEST_SECRET"];
+        if let [Some(url), Some(key), Some(secret)] = names.map(named) {
+            return Self { url, key, secret, double: None };
+        }
+        Self::double().await
+    }
+
+    pub(crate) async fn double() -> Self {
+        let key = "devkey".to_owned();
+        let secret = "a secret of the media server, long enough".to_owned();
+        let state = Arc::<Mutex<State>>::default();
+        let (own, known) = (Arc::clone(&state), (key.clone(), secret.clone()));
+        let upstream =
+            Upstream::start(move |asked| own.lock().answer(asked, &known.0, &known.1)).await;
+        Self { url: upstream.url(""), key, secret, double: Some(Double { upstream, state }) }
+    }
+
+    /// What a node is told of it.
+    pub(crate) fn settings(&self) -> [(&str, &str); 3] {
+        [
+            ("LIVEKIT_API_URL", &self.url),
+            ("LIVEKIT_API_KEY", &self.key),
+            ("LIVEKIT_API_SECRET", &self.secret),
+        ]
+    }
+
+    /// The double behind it.
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.double.as_ref().expect("a double").upstream
+    }
+
+    /// Puts somebody into a room of the double.
+    pub(crate) fn seat(&self, room: &str, identity: &str, tracks: &Value) {
+        let double = self.double.as_ref().expect("a double");
+        let person = json!({"sid": "PA_YsRjUWaWgdnD", "identity": identity, "state": "ACTIVE",
+            "tracks": tracks, "metadata": "", "joined_at": "1795479008",
+            "joined_at_ms": "1795479008617", "name": "", "version": 2,
+            "permission": {"can_subscribe": true, "can_publish": true, "can_publish_data": true,
+                "can_publish_sources": [], "hidden": false, "recorder": false,
+                "can_update_metadata": false, "agent": false, "can_subscribe_metrics": false,
+                "can_manage_agent_session": false},
+            "region": "", "is_publisher": false, "kind": "STANDARD", "attributes": {},
+            "disconnect_reason": "UNKNOWN_REASON", "kind_details": [], "data_tracks": [],
+            "client_protocol": 2, "capabilities": []});
+        double.state.lock().people.entry(room.to_owned()).or_default().push(person);
+    }
+
+    /// The names of the rooms there are, as the server says.
+    pub(crate) async fn rooms(&self) -> Vec<String> {
+        let now = Timestamp::now().seconds();
+        let claims = json!({"iss": self.key, "nbf": now - 5, "exp": now + 60,
+            "video": {"roomList": true}});
+        let token = self.signed(&claims);
+        let answer = latido::outgoing::client(std::time::Duration::from_secs(5))
+            .unwrap()
+            .post(format!("{}/twirp/livekit.RoomService/ListRooms", self.url))
+            .bearer_auth(token)
+            .json(&json!({}))
+            .send()
+            .await
+            .unwrap();
+        let body: Value = answer.json().await.unwrap();
+        let rooms = body["rooms"].as_array().unwrap().iter();
+        rooms.map(|room| room["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Tells a node of an event as the server does.
+    pub(crate) async fn tell(&self, latido: &Latido, event: &Value) -> Answer {
+        let body = event.to_string();
+        self.tell_signed(latido, &body, &self.signature(&body)).await
+    }
+
+    pub(crate) async fn tell_signed(&self, latido: &Latido, body: &str, token: &str) -> Answer {
+        latido
+            .call("POST", "/webhooks/livekit")
+            .header("content-type", "application/webhook+json")
+            .header("authorization", token)
+            .body(body.to_owned())
+            .send()
+            .await
+    }
+
+    /// The bare token that goes with a body.
+    pub(crate) fn signature(&self, body: &str) -> String {
+        let now = Timestamp::now().seconds();
+        self.signed(&json!({"iss": self.key, "iat": now, "nbf": now, "exp": now + 300,
+            "sha256": STANDARD.encode(Sha256::digest(body))}))
+    }
+
+    fn signed(&self, claims: &Value) -> String {
+        let key = EncodingKey::from_secret(self.secret.as_bytes());
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()
+    }
+}
+
+impl State {
+    fn answer(&mut self, asked: &Asked, key: &str, secret: &str) -> Reply {
+        if asked.path == "/" {
+            return Reply::text(200, "OK");
+        }
+        let video = match grants(asked, key, secret) {
+            Ok(video) => video,
+            Err(refused) => return refused,
+        };
+        let Some(method) = asked.path.strip_prefix("/twirp/livekit.") else {
+            return twirp(404, "bad_route", "no handler");
+        };
+        let Ok(body) = serde_json::from_slice::<Value>(&asked.body) else {
+            return twirp(400, "malformed", "the json request could not be decoded");
+        };
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        let room = text("room");
+        let is = |grant: &str| video[grant] == true;
+        let is_admin = is("roomAdmin") && video["room"] == room.as_str();
+        let may = match method {
+            "RoomService/CreateRoom" | "RoomService/DeleteRoom" => is("roomCreate"),
+            "RoomService/ListRooms" => is("roomList"),
+            method if method.starts_with("Egress/") => is("roomRecord"),
+            _ => is_admin,
+        };
+        if !may {
+            return denied();
+        }
+        match method {
+            "RoomService/CreateRoom" => self.create(&text("name"), &body),
+            "RoomService/DeleteRoom" => match self.rooms.remove(&room) {
+                Some(_) => Reply::json(200, &json!({})),
+                None => absent("requested room does not exist"),
+            },
+            "RoomService/ListRooms" => {
+                let rooms: Vec<_> =
+                    self.rooms.iter().map(|(name, sid)| room_json(name, sid, &json!({}))).collect();
+                Reply::json(200, &json!({ "rooms": rooms }))
+            }
+            "RoomService/ListParticipants" => {
+                let people = self.people.get(&room).cloned().unwrap_or_default();
+                Reply::json(200, &json!({ "participants": people }))
+            }
+            "RoomService/RemoveParticipant" => self.remove(&room, &text("identity")),
+            "RoomService/MutePublishedTrack" => self.mute(&room, &body),
+            "Egress/StartRoomCompositeEgress" => self.film(&text("room_name")),
+            "Egress/StopEgress" => match self.egresses.remove(&text("egress_id")) {
+                Some(room) => Reply::json(
+                    200,
+                    &json!({"egress_id": text("egress_id"), "room_name": room,
+                        "status": "EGRESS_ENDING"}),
+                ),
+                None => absent("egress does not exist"),
+            },
+            _ => twirp(404, "bad_route", "no handler"),
+        }
+    }
+
+    /// A room that is there stays as it is.
+    fn create(&mut self, name: &str, options: &Value) -> Reply {
+        self.made += 1;
+        let sid = format!("RM_double{:06}", self.made);
+        let sid = self.rooms.entry(name.to_owned()).or_insert(sid).clone();
+        Reply::json(200, &room_json(name, &sid, options))
+    }
+
+    fn remove(&mut self, room: &str, identity: &str) -> Reply {
+        let people = self.people.entry(room.to_owned()).or_default();
+        let before = people.len();
+        people.retain(|person| person["identity"] != identity);
+        if people.len() < before {
+            Reply::json(200, &json!({}))
+        } else {
+            absent("participant does not exist")
+        }
+    }
+
+    fn mute(&mut self, room: &str, body: &Value) -> Reply {
+        if body["muted"] == false {
+            return twirp(
+                412,
+                "failed_precondition",
+                "twirp error unknown: remote unmute not enabled",
+            );
+        }
+        let people = self.people.entry(room.to_owned()).or_default();
+        let person = people.iter_mut().find(|person| person["identity"] == body["identity"]);
+        let Some(person) = person else { return absent("participant does not exist") };
+        let tracks = person["tracks"].as_array_mut().unwrap();
+        let track = tracks.iter_mut().find(|track| track["sid"] == body["track_sid"]);
+        let track = track.map(|track| {
+            track["muted"] = json!(true);
+            track.clone()
+        });
+        Reply::json(200, &json!({ "track": track }))
+    }
+
+    fn film(&mut self, room: &str) -> Reply {
+        if !self.rooms.contains_key(room) {
+            return absent("requested room does not exist");
+        }
+        self.made += 1;
+        let egress = format!("EG_double{:06}", self.made);
+        self.egresses.insert(egress.clone(), room.to_owned());
+        Reply::json(
+            200,
+            &json!({"egress_id": egress, "room_id": "", "room_name": room,
+                "status": "EGRESS_STARTING", "started_at": "0", "ended_at": "0"}),
+        )
+    }
+}
+
+/// The `video` claim of a call, or what the server says of a token that has none.
+fn grants(asked: &Asked, key: &str, secret: &str) -> Result<Value, Reply> {
+    let Some(token) = asked.header("authorization").strip_prefix("Bearer ") else {
+        return Err(denied());
+    };
+    if jsonwebtoken::decode_header(token).is_err() {
+        return Err(Reply::text(401, "invalid authorization token"));
+    }
+    let mut rules = Validation::new(Algorithm::HS256);
+    rules.set_required_spec_claims(&["exp", "iss"]);
+    let secret = DecodingKey::from_secret(secret.as_bytes());
+    let claims = jsonwebtoken::decode::<Value>(token, &secret, &rules)
+        .map_err(|_| {
+            Reply::text(401, format!("invalid token: {token}, error: signature is invalid"))
+        })?
+        .claims;
+    if claims["iss"] != key {
+        return Err(Reply::text(401, "invalid API key: otherkey"));
+    }
+    Ok(claims["video"].clone())
+}
+
+fn room_json(name: &str, sid: &str, options: &Value) -> Value {
+    let number = |name: &str, usual: i64| options[name].as_i64().unwrap_or(usual);
+    json!({"sid": sid, "name": name, "empty_timeout": number("empty_timeout", 300),
+        "departure_timeout": number("departure_timeout", 20),
+        "max_participants": number("max_participants", 0), "creation_time": "1795479008",
+        "creation_time_ms": "1795479008360",
+        "turn_password": "mz5pJWK0r85W3h0ptc5WRvnSTCUPjIvvoPefQqa7xMo",
+        "enabled_codecs": [{"mime": "audio/opus", "fmtp_line": ""},
+            {"mime": "video/VP8", "fmtp_line": ""}],
+        "metadata": "", "num_participants": 0, "num_publishers": 0, "active_recording": false,
+        "version": null})
+}
+
+fn twirp(status: u16, code: &str, said: &str) -> Reply {
+    Reply::json(status, &json!({ "code": code, "msg": said }))
+}
+
+fn absent(said: &str) -> Reply {
+    twirp(404, "not_found", &format!("twirp error unknown: {said}"))
+}
+
+fn denied() -> Reply {
+    twirp(401, "unauthenticated", "permissions denied")
+}
