@@ -87,11 +87,12 @@ async fn nobody_is_sent_away_who_is_not_there() {
     visit.opened(&id).await;
     let path = format!("/api/rooms/{id}/participants/nobody");
 
-    let away = visit.care.post(&visit.doctor.account, &format!("{path}/disconnect"), Value::Null);
-    assert_eq!(away.await.status, 404);
+    let away =
+        visit.care.post(&visit.doctor.account, &format!("{path}/disconnect"), Value::Null).await;
+    assert_eq!(away.status, 404);
     let mute = json!({"source": "camera", "muted": true});
-    let mute = visit.care.post(&visit.doctor.account, &format!("{path}/mute"), mute);
-    assert_eq!(mute.await.status, 404);
+    let mute = visit.care.post(&visit.doctor.account, &format!("{path}/mute"), mute).await;
+    assert_eq!(mute.status, 404);
     let stats = visit.get(&visit.doctor.account, &format!("/api/rooms/{id}/stats")).await;
     assert_eq!(data(&stats)["numParticipants"], 0);
     let rooms = data(&visit.get(&visit.doctor.account, "/api/rooms/active").await);
@@ -171,8 +172,9 @@ async fn a_doctor_sends_away_and_silences_whoever_is_there() {
         (&seat["identity"], &seat["role"], &seat["state"], &seat["publishing"]),
         (&json!(identity), &json!("patient"), &json!("active"), &json!(["camera"]))
     );
-    let away = visit.care.post(&visit.doctor.account, &format!("{path}/disconnect"), json!({}));
-    assert_eq!(data(&away.await), json!({"disconnected": true}));
+    let away =
+        visit.care.post(&visit.doctor.account, &format!("{path}/disconnect"), json!({})).await;
+    assert_eq!(data(&away), json!({"disconnected": true}));
     assert_eq!(stats().await["numParticipants"], 0);
     let sql = "select count(*) from audit_log where action like 'participant_%'";
     assert_eq!(accounts::value::<i64>(visit.care.latido.database.url(), sql).await, 2);

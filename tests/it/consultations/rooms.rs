@@ -78,9 +78,10 @@ async fn nobody_is_at_the_media_server_in_a_call_between_browsers() {
     visit.opened("c-1").await;
     let path = "/api/rooms/c-1/participants/patient-1";
 
-    let away = visit.care.post(&visit.doctor.account, &format!("{path}/disconnect"), Value::Null);
-    assert_eq!(away.await.status, 404);
+    let away =
+        visit.care.post(&visit.doctor.account, &format!("{path}/disconnect"), Value::Null).await;
+    assert_eq!(away.status, 404);
     let mute = json!({"source": "microphone", "muted": true});
-    let mute = visit.care.post(&visit.doctor.account, &format!("{path}/mute"), mute);
-    assert_eq!(mute.await.status, 404);
+    let mute = visit.care.post(&visit.doctor.account, &format!("{path}/mute"), mute).await;
+    assert_eq!(mute.status, 404);
 }
