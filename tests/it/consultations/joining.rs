@@ -105,7 +105,7 @@ async fn a_service_asks_for_anybodys_token() {
     let doctor = visit.doctor.id.to_string();
     for (body, identity, role) in [
         (json!({"role": "patient"}), format!("patient-{}", visit.patient.id), "patient"),
-        (json!({"identity": doctor}), format!("doctor-{doctor}"), "doctor"),
+        (json!({"identity": doctor, "role": "doctor"}), format!("doctor-{doctor}"), "doctor"),
         (json!({"identity": "nurse", "role": "observer"}), "nurse".to_owned(), "observer"),
     ] {
         let body = crate::support::care::joined(json!({"consultationId": "c-1"}), body);

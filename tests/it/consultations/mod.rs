@@ -11,6 +11,8 @@ mod rooms;
 mod video;
 mod webhooks;
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -58,6 +60,8 @@ impl Visit {
         let body = joined(self.draft(id), more);
         let answer = self.care.post(&self.doctor.account, CREATE, body).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
+        // Whoever connects from now on hears of what comes.
+        assert!(self.care.latido.hub().caught_up(Duration::from_secs(10)).await);
         data(&answer)
     }
 
