@@ -27,7 +27,7 @@ pub use spec::{Ack, ClientEvent, Direction, EventSpec, ServerEvent, Shape};
 
 /// The client events that this version answers. The registry holds all of the contract, so that
 /// portals can be built against them; asked for one of the others, the hub says that there is none.
-pub const ANSWERED: [&str; 28] = [
+pub const ANSWERED: [&str; 31] = [
     "ping",
     "subscribe",
     "unsubscribe",
@@ -48,8 +48,11 @@ pub const ANSWERED: [&str; 28] = [
     "chat",
     "mute",
     "screen-share",
+    "hand-over",
     "kick",
     "end",
+    "recording",
+    "recording-consent",
     "hand-raise",
     "stats",
     "admit",
