@@ -15,7 +15,7 @@ pub(super) fn usual(name: &str) -> Option<Value> {
         "code_challenge" => "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
         "code_challenge_method" => "S256",
         "code_verifier" => "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
-        "corsOrigins" => "http://localhost:3001",
+        "corsOrigins" => "https://doctors.example",
         "current_password" | "password" => "correct horse battery",
         "email" | "username" | "login_hint" => "ana@example.com",
         "error" => "invalid_grant",
