@@ -72,7 +72,7 @@ pub(super) enum Message {
     /// Answers once everything committed before was published.
     CatchUp(Reply<()>),
     /// Rows were numbered and loaded, in a step that publishing them completes.
-    Loaded(Step, Result<Loaded>),
+    Loaded(Step, Box<Result<Loaded>>),
     /// A failed look was waited out.
     Rested,
     /// Panics, so that tests can watch the recovery.
@@ -227,7 +227,7 @@ impl Actor for Relay {
                 state.look(me);
             }
             Message::Loaded(step, loaded) => {
-                let may_be_more = match loaded {
+                let may_be_more = match *loaded {
                     Ok(loaded) => {
                         state.failures = 0;
                         state.publish(&step, loaded)
@@ -270,7 +270,7 @@ impl State {
         tokio::spawn(async move {
             let loaded = load(&store, &authority, after).await;
             // A relay that stopped meanwhile is restarted and loads again.
-            drop(me.cast(Message::Loaded(step, loaded)));
+            drop(me.cast(Message::Loaded(step, Box::new(loaded))));
         });
     }
 

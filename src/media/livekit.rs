@@ -4,6 +4,7 @@
 //! how many there are is asked of the room itself. Nothing here is tried again: a room that exists is
 //! created once more without harm, and whoever asks sees what failed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -26,7 +27,7 @@ const EGRESS_PATIENCE: Duration = Duration::from_secs(40);
 pub struct LiveKit {
     twirp: Twirp,
     /// Where films go, where there is a bucket.
-    bucket: Option<Bucket>,
+    bucket: Option<Arc<Bucket>>,
 }
 
 /// A bucket that the recorder writes to by itself.
@@ -110,7 +111,7 @@ impl LiveKit {
     /// # Errors
     /// A TLS stack that cannot be set up.
     pub fn new(url: &str, key: &Secret, secret: &Secret, bucket: Option<Bucket>) -> Result<Self> {
-        Ok(Self { twirp: Twirp::new(url, key, secret)?, bucket })
+        Ok(Self { twirp: Twirp::new(url, key, secret)?, bucket: bucket.map(Arc::new) })
     }
 
     /// Whether films have somewhere to go.

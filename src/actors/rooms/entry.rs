@@ -52,7 +52,7 @@ impl Hub {
             let is_new = self.rooms().enter(facts, socket.id(), message);
             match answer.await {
                 // It closed since the row was read.
-                Err(_) | Ok(Err(Refused::Over)) => continue,
+                Err(_) | Ok(Err(Refused::Over)) => {}
                 Ok(Err(refused)) => {
                     self.rooms().left(socket.id(), id.as_str());
                     return Err(refused.into());

@@ -179,10 +179,10 @@ impl State {
         }
         let Some(note) = self.given.journal.first() else { return };
         self.is_writing = true;
-        let (store, node) = (self.given.store.clone(), self.given.node.clone());
+        let (store, origin) = (self.given.store.clone(), self.given.node.clone());
         let progress = Arc::clone(&self.given.progress);
         tokio::spawn(async move {
-            let written = write(&store, &node, note).await;
+            let written = write(&store, &origin, note).await;
             progress.look();
             // One that stopped meanwhile is restarted and writes it again.
             drop(me.cast(Message::Written(written)));
@@ -190,13 +190,13 @@ impl State {
     }
 }
 
-async fn write(store: &Store, node: &NodeId, note: Note) -> Result<()> {
+async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<()> {
     let Note { id, step, by, at } = note;
     let mut tx = store.begin().await?;
     match step {
-        Step::Reached(status) => progress::advance(&mut tx, &id, status, by, node, at).await?,
+        Step::Reached(status) => progress::advance(&mut tx, &id, status, by, origin, at).await?,
         Step::Invite { callee, from } => {
-            progress::invite(&mut tx, &id, callee, from, node, at).await?;
+            progress::invite(&mut tx, &id, callee, from, origin, at).await?;
         }
         Step::Waited(waited) => progress::note_wait(&mut tx, &id, waited).await?,
     }

@@ -35,13 +35,12 @@ fn send<E: ServerEvent>(registry: &Registry, to: &[SocketId], event: &E) {
     for socket in to.iter().filter_map(|id| registry.get(id)) {
         let (dialect, namespace) = (socket.dialect(), socket.namespace());
         let written = frames.iter().find(|it| (it.0, it.1) == (dialect, namespace));
-        let frame = match written {
-            Some((.., frame)) => frame.clone(),
-            None => {
-                let frame = socket.frame_of(E::CLASS, E::NAME, event.payload.get());
-                frames.push((dialect, namespace, frame.clone()));
-                frame
-            }
+        let frame = if let Some((.., frame)) = written {
+            frame.clone()
+        } else {
+            let frame = socket.frame_of(E::CLASS, E::NAME, event.payload.get());
+            frames.push((dialect, namespace, frame.clone()));
+            frame
         };
         // One that is closing is lost to the room in a moment.
         socket.outbound().offer(frame);

@@ -60,6 +60,7 @@ impl State for RecordingStatus {
 
 impl RecordingStatus {
     /// What it becomes when somebody stops it, or the consultation ends.
+    #[must_use]
     pub fn stopped(self) -> Self {
         match self {
             Self::Mock => Self::MockStopped,

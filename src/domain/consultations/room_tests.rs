@@ -450,7 +450,9 @@ fn perform(scene: &mut Scene, ledger: &mut Ledger, doing: Doing) {
             let gone = |at: Timestamp| at.plus(GRACE) <= scene.now;
             let gone: Vec<i64> =
                 ledger.lost.iter().filter(|(_, at)| gone(**at)).map(|(user, _)| *user).collect();
-            gone.into_iter().for_each(|user| ledger.out(user));
+            for user in gone {
+                ledger.out(user);
+            }
         }
         Doing::Fail => scene.room.resume(|_| true, scene.now),
     }

@@ -75,7 +75,7 @@ impl Room {
             }
             Deed::Mute { kind, muted, target } => {
                 may_steer(role)?;
-                self.ask_to_mute(own, kind, muted, target)
+                self.ask_to_mute(&own, kind, muted, target.as_ref())
             }
             Deed::ShareScreen(active) => self.share_screen(by, active),
             Deed::RaiseHand(raised) => self.raise_hand(by, raised),
@@ -171,15 +171,15 @@ impl Room {
     /// Nobody's microphone or camera is opened by another.
     fn ask_to_mute(
         &mut self,
-        by: PeerId,
+        by: &PeerId,
         kind: MediaKind,
         muted: bool,
-        target: Option<PeerId>,
+        target: Option<&PeerId>,
     ) -> Result<(), Refused> {
         if !muted {
             return Err(Refused::Invalid("only peers themselves unmute"));
         }
-        let to = self.sockets(|seat| Some(&seat.peer) == target.as_ref());
+        let to = self.sockets(|seat| Some(&seat.peer) == target);
         if to.is_empty() {
             return Err(Refused::NoSuchPeer);
         }

@@ -87,11 +87,11 @@ async fn follow(
         return Ok(None);
     };
     match (told.event.as_str(), &told.participant) {
-        ("participant_joined", Some(who)) => joined(tx, app, consultation, who, now).await,
+        ("participant_joined", Some(who)) => joined(tx, app, &consultation, who, now).await,
         ("participant_left" | "participant_connection_aborted", Some(who)) => {
-            left(tx, app, consultation, who, now).await
+            left(tx, app, &consultation, who, now).await
         }
-        ("room_finished", _) => finished(tx, app, consultation, now).await,
+        ("room_finished", _) => finished(tx, app, &consultation, now).await,
         _ => Ok(None),
     }
 }
@@ -99,16 +99,19 @@ async fn follow(
 async fn joined(
     tx: &mut Tx,
     app: &App,
-    consultation: Consultation,
+    consultation: &Consultation,
     who: &Participant,
     now: Timestamp,
 ) -> Result<Option<Consultation>> {
     // Recorders and agents are no people, and whoever has no token of ours is nobody we know.
     let Some(role) = role(who) else { return Ok(None) };
-    let has_left = participants::has_left(tx, &consultation, who.at(), &who.identity).await?;
+    let has_left = participants::has_left(tx, consultation, who.at(), &who.identity).await?;
     if has_left || consultation.status.is_over() {
         return Ok(None);
     }
+    // Who comes again has left, whether or not that is told later.
+    let before = Timestamp(who.at().0 - 1);
+    participants::leave(tx, &consultation.id, &who.identity, before, who.at()).await?;
     let arrival = Arrival { identity: &who.identity, user: None, role, at: who.at() };
     if !participants::enter(tx, &consultation.id, &arrival).await? || role == SeatRole::Observer {
         return Ok(None);
@@ -119,7 +122,7 @@ async fn joined(
     let to = if both { ConsultationStatus::Live } else { ConsultationStatus::Waiting };
     let node = &app.settings.node;
     if consultation.status.check_move(to).is_ok() {
-        return progress::advance(tx, node, &consultation, to, None, now).await.map(Some);
+        return progress::advance(tx, node, consultation, to, None, now).await.map(Some);
     }
     let consultation = consultations::touch(tx, &consultation.id, now).await?;
     news::announce(tx, node, &consultation).await?;
@@ -129,16 +132,18 @@ async fn joined(
 async fn left(
     tx: &mut Tx,
     app: &App,
-    consultation: Consultation,
+    consultation: &Consultation,
     who: &Participant,
     now: Timestamp,
 ) -> Result<Option<Consultation>> {
     let id = &consultation.id;
     let Some(role) = role(who) else { return Ok(None) };
     if !participants::leave(tx, id, &who.identity, who.at(), now).await? {
-        // It came before the arrival it ends.
-        let stay = Arrival { identity: &who.identity, user: None, role, at: who.at() };
-        participants::note_stay(tx, id, &stay, now).await?;
+        if !participants::has_left(tx, consultation, who.at(), &who.identity).await? {
+            // It came before the arrival it ends.
+            let stay = Arrival { identity: &who.identity, user: None, role, at: who.at() };
+            participants::note_stay(tx, id, &stay, now).await?;
+        }
         return Ok(None);
     }
     let consultation = consultations::touch(tx, id, now).await?;
@@ -149,14 +154,14 @@ async fn left(
 async fn finished(
     tx: &mut Tx,
     app: &App,
-    consultation: Consultation,
+    consultation: &Consultation,
     now: Timestamp,
 ) -> Result<Option<Consultation>> {
     let to = ConsultationStatus::Ended;
     if consultation.status.check_move(to).is_err() {
         return Ok(None);
     }
-    progress::advance(tx, &app.settings.node, &consultation, to, None, now).await.map(Some)
+    progress::advance(tx, &app.settings.node, consultation, to, None, now).await.map(Some)
 }
 
 /// What a person is in the room, by the token they came with.

@@ -48,13 +48,10 @@ async fn plan(store: &Store, filter: &Filter) -> String {
         Either::Sqlite(pool) => sqlite_plan(pool, filter, before, limit).await,
         Either::Postgres(pool) => {
             let mut sql = QueryBuilder::new("explain select id");
-            match filter.text.as_deref().map(folded_pattern) {
-                Some(pattern) => {
-                    page_of_found!(sql, filter, pattern, before, limit);
-                }
-                None => {
-                    page_of!(sql, filter, before, limit, AMONG_POSTGRES);
-                }
+            if let Some(pattern) = filter.text.as_deref().map(folded_pattern) {
+                page_of_found!(sql, filter, pattern, before, limit);
+            } else {
+                page_of!(sql, filter, before, limit, AMONG_POSTGRES);
             }
             let rows = sql.build().persistent(false).fetch_all(pool).await.unwrap();
             rows.iter().map(|row| row.get::<String, _>(0)).collect()

@@ -2,6 +2,7 @@
 //!
 //! [`progress`] moves one on together with all that follows from it, for whoever brings it about.
 
+#[expect(clippy::module_inception, reason = "the rows of the table of that name")]
 pub mod consultations;
 pub mod invites;
 pub mod list;

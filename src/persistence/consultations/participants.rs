@@ -166,6 +166,6 @@ pub async fn of_each(
          where consultation_id in (select jsonb_array_elements_text($1)) order by id limit 10000",
     );
     let ids = Json(ids);
-    let rows: Vec<Row> = on!(store, |conn| sqlx::query_as(sql).bind(&ids).fetch_all(conn).await)?;
+    let rows: Vec<Row> = on!(store, |conn| sqlx::query_as(sql).bind(ids).fetch_all(conn).await)?;
     Ok(rows.into_iter().map(|row| (row.consultation_id.clone(), row.view())).collect())
 }

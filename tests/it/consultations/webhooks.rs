@@ -88,7 +88,7 @@ async fn what_is_told_twice_or_late_changes_nothing() {
     assert_eq!(told.shown().await["version"], first["version"]);
     // They came back before it was told that they had left.
     told.tell(&of("EV_4", "participant_joined", "patient-1", "patient", 5_000)).await;
-    told.tell(&of("EV_2", "participant_left", "patient-1", "patient", 500)).await;
+    told.tell(&of("EV_2", "participant_left", "patient-1", "patient", 1_000)).await;
     let shown = told.shown().await;
     let present: Vec<_> = shown["participants"]
         .as_array()

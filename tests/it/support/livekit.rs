@@ -1,4 +1,4 @@
-//! A media server: a double that answers in the bytes of a LiveKit server, or a real one where
+//! A media server: a double that answers in the bytes of a `LiveKit` server, or a real one where
 //! `LIVEKIT_TEST_URL`, `LIVEKIT_TEST_KEY` and `LIVEKIT_TEST_SECRET` name it.
 //!
 //! The double knows rooms, who is in them, and recordings; it checks the signature and the grants of every
@@ -48,8 +48,8 @@ impl MediaServer {
     /// The real one where one is named, else a double.
     pub(crate) async fn start() -> Self {
         let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let names = ["LIVEKIT_TEST_URL", "LIVEKIT_TEST_KEY", "LIVEKIT_TEST_SECRET"];
-        if let [Some(url), Some(key), Some(secret)] = names.map(named) {
+        let keys = ["LIVEKIT_TEST_URL", "LIVEKIT_TEST_KEY", "LIVEKIT_TEST_SECRET"];
+        if let [Some(url), Some(key), Some(secret)] = keys.map(named) {
             return Self { url, key, secret, double: None };
         }
         Self::double().await
@@ -59,9 +59,9 @@ impl MediaServer {
         let key = "devkey".to_owned();
         let secret = "a secret of the media server, long enough".to_owned();
         let state = Arc::<Mutex<State>>::default();
-        let (own, known) = (Arc::clone(&state), (key.clone(), secret.clone()));
+        let (told, known) = (Arc::clone(&state), (key.clone(), secret.clone()));
         let upstream =
-            Upstream::start(move |asked| own.lock().answer(asked, &known.0, &known.1)).await;
+            Upstream::start(move |asked| told.lock().answer(asked, &known.0, &known.1)).await;
         Self { url: upstream.url(""), key, secret, double: Some(Double { upstream, state }) }
     }
 
@@ -150,7 +150,7 @@ impl State {
         }
         let video = match grants(asked, key, secret) {
             Ok(video) => video,
-            Err(refused) => return refused,
+            Err(refused) => return *refused,
         };
         let Some(method) = asked.path.strip_prefix("/twirp/livekit.") else {
             return twirp(404, "bad_route", "no handler");
@@ -256,23 +256,24 @@ impl State {
 }
 
 /// The `video` claim of a call, or what the server says of a token that has none.
-fn grants(asked: &Asked, key: &str, secret: &str) -> Result<Value, Reply> {
+fn grants(asked: &Asked, key: &str, secret: &str) -> Result<Value, Box<Reply>> {
     let Some(token) = asked.header("authorization").strip_prefix("Bearer ") else {
-        return Err(denied());
+        return Err(Box::new(denied()));
     };
     if jsonwebtoken::decode_header(token).is_err() {
-        return Err(Reply::text(401, "invalid authorization token"));
+        return Err(Box::new(Reply::text(401, "invalid authorization token")));
     }
     let mut rules = Validation::new(Algorithm::HS256);
     rules.set_required_spec_claims(&["exp", "iss"]);
     let secret = DecodingKey::from_secret(secret.as_bytes());
     let claims = jsonwebtoken::decode::<Value>(token, &secret, &rules)
         .map_err(|_| {
-            Reply::text(401, format!("invalid token: {token}, error: signature is invalid"))
+            let said = format!("invalid token: {token}, error: signature is invalid");
+            Box::new(Reply::text(401, said))
         })?
         .claims;
     if claims["iss"] != key {
-        return Err(Reply::text(401, "invalid API key: otherkey"));
+        return Err(Box::new(Reply::text(401, "invalid API key: otherkey")));
     }
     Ok(claims["video"].clone())
 }

@@ -220,7 +220,7 @@ async fn rooms_and_peers_are_counted() {
     assert!(stats["timestamp"].as_str().unwrap() <= Timestamp::now().to_string().as_str());
     // Other nodes of this process count into the same metrics.
     let scrape = visit.latido().call("GET", "/metrics").bearer(&admin.token).send().await;
-    let scrape = crate::support::scrape::Scrape::read(&scrape.text());
+    let scrape = crate::support::scrape::Scrape::read(scrape.text());
     assert_eq!(scrape.kind("latido_rooms_active"), Some("gauge"));
     assert_eq!(scrape.kind("latido_peers_active"), Some("gauge"));
     assert!(scrape.count("latido_signaling_relay_seconds", &[("type", "offer")]) >= 1);
