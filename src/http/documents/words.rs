@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// The usual value of a field that is a text or a number.
 pub(super) fn usual(name: &str) -> Option<Value> {
     let text = match name {
-        "access_token" | "accessToken" => "eyJhbGciOiJFUzI1NiJ9",
+        "access_token" | "accessToken" | "id_token" | "id_token_hint" => "eyJhbGciOiJFUzI1NiJ9",
         "apellido" | "last_name" | "family_name" => "Ruiz",
         "bio" => "Guardia los jueves.",
         "browser" => "Firefox",
@@ -24,7 +24,6 @@ pub(super) fn usual(name: &str) -> Option<Value> {
         "fingerprint" => "ab12cd34",
         "grant_type" => "authorization_code",
         "id" => "visit-42",
-        "id_token" | "id_token_hint" => "eyJhbGciOiJFUzI1NiJ9",
         "ip_prefix" => "203.0.113.0/24",
         "iss" => "latido",
         "jti" => "a_77Zm9v",
