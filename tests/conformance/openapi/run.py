@@ -71,7 +71,7 @@ def show_examples(binary, place, logs):
     """How many operations have examples that fit their schemas, and how many have not."""
     logs.mkdir(parents=True, exist_ok=True)
     with Hub(binary, place / "examples", logs / "hub.log") as hub:
-        document = requests.get(hub.url + "/openapi.json", timeout=PATIENCE).json()
+        document = document_of(hub)
     wrong = {name: faults for name, faults in examples.check(document).items() if faults}
     for name, faults in wrong.items():
         print(f"{name} shows what its schema does not allow:", *faults, sep="\n  ")
@@ -80,11 +80,17 @@ def show_examples(binary, place, logs):
     return count - len(wrong), len(wrong)
 
 
+def document_of(hub):
+    return requests.get(hub.url + "/openapi.json", timeout=PATIENCE).json()
+
+
 def ask(caller, binary, place, logs):
     """How many operations kept to the document for the caller, and how many did not."""
     folder = logs / caller
     folder.mkdir(parents=True, exist_ok=True)
     with Hub(binary, place / caller, folder / "hub.log") as hub:
+        # Made when first asked for, which schemathesis waits for less long.
+        document_of(hub)
         command = [
             *[sys.executable, "-m", "schemathesis.cli", "--config-file", HERE / "schemathesis.toml"],
             *["run", hub.url + "/openapi.json", *CALLERS[caller], "--no-color"],
@@ -123,10 +129,14 @@ def caller_is_lost(hub, email):
     if email is None:
         return False
     body = {"username": email, "password": "password123"}
-    answer = requests.post(hub.url + "/auth/login", json=body, timeout=PATIENCE)
-    if answer.status_code == 200:
-        return False
-    print(f"{email} cannot sign in any more: {answer.status_code} {answer.text}")
+    try:
+        answer = requests.post(hub.url + "/auth/login", json=body, timeout=PATIENCE)
+        if answer.status_code == 200:
+            return False
+        reason = f"{answer.status_code} {answer.text}"
+    except requests.RequestException as error:
+        reason = str(error)
+    print(f"{email} cannot sign in any more: {reason}")
     return True
 
 
