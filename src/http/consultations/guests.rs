@@ -62,7 +62,7 @@ pub(super) struct Code {
     responses(
         (status = 201, body = Success<Invitation>, headers(("Location" = String)),
             example = json!({"success": true, "data": {"inviteId": 3,
-                "url": "http://localhost:3002/consultation/uuid-001#code=Zk3T…",
+                "url": "https://patients.example/consultation/uuid-001#code=Zk3T…",
                 "expiresAt": "2025-10-05T13:07:46.209Z"}})),
         (status = 410, description = "It is over", body = ProblemBody),
     ),

@@ -36,7 +36,9 @@ struct Metadata {
 #[utoipa::path(
     post, path = "/webhooks/livekit", tag = "rooms", operation_id = "receive_livekit_event",
     request_body(content = String, content_type = "application/webhook+json",
-        description = "As the media server sends it; `Authorization` is a bare JWT that names its hash"),
+        description = "As the media server sends it; `Authorization` is a bare JWT that names its hash",
+        example = r#"{"event": "room_started", "id": "EV_a1", "createdAt": "1795479008",
+            "room": {"sid": "RM_dLZxmFRPxzcP", "name": "consultation-uuid-001"}}"#),
     responses(
         (status = 204, description = "Taken, or known already"),
         (status = 401, description = "Not signed by the media server", body = ProblemBody),

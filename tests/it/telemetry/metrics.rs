@@ -107,7 +107,7 @@ async fn every_metric_has_samples_of_its_kind_under_its_labels() {
     let set = |values: &[&'static str]| values.iter().copied().collect::<BTreeSet<_>>();
     assert_eq!(
         values("latido_actors", "kind"),
-        set(&["channel", "dashboard", "presence", "relay", "session", "warden"])
+        set(&["channel", "dashboard", "journal", "presence", "relay", "session", "warden"])
     );
     assert_eq!(
         values("latido_actor_mailbox_depth", "kind"),
