@@ -111,7 +111,7 @@ async fn every_metric_has_samples_of_its_kind_under_its_labels() {
     );
     assert_eq!(
         values("latido_actor_mailbox_depth", "kind"),
-        set(&["channel", "presence", "session", "warden"])
+        set(&["channel", "presence", "room", "session", "warden"])
     );
     assert_eq!(values("latido_db_query_seconds", "op"), set(&["begin", "commit", "read", "write"]));
     assert_eq!(
