@@ -2,7 +2,6 @@
 
 use std::{
     fs, io,
-    net::{Ipv4Addr, TcpStream},
     os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -11,10 +10,13 @@ use std::{
 
 use rustix::process::{Signal, getuid};
 
+use super::seed;
 use crate::process::{Process, free_port};
 
 /// Where Debian's packages put one folder per version.
 const INSTALLED: &str = "/usr/lib/postgresql";
+/// How long it may take to start.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running cluster; dropping it stops and removes it.
 pub(super) struct Cluster {
@@ -49,7 +51,13 @@ impl Cluster {
         };
 
         let made = program("initdb")
-            .args(["--username=latido", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])
+            .args([
+                "--username=latido",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+            ])
             .stdin(Stdio::null())
             .output()?;
         if !made.status.success() {
@@ -66,11 +74,12 @@ impl Cluster {
             command.arg("-c").arg(setting);
         }
         // An interrupt is PostgreSQL's fast shutdown; the gentler one waits for clients.
-        let mut server = Process::start(command, folder.0.join("postgres.log"), Signal::INT)?;
-        server.await_ready(Duration::from_secs(30), || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
-        })?;
-        Ok(Self { server, port, _folder: folder })
+        let server = Process::start(command, folder.0.join("postgres.log"), Signal::INT)?;
+        let mut cluster = Self { server, port, _folder: folder };
+        // It accepts connections before it lets anybody in.
+        let url = cluster.url("postgres");
+        cluster.server.await_ready(PATIENCE, || seed::answers(&url))?;
+        Ok(cluster)
     }
 
     /// The process that the others are children of.

@@ -48,6 +48,12 @@ pub(super) fn create_database(url: &str, name: &str) -> io::Result<()> {
     runtime.block_on(create).map_err(io::Error::other)
 }
 
+/// Whether the database at `url` lets us in.
+pub(super) fn answers(url: &str) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.is_ok_and(|runtime| runtime.block_on(Database::open(url)).is_ok())
+}
+
 async fn fill_in_chunks(url: &str, patients: u64) -> sqlx::Result<()> {
     let started = Instant::now();
     let mut database = Database::open(url).await?;
