@@ -141,7 +141,7 @@ async fn only_what_the_server_signed_is_believed() {
     assert_eq!(told.server.tell_signed(latido, &body, &good).await.status, 204);
     let alone = Visit::start().await;
     let answer = told.server.tell_signed(&alone.care.latido, &body, &good).await;
-    assert_eq!(answer.status, 503);
+    assert_eq!(answer.status, 401);
 }
 
 #[tokio::test]
