@@ -32,16 +32,17 @@ use key_files::KeyFiles;
 use routes::Routes;
 
 use crate::actors::Hub;
-use crate::actors::hub::Desk;
+use crate::actors::hub::{Desk, MediaServer};
 use crate::cli::audit;
 use crate::config::Config;
 use crate::delivery::Deliveries;
+use crate::domain::id::NodeId;
 use crate::domain::identity::Role;
 use crate::domain::origin::Origins;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::error::Error;
-use crate::http::consultations::films;
+use crate::http::consultations::{films, handover};
 use crate::http::identity::liveness;
 use crate::http::limits::Limits;
 use crate::http::portal::Portal;
@@ -68,6 +69,7 @@ pub struct Running {
     servers: JoinSet<()>,
     /// Answers sockets while the node runs.
     _desk: Arc<dyn Desk>,
+    _carrier: Arc<dyn MediaServer>,
     /// Aborted when the node is dropped.
     _background: JoinSet<()>,
 }
@@ -179,6 +181,8 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
     let routes = Routes::of(config, &parts);
     let desk = routes.desk();
     parts.hub.ask_at(&desk);
+    let carrier = routes.carrier();
+    parts.hub.carry_calls_by(&carrier);
     let (stopping, _) = watch::channel(false);
     let mut addresses = Vec::new();
     let mut servers = JoinSet::new();
@@ -190,10 +194,18 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
     }
     info!(addresses = ?addresses, "serving");
     let mut background = JoinSet::new();
+    let node = NodeId::from(config.cluster.node_id.as_str());
+    let lapsing = lapsing::Lapsing {
+        store: parts.store.clone(),
+        node: node.clone(),
+        hub: parts.hub.clone(),
+        carrier: Arc::clone(&carrier),
+        idle: config.media.room_idle,
+    };
     let upkeep = upkeep::Upkeep {
         store: parts.store.clone(),
-        hub: parts.hub.clone(),
-        node: config.cluster.node_id.as_str().into(),
+        node: node.clone(),
+        lapsing,
         limits: Arc::clone(&parts.limits),
         metrics: parts.metrics.clone(),
         event_retention: config.database.event_retention,
@@ -206,11 +218,12 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
         parts.hub.clone(),
     ));
     background.spawn(films::keep_in_step(routes.api()));
+    background.spawn(handover::fall_back(routes.api()));
     background.spawn(parts.courier.run());
     let reminders = reminders::Reminders {
         store: parts.store.clone(),
         hub: parts.hub.clone(),
-        node: config.cluster.node_id.as_str().into(),
+        node,
         before: config.notifications.appointment_reminders.clone(),
     };
     background.spawn(reminders.run());
@@ -227,6 +240,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
         stopping,
         servers,
         _desk: desk,
+        _carrier: carrier,
         _background: background,
     }
 }

@@ -140,7 +140,7 @@ impl Hub {
         let now = Timestamp::now();
         let connected = Connected {
             message: "connected".to_owned(),
-            user_id: principal.user,
+            user_id: principal.user.shown(),
             role: principal.primary_role.label().to_owned(),
             session_id: Some(socket.session()),
             node_id: self.settings().node.to_string(),

@@ -26,7 +26,6 @@ use crate::domain::closure::Closure;
 use crate::domain::consultations::room::Rules;
 use crate::domain::event::Event;
 use crate::domain::events::session::ServerDraining;
-use crate::domain::events::signaling::IceServer;
 use crate::domain::id::{ConsultationId, NodeId, SessionId, SocketId};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
@@ -36,7 +35,7 @@ use crate::telemetry::Tracer;
 pub use super::arrival::{Arrival, TurnedAway};
 pub use super::desk::{Asker, Desk, Found, Sent, Waiting};
 pub use super::renewal::{Bearer, Renewed};
-pub use super::rooms::{MediaRequest, MediaServer, Sitting};
+pub use super::rooms::{Entrance, MediaAddress, MediaRequest, MediaServer, Sitting};
 pub use super::views::{Census, Dispatched, SocketInfo};
 pub use crate::domain::identity::Revocation;
 
@@ -58,8 +57,6 @@ pub(super) struct Inner {
     pub(super) dashboard: Mutex<Option<ActorRef<dashboard::Message>>>,
     /// Weak: the desk has a hub of its own.
     pub(super) desk: OnceLock<Weak<dyn Desk>>,
-    /// Weak for the same reason.
-    pub(super) media_server: OnceLock<Weak<dyn MediaServer>>,
     pub(super) supervisors: Mutex<Vec<ActorCell>>,
     pub(super) started: Instant,
     pub(super) is_draining: AtomicBool,
@@ -90,8 +87,8 @@ pub struct Settings {
     pub presence_grace: Duration,
     /// What rooms of consultations go by.
     pub rooms: Rules,
-    /// STUN and TURN servers that peers are told of.
-    pub ice_servers: Vec<IceServer>,
+    /// What those who enter a room are handed.
+    pub entrance: Entrance,
 }
 
 /// An actor that tests make fail.
@@ -125,7 +122,11 @@ impl Hub {
         let hub = Self(Arc::new(Inner {
             progress: Progress::after(last),
             sessions: SessionTable::new(channels.clone(), Arc::clone(&registry)),
-            rooms: RoomTable::new(settings.rooms.clone(), Arc::clone(&registry)),
+            rooms: RoomTable::new(
+                settings.rooms.clone(),
+                settings.entrance.clone(),
+                Arc::clone(&registry),
+            ),
             settings,
             store,
             authenticator,
@@ -134,7 +135,6 @@ impl Hub {
             warden: Mutex::new(None),
             dashboard: Mutex::new(None),
             desk: OnceLock::new(),
-            media_server: OnceLock::new(),
             supervisors: Mutex::default(),
             started: now,
             is_draining: AtomicBool::new(false),
@@ -160,7 +160,7 @@ impl Hub {
 
     /// Has this server carry and record calls, as long as somebody else keeps it. The first one stays.
     pub fn carry_calls_by(&self, server: &Arc<dyn MediaServer>) {
-        self.0.media_server.get_or_init(|| Arc::downgrade(server));
+        self.0.rooms.carry_calls_by(server);
     }
 
     /// Tells the relay that a committed transaction left rows in the outbox.
@@ -311,10 +311,6 @@ impl Hub {
 
     pub(super) fn rooms(&self) -> &RoomTable {
         &self.0.rooms
-    }
-
-    pub(super) fn media_server(&self) -> Option<Arc<dyn MediaServer>> {
-        self.0.media_server.get()?.upgrade()
     }
 
     pub(super) fn desk(&self) -> Option<Arc<dyn Desk>> {

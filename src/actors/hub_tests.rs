@@ -64,7 +64,7 @@ pub(crate) async fn hub() -> Hub {
         relation: Duration::from_hours(24),
         presence_grace: Duration::from_millis(10),
         rooms: Rules::default(),
-        ice_servers: Vec::new(),
+        entrance: Entrance::between_browsers(&[7; 32]),
     };
     Hub::start(settings, store, authenticator).await.unwrap()
 }
@@ -93,6 +93,7 @@ pub(crate) fn principal(user: i64, role: Role) -> Principal {
         version: 1,
         service: None,
         session: Some(SessionId::from(format!("s_{user}"))),
+        admission: None,
         expires_at: None,
     }
 }

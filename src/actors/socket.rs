@@ -248,7 +248,7 @@ impl Socket {
         let principal = self.principal();
         SocketInfo {
             socket_id: self.id.clone(),
-            user_id: principal.user,
+            user_id: principal.user.shown(),
             role: principal.primary_role.label(),
             namespace: self.namespace.name(),
             transport: transport_name(self.dialect, &self.outbound),

@@ -51,7 +51,7 @@ impl Hub {
             let start = JournalArguments {
                 store: noting.store().clone(),
                 node: noting.settings().node.clone(),
-                journal: Arc::clone(noting.rooms().journal()),
+                rooms: Arc::clone(&noting.inner().rooms),
                 progress: Arc::clone(&noting.inner().progress),
             };
             async move { spawn_linked(Writer, start, supervisor).await }

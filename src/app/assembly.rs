@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::Failure;
-use super::calls::calls;
+use super::calls::{calls, entrance};
 use super::key_files::KeyFiles;
 use crate::actors::Hub;
 use crate::actors::hub;
@@ -16,7 +16,6 @@ use crate::auth::{Authenticator, Passwords, RefreshKey, Seal, Supabase, Tokens, 
 use crate::config::Config;
 use crate::config::values::HttpUrl;
 use crate::delivery::{self, Deliveries};
-use crate::domain::consultations::ice;
 use crate::domain::consultations::room::Rules;
 use crate::domain::origin::Origins;
 use crate::domain::time::Timestamp;
@@ -87,7 +86,8 @@ impl Parts {
         let tracer = tracer(config).await?;
         let files = files(config)?;
         let deliveries = Deliveries::start(&deliveries(config))?;
-        let settings = hub_settings(config, tracer.clone());
+        let calls = calls(config)?;
+        let settings = hub_settings(config, &calls, tracer.clone());
         let hub = Hub::start(settings, store.clone(), authenticator.clone()).await?;
         let origins = Origins::new(config.server.cors_origin.clone());
         let limits = Arc::new(Limits::new(limits(config)));
@@ -114,7 +114,7 @@ impl Parts {
             tracer,
             log_level,
             advisor: advisor(config)?,
-            calls: Arc::new(calls(config)?),
+            calls: Arc::new(calls),
         })
     }
 }
@@ -261,7 +261,7 @@ fn advisor(config: &Config) -> Result<Option<Advisor>, Failure> {
     Ok(Some(Advisor::new(url.as_str(), key, model)?))
 }
 
-fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {
+fn hub_settings(config: &Config, calls: &Calls, tracer: Tracer) -> hub::Settings {
     let realtime = &config.realtime;
     hub::Settings {
         node: config.cluster.node_id.as_str().into(),
@@ -275,7 +275,7 @@ fn hub_settings(config: &Config, tracer: Tracer) -> hub::Settings {
         relation: config.database.relation,
         presence_grace: realtime.presence_grace,
         rooms: rooms(config),
-        ice_servers: config.media.ice_servers.iter().filter_map(ice::read).collect(),
+        entrance: entrance(calls),
     }
 }
 

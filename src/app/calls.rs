@@ -1,11 +1,15 @@
 //! What calls are made of, from the configuration.
 
+use std::sync::Arc;
+
+use crate::actors::hub::{Entrance, MediaAddress};
 use crate::auth::{RoomTokens, rooms};
 use crate::config::Config;
 use crate::config::values::UseLivekit;
+use crate::domain::consultations::ice;
 use crate::domain::secret::Secret;
 use crate::error::Result;
-use crate::http::consultations::{Addresses, Calls, MediaKeys, Settings};
+use crate::http::consultations::{Calls, MediaKeys, Settings};
 use crate::media::livekit::Bucket;
 use crate::media::{Ice, LiveKit, Media, Webhooks};
 
@@ -25,7 +29,7 @@ pub(super) fn calls(config: &Config) -> Result<Calls> {
         media: server.as_ref().map(|server| (server.key, server.secret)),
     });
     let webhooks = server.as_ref().map(|server| Webhooks::new(server.key, server.secret));
-    let addresses = server.as_ref().map(|server| Addresses {
+    let addresses = server.as_ref().map(|server| MediaAddress {
         http: with_scheme(server.url, "http"),
         ws: with_scheme(server.url, "ws"),
     });
@@ -37,21 +41,35 @@ pub(super) fn calls(config: &Config) -> Result<Calls> {
         None => Media::Disabled,
     };
     let relays = media.turn_secret.clone().map(|secret| (media.turn_urls.clone(), secret));
+    let servers = media.ice_servers.iter().filter_map(ice::read).collect();
     Ok(Calls {
-        tokens,
+        tokens: Arc::new(tokens),
         media: livekit,
         webhooks,
-        ice: Ice { servers: media.ice_servers.clone(), relays },
+        ice: Ice { servers, relays },
         keys: MediaKeys::default(),
         settings: Settings {
             addresses,
             token_ttl: media.livekit_token_ttl,
             needs_consent: media.recording_require_consent,
             room_idle: media.room_idle,
+            p2p_max_peers: media.p2p_max_peers,
+            moves_bad_calls: media.sfu_auto_handover,
             takes_unknown_references: identity.auth_dev_bypass,
             bucket: config.storage.s3_bucket.clone(),
         },
     })
+}
+
+/// What rooms hand to those who come in.
+pub(super) fn entrance(calls: &Calls) -> Entrance {
+    Entrance {
+        tokens: Arc::clone(&calls.tokens),
+        ice: calls.ice.clone(),
+        media: calls.settings.addresses.clone(),
+        token_ttl: calls.settings.token_ttl,
+        takes_anybody: calls.settings.takes_unknown_references,
+    }
 }
 
 /// Whether calls go through the media server.

@@ -1,10 +1,13 @@
-//! Consultations nobody came to, and recordings nobody agreed to (contract §7, §9.5).
+//! Consultations nobody came to or everybody left, and recordings nobody agreed to (contract §7, §9.5).
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::actors::Hub;
+use crate::actors::hub::MediaServer;
 use crate::domain::consultations::recording::RecordingStatus;
 use crate::domain::consultations::status::ConsultationStatus;
-use crate::domain::id::NodeId;
+use crate::domain::id::{ConsultationId, NodeId, RecordingId};
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -20,32 +23,66 @@ const ANSWERED_WITHIN: Duration = Duration::from_mins(1);
 /// Rows of a kind that lapse in one round.
 const AT_ONCE: i64 = 100;
 
-/// Lets lapse what is past its time, and tells of it. Whoever else does so meanwhile is no matter: each row
-/// is looked at again once it is held.
-pub(super) async fn run(store: &Store, node: &NodeId, now: Timestamp) -> Result<bool> {
-    let unanswered = recordings::unanswered(store, now.minus(ANSWERED_WITHIN), AT_ONCE).await?;
-    let never_begun = list::never_begun(store, now.minus(WAITED_FOR), AT_ONCE).await?;
-    let has_lapsed = !unanswered.is_empty() || !never_begun.is_empty();
-    for id in unanswered {
-        let mut tx = store.begin().await?;
+/// What lapses, and who has to know.
+pub(super) struct Lapsing {
+    pub store: Store,
+    pub node: NodeId,
+    pub hub: Hub,
+    pub carrier: Arc<dyn MediaServer>,
+    /// How long a call stays open with nobody in it.
+    pub idle: Duration,
+}
+
+impl Lapsing {
+    /// Lets lapse what is past its time, and tells of it. Whoever else does so meanwhile is no matter: each
+    /// row is looked at again once it is held.
+    pub(super) async fn run(&self, now: Timestamp) -> Result<()> {
+        let store = &self.store;
+        for id in recordings::unanswered(store, now.minus(ANSWERED_WITHIN), AT_ONCE).await? {
+            self.decline(id, now).await?;
+        }
+        for id in list::never_begun(store, now.minus(WAITED_FOR), AT_ONCE).await? {
+            self.end(&id, ConsultationStatus::Created, ConsultationStatus::Cancelled, now).await?;
+        }
+        for id in list::left_alone(store, now.minus(self.idle), AT_ONCE).await? {
+            if self.hub.peers_in(&id) == 0 {
+                self.end(&id, ConsultationStatus::Live, ConsultationStatus::Ended, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn decline(&self, id: RecordingId, now: Timestamp) -> Result<()> {
+        let mut tx = self.store.begin().await?;
         let recording: Recording = hold(&mut tx, id).await?;
         let to = RecordingStatus::Declined;
         if recording.status.check_move(to).is_err() {
-            continue;
+            return Ok(());
         }
-        recordings::set_status(&mut tx, id, to, &Outcome::default(), now).await?;
-        let consultation = consultations::touch(&mut tx, &recording.consultation_id, now).await?;
-        news::announce(&mut tx, node, &consultation).await?;
+        let outcome = Outcome::default();
+        let recording = recordings::set_status(&mut tx, id, to, &outcome, now).await?;
+        news::announce_recording(&mut tx, &self.node, &recording, None, now).await?;
         tx.commit().await?;
+        self.hub.outbox_ready();
+        Ok(())
     }
-    for id in never_begun {
-        let mut tx = store.begin().await?;
-        let consultation = consultations::hold(&mut tx, &id).await?;
-        let to = ConsultationStatus::Cancelled;
-        if consultation.status == ConsultationStatus::Created {
-            progress::advance(&mut tx, node, &consultation, to, None, now).await?;
-            tx.commit().await?;
+
+    async fn end(
+        &self,
+        id: &ConsultationId,
+        from: ConsultationStatus,
+        to: ConsultationStatus,
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut tx = self.store.begin().await?;
+        let consultation = consultations::hold(&mut tx, id).await?;
+        if consultation.status != from {
+            return Ok(());
         }
+        let moved = progress::advance(&mut tx, &self.node, &consultation, to, None, now).await?;
+        tx.commit().await?;
+        self.hub.outbox_ready();
+        self.carrier.follow(&moved);
+        Ok(())
     }
-    Ok(has_lapsed)
 }

@@ -13,8 +13,9 @@ use tower_http::compression::predicate::SizeAbove;
 use super::api;
 use super::assembly::Parts;
 use crate::actors::Namespace;
-use crate::actors::hub::Desk;
+use crate::actors::hub::{Desk, MediaServer};
 use crate::config::Config;
+use crate::http::consultations::Carrier;
 use crate::http::files::SocketDesk;
 use crate::http::portal::Portal;
 use crate::http::{self, App};
@@ -55,6 +56,11 @@ impl Routes {
     /// What sockets ask of records is answered here; the hub only knows of it.
     pub(super) fn desk(&self) -> Arc<dyn Desk> {
         Arc::new(SocketDesk(self.api.clone()))
+    }
+
+    /// What rooms ask of the media server is answered here.
+    pub(super) fn carrier(&self) -> Arc<dyn MediaServer> {
+        Arc::new(Carrier(self.api.clone()))
     }
 
     /// What the background work of the HTTP layer is done with.

@@ -7,8 +7,8 @@ use metrics::gauge;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
-use super::{coming_of_age, expiry, expiry_notices, lapsing};
-use crate::actors::Hub;
+use super::lapsing::Lapsing;
+use super::{coming_of_age, expiry, expiry_notices};
 use crate::domain::id::NodeId;
 use crate::domain::identity::Failures;
 use crate::domain::time::Timestamp;
@@ -43,10 +43,10 @@ const SESSIONS_AT_ONCE: i64 = 1000;
 /// What the upkeep looks after.
 pub(super) struct Upkeep {
     pub store: Store,
-    pub hub: Hub,
     pub node: NodeId,
     pub limits: Arc<Limits>,
     pub metrics: Metrics,
+    pub lapsing: Lapsing,
     /// How long dispatched events can be replayed.
     pub event_retention: Duration,
 }
@@ -61,10 +61,8 @@ impl Upkeep {
         loop {
             ticks.tick().await;
             self.show().await;
-            match lapsing::run(&self.store, &self.node, Timestamp::now()).await {
-                Ok(true) => self.hub.outbox_ready(),
-                Ok(false) => {}
-                Err(error) => warn!(%error, "what is past its time did not lapse"),
+            if let Err(error) = self.lapsing.run(Timestamp::now()).await {
+                warn!(%error, "what is past its time did not lapse");
             }
             self.limits.sweep();
             self.metrics.fold();

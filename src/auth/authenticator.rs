@@ -32,6 +32,13 @@ pub struct Credentials {
     pub dev_role: Option<String>,
 }
 
+impl Credentials {
+    /// The token that was presented, by itself or in the header.
+    pub fn bearer(&self) -> Option<&str> {
+        self.token.as_deref().or_else(|| bearer_token(self.authorization.as_deref()?))
+    }
+}
+
 /// What an authenticator is built from.
 pub struct Settings {
     pub tokens: Tokens,
@@ -116,7 +123,7 @@ impl Authenticator {
                 let record = self.live(session, Timestamp::now()).await?;
                 Ok(self::principal(&record.account, Some(session.clone()), principal.expires_at))
             }
-            None if principal.user == NOBODY => Ok(principal.clone()),
+            None if principal.user.account().is_none() => Ok(principal.clone()),
             None => {
                 let now = self.without_session(&principal.user.to_string()).await?;
                 Ok(Principal { expires_at: principal.expires_at, ..now })
@@ -217,6 +224,7 @@ impl Authenticator {
             reference_id: told.reference_id,
             service: None,
             session: None,
+            admission: None,
             expires_at: Some(told.expires_at),
             version: account.version,
         })
@@ -323,6 +331,7 @@ fn principal(
         version: account.version,
         service: None,
         session,
+        admission: None,
         expires_at,
     }
 }
@@ -336,6 +345,7 @@ fn synthetic(role: Role) -> Principal {
         version: 0,
         service: None,
         session: None,
+        admission: None,
         expires_at: None,
     }
 }

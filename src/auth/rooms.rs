@@ -4,12 +4,17 @@
 //! of the kind `room`, signed with the secret of the hub, and good for signaling only. Neither is an
 //! access token: those have a session and another kind.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use sha2::{Digest as _, Sha256};
 
 use super::signed::{claims, rules};
 use crate::domain::consultations::grant::{Pass, RoomClaims};
+use crate::domain::events::signaling::SeatRole;
+use crate::domain::id::UserId;
+use crate::domain::identity::{Principal, Role};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result, Unauthenticated};
@@ -114,6 +119,36 @@ impl RoomTokens {
         }
         Err(refusal)
     }
+
+    /// Somebody who presents a room token; nobody else is one of its bearers. The token's consultation says
+    /// whether it is still good.
+    pub fn participant(&self, token: &str) -> Option<Principal> {
+        let claims = self.read(token).ok()?;
+        let expires_at = Some(Timestamp(claims.exp.saturating_mul(1000)));
+        let admission = claims.admission()?;
+        Some(Principal {
+            user: nobody(&admission.pass),
+            primary_role: match admission.pass.role {
+                SeatRole::Doctor => Role::Doctor,
+                SeatRole::Patient | SeatRole::Observer => Role::Patient,
+            },
+            roles: Vec::new(),
+            reference_id: None,
+            version: 0,
+            service: None,
+            session: None,
+            admission: Some(Arc::new(admission)),
+            expires_at,
+        })
+    }
+}
+
+/// A number below zero, the same for all devices of somebody in one consultation, by which limits count
+/// them like an account.
+fn nobody(pass: &Pass) -> UserId {
+    let digest = Sha256::digest(format!("{} {}", pass.consultation, pass.identity));
+    let first = digest.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes));
+    UserId(first | i64::MIN)
 }
 
 impl Verifier {

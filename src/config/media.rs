@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::key::{Key, Unit, section};
 use super::reader::Reader;
 use super::values::{MediaUrl, UseLivekit};
+use crate::domain::consultations::ice;
 use crate::domain::secret::Secret;
 
 section! {
@@ -27,14 +28,14 @@ section! {
             .aliases(&["NEXT_PUBLIC_USE_MOCK_VIDEO"])
             .or("false"),
         /// STUN and TURN servers for browsers, a JSON array of `RTCIceServer`.
-        pub ice_servers: Vec<serde_json::Value> = Key::new("ICE_SERVERS").or("[]"),
+        pub ice_servers: Vec<serde_json::Value> = Key::new("ICE_SERVERS").check(are_ice_servers).or("[]"),
         /// The secret shared with coturn, from which its credentials are minted.
         pub turn_secret: Option<Secret> = Key::new("TURN_SECRET"),
         /// The relays that accept those credentials, a comma list of `turn:` URLs.
         pub turn_urls: Vec<String> = Key::new("TURN_URLS").check(are_turn_urls).or(""),
         /// Peers at most in a peer-to-peer room.
         pub p2p_max_peers: usize = Key::new("P2P_MAX_PEERS").range(2, 50).or("4"),
-        /// Moves a full peer-to-peer room to LiveKit without being asked.
+        /// Moves a call that goes badly between browsers to LiveKit without being asked.
         pub sfu_auto_handover: bool = Key::new("SFU_AUTO_HANDOVER").or("false"),
         /// How long a lost peer keeps its seat.
         pub signaling_grace: Duration = Key::new("SIGNALING_GRACE_MS").unit(Unit::Milliseconds).range(0, 3_600_000).or("15000"),
@@ -43,6 +44,12 @@ section! {
         /// Records only what every patient has agreed to.
         pub recording_require_consent: bool = Key::new("RECORDING_REQUIRE_CONSENT").or("true"),
     }
+}
+
+fn are_ice_servers(text: &str) -> Result<(), &'static str> {
+    let servers: Result<Vec<serde_json::Value>, _> = serde_json::from_str(text);
+    let are_good = servers.is_ok_and(|servers| servers.iter().all(|it| ice::read(it).is_some()));
+    if are_good { Ok(()) } else { Err("must be a JSON array of RTCIceServer objects") }
 }
 
 fn are_turn_urls(text: &str) -> Result<(), &'static str> {

@@ -33,6 +33,20 @@ macro_rules! numeric {
     )+};
 }
 
+impl UserId {
+    /// The account, where there is one behind it: service keys have none, nor has somebody whom a room
+    /// token lets in.
+    pub fn account(self) -> Option<Self> {
+        (self.0 > 0).then_some(self)
+    }
+
+    /// The account, or 0.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        self.account().unwrap_or(Self(0))
+    }
+}
+
 macro_rules! opaque {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*

@@ -102,6 +102,7 @@ mod tests {
             version: 1,
             service: None,
             session: None,
+            admission: None,
             expires_at: None,
         }
     }

@@ -27,7 +27,7 @@ pub struct Author<'a> {
 impl Author<'_> {
     /// Whose account it is, where it is one.
     pub fn user(&self) -> Option<UserId> {
-        Some(self.caller.user).filter(|user| *user != UserId(0))
+        self.caller.user.account()
     }
 
     /// Keeps a change in the audit trail, tells those who follow the row, and the administrators of

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::actors::hub;
+use crate::actors::hub::{self, Entrance};
 use crate::auth::failures::Surface;
 use crate::auth::{self, RefreshKey, RoomTokens, Tokens, rooms, token};
 use crate::delivery;
@@ -58,7 +58,7 @@ struct Answer {
 fn calls(secret: &[u8]) -> Calls {
     let tokens = rooms::Settings { secret, previous_secret: None, media: None };
     Calls {
-        tokens: RoomTokens::new(&tokens),
+        tokens: Arc::new(RoomTokens::new(&tokens)),
         media: Media::Disabled,
         webhooks: None,
         ice: Ice::default(),
@@ -68,6 +68,8 @@ fn calls(secret: &[u8]) -> Calls {
             token_ttl: Duration::from_hours(2),
             needs_consent: true,
             room_idle: Duration::from_mins(5),
+            p2p_max_peers: 4,
+            moves_bad_calls: false,
             takes_unknown_references: false,
             bucket: None,
         },
@@ -114,7 +116,7 @@ async fn node(store: Store, limits: limits::Settings) -> Node {
         relation: Duration::from_hours(24),
         presence_grace: Duration::from_secs(10),
         rooms: Rules::default(),
-        ice_servers: Vec::new(),
+        entrance: Entrance::between_browsers(&secret),
         refresh_ttl: Duration::from_hours(1),
     };
     let platform = platform::Settings {

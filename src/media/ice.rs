@@ -8,9 +8,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde_json::{Value, json};
 use sha1::Sha1;
 
+use crate::domain::events::signaling::IceServer;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 
@@ -20,20 +20,20 @@ const LIFE: Duration = Duration::from_hours(1);
 /// The servers of the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Ice {
-    /// `RTCIceServer` objects, told as they are.
-    pub servers: Vec<Value>,
+    /// Told as they are.
+    pub servers: Vec<IceServer>,
     /// Relays, and the secret shared with them.
     pub relays: Option<(Vec<String>, Secret)>,
 }
 
 impl Ice {
     /// What a browser is told that is used by somebody of this name.
-    pub fn servers(&self, user: &str, now: Timestamp) -> Vec<Value> {
+    pub fn servers(&self, user: &str, now: Timestamp) -> Vec<IceServer> {
         let mut servers = self.servers.clone();
         if let Some((urls, secret)) = &self.relays {
             let name = format!("{}:{user}", now.plus(LIFE).seconds());
-            servers.push(json!({ "urls": urls, "username": name,
-                "credential": credential(secret, &name) }));
+            let credential = Some(credential(secret, &name));
+            servers.push(IceServer { urls: urls.clone(), username: Some(name), credential });
         }
         servers
     }
@@ -52,7 +52,11 @@ mod tests {
 
     #[test]
     fn a_relay_is_told_with_credentials_of_an_hour() {
-        let stun = json!({ "urls": ["stun:stun.example:3478"] });
+        let stun = IceServer {
+            urls: vec!["stun:stun.example:3478".into()],
+            username: None,
+            credential: None,
+        };
         let ice = Ice {
             servers: vec![stun.clone()],
             relays: Some((vec!["turn:turn.example:3478".into()], Secret::new("north"))),
@@ -61,8 +65,11 @@ mod tests {
         let servers = ice.servers("patient-7", Timestamp(1_700_000_000_000));
 
         // printf '%s' '1700003600:patient-7' | openssl dgst -sha1 -hmac north -binary | base64
-        let relay = json!({ "urls": ["turn:turn.example:3478"], "username": "1700003600:patient-7",
-            "credential": "ub2MOZlsBl4194FyYxYJahe+4aw=" });
+        let relay = IceServer {
+            urls: vec!["turn:turn.example:3478".into()],
+            username: Some("1700003600:patient-7".into()),
+            credential: Some("ub2MOZlsBl4194FyYxYJahe+4aw=".into()),
+        };
         assert_eq!(servers, [stun, relay]);
         assert!(Ice::default().servers("x", Timestamp(0)).is_empty());
     }

@@ -43,7 +43,7 @@ impl AuditEntry {
     /// The same line, by a caller.
     #[must_use]
     pub fn by(mut self, caller: &Principal) -> Self {
-        self.actor = Some(caller.user).filter(|user| *user != UserId(0));
+        self.actor = caller.user.account();
         self.actor_role = Some(caller.primary_role.user_type());
         if let Some(service) = &caller.service {
             self.data.insert("service".into(), service.as_ref().into());

@@ -20,7 +20,6 @@ pub mod outbox;
 pub mod partitions;
 pub mod presence;
 pub mod provider_events;
-pub mod rooms;
 mod search;
 pub mod store;
 mod timing;

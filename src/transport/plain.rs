@@ -83,7 +83,7 @@ impl Plain {
         let token = offered.bearer.or_else(|| self.query_token(&request));
         let mut principal = None;
         if token.is_some() || greeting.offers_credentials() {
-            match admit(&self.authenticator, greeting.credentials(token)).await {
+            match self.admit(greeting.credentials(token)).await {
                 Ok(admitted) => principal = Some(admitted),
                 Err(error) => return refusal::credentials(error),
             }
@@ -121,6 +121,10 @@ impl Plain {
         drive(accepted, outbound, caller).await;
     }
 
+    async fn admit(&self, credentials: Credentials) -> Result<Principal, Error> {
+        admit(&self.hub, &self.authenticator, self.namespace, credentials).await
+    }
+
     fn query_token(&self, request: &Request<Body>) -> Option<String> {
         let query = request.uri().query().filter(|_| self.reads_query_token)?;
         serde_urlencoded::from_str::<Auth>(query).ok()?.token
@@ -152,9 +156,8 @@ impl Caller {
         let data = message.data.as_deref().map_or("{}", RawValue::get);
         let auth: Auth = serde_json::from_str(data).map_err(|_| Closure::Malformed)?;
         let since = auth.since.clone();
-        let principal = admit(&self.plain.authenticator, auth.credentials(&self.greeting))
-            .await
-            .map_err(|error| closure(&error))?;
+        let credentials = auth.credentials(&self.greeting);
+        let principal = self.plain.admit(credentials).await.map_err(|error| closure(&error))?;
         self.enter(principal, since).await?;
         if let Some(id) = message.id {
             self.line.outbound.offer(ack(&id, r#"{"ok":true}"#));

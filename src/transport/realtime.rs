@@ -74,8 +74,9 @@ impl Namespaces for Realtime {
         };
         let since = auth.since.clone();
         let credentials = auth.credentials(request.greeting);
-        let principal =
-            admit(&self.authenticator, credentials).await.map_err(|error| refused(&error))?;
+        let principal = admit(&self.hub, &self.authenticator, namespace, credentials)
+            .await
+            .map_err(|error| refused(&error))?;
         let arrival = Arrival {
             id: request.id,
             principal,
@@ -114,11 +115,19 @@ impl Seat for Place {
     }
 }
 
-/// Verifies credentials for a socket. Service keys publish over HTTP and open none.
+/// Verifies credentials for a socket. Service keys publish over HTTP and open none; tokens for a room open
+/// one where calls are.
 pub(super) async fn admit(
+    hub: &Hub,
     authenticator: &Authenticator,
+    namespace: Namespace,
     credentials: Credentials,
 ) -> Result<Principal, Error> {
+    if namespace != Namespace::Events
+        && let Some(participant) = credentials.bearer().and_then(|token| hub.participant(token))
+    {
+        return Ok(participant);
+    }
     let admitted = match authenticator.admit(credentials).await {
         Ok(principal) if principal.primary_role == Role::Service => {
             Err(Kind::Forbidden("service keys publish over HTTP").into())

@@ -9,7 +9,7 @@ use crate::domain::events::signaling::requests::{ChatStored, SendChat};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::audit::{self, AuditEntry};
-use crate::persistence::rooms::messages::{self, NewMessage, Stored};
+use crate::persistence::consultations::messages::{self, NewMessage, Stored};
 
 impl Hub {
     /// Stores what somebody inside says, and tells the room unless it was told before.
@@ -20,13 +20,14 @@ impl Hub {
     ) -> Result<ChatStored, Refusal> {
         let by = socket.id().clone();
         let sitting = self.rooms().ask(&asked.room_id, |reply| Message::Find { by, reply }).await?;
-        let Some(identity) = &sitting.identity else {
+        if !sitting.seat.is_party() {
             return Err(Refusal::new(Code::Forbidden, "observers only watch"));
-        };
+        }
         let message = NewMessage {
             consultation: &sitting.consultation,
-            identity,
-            user: sitting.seat.user,
+            identity: &sitting.seat.pass.identity,
+            user: sitting.seat.user.account(),
+            role: sitting.seat.role,
             client_msg_id: &asked.client_msg_id,
             text: &asked.text,
         };

@@ -10,6 +10,7 @@ use super::quality;
 use super::room::Message;
 use crate::actors::ack::{Code, Refusal};
 use crate::actors::command::ask;
+use crate::actors::desk::Asker;
 use crate::actors::hub::Hub;
 use crate::actors::socket::Socket;
 use crate::auth;
@@ -18,11 +19,13 @@ use crate::domain::consultations::steering::{Deed, steers};
 use crate::domain::events::ClientEvent;
 use crate::domain::events::lobby::{Admit, Checks, Deny, ReturnToLobby};
 use crate::domain::events::signaling::SeatRole;
-use crate::domain::events::signaling::notices::EndReason;
+use crate::domain::events::signaling::notices::{EndReason, HandOverReason};
 use crate::domain::events::signaling::requests::{
     ControlRecording, End, Join, Kick, Leave, RaiseHand, RecordingConsent, ReportStats,
     RequestHandOver, SendAnswer, SendCandidate, SendChat, SendOffer, SetMute, ShareScreen,
 };
+use crate::domain::events::values::MediaMode;
+use crate::domain::id::{PeerId, RecordingId};
 use crate::persistence::audit::AuditEntry;
 
 /// The fields of an ack beside `ok`.
@@ -48,10 +51,26 @@ impl Hub {
                 let ReportStats { room_id, sample } = ask(arg)?;
                 let by = self.party(socket, &room_id).await?;
                 quality::count(&by, &sample);
-                Fields::new()
+                self.ask_media_server(socket, &by, MediaRequest::Measured(sample)).await?
             }
             RequestHandOver::NAME | ControlRecording::NAME | RecordingConsent::NAME => {
-                Box::pin(self.ask_media_server(socket, event, arg)).await?
+                Box::pin(self.steer_media(socket, event, arg)).await?
+            }
+            Kick::NAME => {
+                Box::pin(self.kick(socket, ask(arg)?)).await?;
+                Fields::new()
+            }
+            SetMute::NAME => {
+                Box::pin(self.mute(socket, ask(arg)?)).await?;
+                Fields::new()
+            }
+            Admit::NAME => {
+                Box::pin(self.admit(socket, ask(arg)?)).await?;
+                Fields::new()
+            }
+            ReturnToLobby::NAME => {
+                Box::pin(self.send_to_lobby(socket, ask(arg)?)).await?;
+                Fields::new()
             }
             _ => {
                 let Some((room, deed)) = deed(event, arg)? else { return Ok(None) };
@@ -64,9 +83,19 @@ impl Hub {
     }
 
     async fn act(&self, socket: &Socket, room: &str, deed: Deed) -> Result<(), Refusal> {
-        let by = socket.id().clone();
+        let by = || socket.id().clone();
         let has_left = matches!(deed, Deed::Leave);
-        self.rooms().ask(room, |reply| Message::Act { by, deed, reply }).await?;
+        let again = deed.clone();
+        let done = self.rooms().ask(room, |reply| Message::Act { by: by(), deed, reply }).await;
+        if done.as_ref().is_err_and(|refusal| refusal.code == Code::RoomFull) {
+            // Somebody waits whom browsers have no place for.
+            let sitting = self.sitting(socket, room).await?;
+            self.make_place(&sitting.consultation).await?;
+            let message = |reply| Message::Act { by: by(), deed: again, reply };
+            self.rooms().ask(room, message).await?;
+        } else {
+            done?;
+        }
         if has_left {
             self.rooms().left(socket.id(), room);
         }
@@ -84,7 +113,65 @@ impl Hub {
         Ok(Fields::new())
     }
 
-    async fn ask_media_server(
+    /// Puts a peer out, and keeps it out.
+    async fn kick(&self, socket: &Socket, asked: Kick) -> Result<(), Refusal> {
+        let Kick { room_id, peer_id, reason } = asked;
+        let peer = PeerId::from(peer_id);
+        let met = self.meet(socket, &room_id, &peer).await?;
+        self.act(socket, &room_id, Deed::Kick { peer, reason: reason.clone() }).await?;
+        let identity = met.seat.pass.identity.clone();
+        let asked = MediaRequest::SendAway { identity, reason };
+        self.ask_media_server(socket, &met, asked).await.map(drop)
+    }
+
+    /// Lets somebody in who waits, also if they were sent out again before.
+    async fn admit(&self, socket: &Socket, asked: Admit) -> Result<(), Refusal> {
+        let Admit { room_id, peer_id, .. } = asked;
+        let peer = PeerId::from(peer_id);
+        let met = self.meet(socket, &room_id, &peer).await?;
+        if met.mode == MediaMode::Sfu && self.sitting(socket, &room_id).await?.seat.role.admits() {
+            let identity = met.seat.pass.identity.clone();
+            self.ask_media_server(socket, &met, MediaRequest::LetIn { identity }).await?;
+        }
+        self.act(socket, &room_id, Deed::Admit(peer)).await
+    }
+
+    /// Sends somebody back to the lobby, and out of the media server.
+    async fn send_to_lobby(&self, socket: &Socket, asked: ReturnToLobby) -> Result<(), Refusal> {
+        let ReturnToLobby { room_id, peer_id, reason } = asked;
+        let peer = PeerId::from(peer_id);
+        let met = self.meet(socket, &room_id, &peer).await?;
+        let fresh = auth::new_id("p_").into();
+        self.act(socket, &room_id, Deed::ReturnToLobby(peer, fresh)).await?;
+        if met.mode == MediaMode::P2p {
+            return Ok(());
+        }
+        let identity = met.seat.pass.identity.clone();
+        let asked = MediaRequest::SendAway { identity, reason };
+        self.ask_media_server(socket, &met, asked).await.map(drop)
+    }
+
+    /// Mutes oneself, or another: the media server sees to that where it carries the call.
+    async fn mute(&self, socket: &Socket, asked: SetMute) -> Result<(), Refusal> {
+        let SetMute { room_id, kind, muted, target } = asked;
+        let target = target.map(PeerId::from);
+        let met = match &target {
+            Some(peer) => Some(self.meet(socket, &room_id, peer).await?),
+            None => None,
+        };
+        self.act(socket, &room_id, Deed::Mute { kind, muted, target }).await?;
+        let by = socket.id();
+        match met.filter(|met| met.mode == MediaMode::Sfu && met.seat.socket != *by) {
+            Some(met) => {
+                let identity = met.seat.pass.identity.clone();
+                let asked = MediaRequest::Silence { identity, kind };
+                self.ask_media_server(socket, &met, asked).await.map(drop)
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn steer_media(
         &self,
         socket: &Socket,
         event: &str,
@@ -92,28 +179,48 @@ impl Hub {
     ) -> Result<Fields, Refusal> {
         let (room, asked) = match event {
             RequestHandOver::NAME => {
-                let asked: RequestHandOver = ask(arg)?;
-                (asked.room_id.clone(), MediaRequest::HandOver(asked))
+                let RequestHandOver { room_id, mode, .. } = ask(arg)?;
+                let reason = HandOverReason::Requested;
+                (room_id, MediaRequest::HandOver { to: mode, reason })
             }
             ControlRecording::NAME => {
-                let asked: ControlRecording = ask(arg)?;
-                (asked.room_id.clone(), MediaRequest::Record(asked))
+                let ControlRecording { room_id, action, consent } = ask(arg)?;
+                let consent = consent.unwrap_or_default();
+                (room_id, MediaRequest::Record { action, consent })
             }
             _ => {
-                let asked: RecordingConsent = ask(arg)?;
-                (asked.room_id.clone(), MediaRequest::Consent(asked))
+                let RecordingConsent { room_id, recording_id, consent } = ask(arg)?;
+                let recording = recording_id.map(RecordingId);
+                (room_id, MediaRequest::Consent { recording, consent })
             }
         };
         let by = self.sitting(socket, &room).await?;
         let may = match asked {
-            MediaRequest::HandOver(_) | MediaRequest::Record(_) => steers(by.seat.role),
-            MediaRequest::Consent(_) => by.seat.role == SeatRole::Patient,
+            MediaRequest::Consent { .. } => by.seat.role == SeatRole::Patient,
+            _ => steers(by.seat.role),
         };
         if !may {
             return Err(Refusal::new(Code::Forbidden, "this is not for your role"));
         }
-        let server = self.media_server().ok_or_else(no_media_server)?;
-        Ok(server.ask(&by, asked).await?)
+        self.ask_media_server(socket, &by, asked).await
+    }
+
+    async fn ask_media_server(
+        &self,
+        socket: &Socket,
+        sitting: &Sitting,
+        asked: MediaRequest,
+    ) -> Result<Fields, Refusal> {
+        let server = self.rooms().media_server().ok_or_else(no_media_server)?;
+        let principal = socket.principal();
+        let by = Asker { principal: &principal, provenance: socket.provenance() };
+        Ok(server.ask(by, sitting, asked).await?)
+    }
+
+    /// Another peer of the room the socket is in.
+    async fn meet(&self, socket: &Socket, room: &str, peer: &PeerId) -> Result<Sitting, Refusal> {
+        let (by, peer) = (socket.id().clone(), peer.clone());
+        self.rooms().ask(room, |reply| Message::Meet { by, peer, reply }).await
     }
 
     /// The seat inside that the socket holds.
@@ -140,10 +247,6 @@ fn deed(event: &str, arg: Option<&RawValue>) -> Result<Option<(String, Deed)>, R
             let Leave { room_id } = ask(arg)?;
             (room_id, Deed::Leave)
         }
-        SetMute::NAME => {
-            let SetMute { room_id, kind, muted, target } = ask(arg)?;
-            (room_id, Deed::Mute { kind, muted, target: target.map(Into::into) })
-        }
         ShareScreen::NAME => {
             let ShareScreen { room_id, active } = ask(arg)?;
             (room_id, Deed::ShareScreen(active))
@@ -152,21 +255,9 @@ fn deed(event: &str, arg: Option<&RawValue>) -> Result<Option<(String, Deed)>, R
             let RaiseHand { room_id, raised } = ask(arg)?;
             (room_id, Deed::RaiseHand(raised))
         }
-        Kick::NAME => {
-            let Kick { room_id, peer_id, reason } = ask(arg)?;
-            (room_id, Deed::Kick { peer: peer_id.into(), reason })
-        }
-        Admit::NAME => {
-            let Admit { room_id, peer_id, .. } = ask(arg)?;
-            (room_id, Deed::Admit(peer_id.into()))
-        }
         Deny::NAME => {
             let Deny { room_id, peer_id, reason } = ask(arg)?;
             (room_id, Deed::Deny { peer: peer_id.into(), reason })
-        }
-        ReturnToLobby::NAME => {
-            let ReturnToLobby { room_id, peer_id, .. } = ask(arg)?;
-            (room_id, Deed::ReturnToLobby(peer_id.into(), auth::new_id("p_").into()))
         }
         Checks::NAME => {
             let Checks { room_id, checks } = ask(arg)?;

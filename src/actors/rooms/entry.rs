@@ -7,17 +7,21 @@ use tokio::sync::oneshot;
 use super::room::Message;
 use super::table::restarting;
 use crate::actors::ack::{Code, Refusal};
+use crate::actors::desk::Asker;
 use crate::actors::hub::Hub;
 use crate::actors::socket::Socket;
 use crate::auth;
 use crate::domain::consultations::facts::Facts;
+use crate::domain::consultations::grant::Pass;
 use crate::domain::consultations::notice::Refused;
 use crate::domain::consultations::seat::Arrival;
-use crate::domain::events::signaling::notices::EndReason;
+use crate::domain::events::signaling::notices::{EndReason, HandOverReason};
 use crate::domain::events::signaling::requests::{Join, JoinAnswer};
 use crate::domain::events::values::MediaMode;
+use crate::domain::id::ConsultationId;
+use crate::domain::identity::Principal;
 use crate::error::{Error, Kind};
-use crate::persistence::rooms::facts;
+use crate::persistence::consultations::{facts, removals};
 
 /// How often a room that closes while somebody comes is opened anew.
 const TRIES: usize = 3;
@@ -29,22 +33,21 @@ impl Hub {
         socket: &Socket,
         asked: Join,
     ) -> Result<JoinAnswer, Refusal> {
+        let mut has_grown = false;
         for _ in 0..TRIES {
             let by = socket.principal();
-            let facts = self.open_consultation(&asked.room_id).await?;
-            let role = facts.role_of(&by)?;
-            if facts.mode == MediaMode::Sfu {
-                return Err(no_media_server());
-            }
-            let id = facts.id.clone();
+            let facts = self.consultation_for(socket, &asked.room_id).await?;
+            let pass = self.pass_of(&facts, &by).await?;
+            let (id, mode) = (facts.id.clone(), facts.mode);
             let name = asked.display_name.clone().filter(|name| !name.trim().is_empty());
+            let name = name.or_else(|| pass.name.clone());
             let arrival = Box::new(Arrival {
                 user: by.user,
-                role,
                 socket: socket.id().clone(),
-                display_name: name.unwrap_or_else(|| facts.name_of(role).to_owned()),
+                display_name: name.unwrap_or_else(|| facts.name_of(pass.role).to_owned()),
                 media: asked.media.unwrap_or_default(),
-                ice_servers: self.settings().ice_servers.clone(),
+                ice_servers: self.rooms().entrance().ice_servers(&pass),
+                pass,
                 fresh: auth::new_id("p_").into(),
             });
             let (reply, answer) = oneshot::channel();
@@ -53,15 +56,18 @@ impl Hub {
             match answer.await {
                 // It closed since the row was read.
                 Err(_) | Ok(Err(Refused::Over)) => {}
+                Ok(Err(Refused::Full)) if !has_grown => {
+                    self.rooms().left(socket.id(), id.as_str());
+                    self.make_place(&id).await?;
+                    has_grown = true;
+                }
                 Ok(Err(refused)) => {
                     self.rooms().left(socket.id(), id.as_str());
                     return Err(refused.into());
                 }
                 Ok(Ok(answer)) => {
-                    if is_new && let Err(refused) = self.open_consultation(id.as_str()).await {
-                        // It was over before the room could be told.
-                        self.rooms().cast(&id, Message::End(EndReason::Ended));
-                        return Err(refused);
+                    if is_new {
+                        self.confirm_room(&id, mode).await?;
                     }
                     if !Arc::ptr_eq(&by, &socket.principal()) {
                         self.rooms().review(socket.id());
@@ -73,10 +79,65 @@ impl Hub {
         Err(restarting())
     }
 
+    /// Has a call that is full between browsers go through the media server, where there is one.
+    pub(super) async fn make_place(&self, id: &ConsultationId) -> Result<(), Refusal> {
+        let server = self.rooms().media_server().ok_or(Refused::Full)?;
+        server.make_place(id).await.map_err(|error| match error.kind() {
+            // There is no more to be had.
+            Kind::NotConfigured { .. } | Kind::Untenable(_) => Refused::Full.into(),
+            _ => error.into(),
+        })
+    }
+
+    /// Looks again at the row of a room that just opened: nobody could tell it of what changed since the
+    /// row was read.
+    async fn confirm_room(&self, id: &ConsultationId, mode: MediaMode) -> Result<(), Refusal> {
+        match self.open_consultation(id.as_str()).await {
+            Ok(facts) => {
+                if facts.mode != mode {
+                    self.hand_over(id, facts.mode, HandOverReason::Requested);
+                }
+                Ok(())
+            }
+            Err(refused) => {
+                self.rooms().cast(id, Message::End(EndReason::Ended));
+                Err(refused)
+            }
+        }
+    }
+
+    /// The consultation somebody asks for. The development bypass makes the one that is not there.
+    async fn consultation_for(&self, socket: &Socket, room: &str) -> Result<Facts, Refusal> {
+        let takes_anybody = self.rooms().entrance().takes_anybody;
+        if takes_anybody && facts::find(self.store(), room).await?.is_none() {
+            let server = self.rooms().media_server().ok_or_else(restarting)?;
+            let principal = socket.principal();
+            let by = Asker { principal: &principal, provenance: socket.provenance() };
+            server.improvise(by, room).await?;
+        }
+        let facts = self.open_consultation(room).await?;
+        Ok(Facts { takes_anybody, ..facts })
+    }
+
     async fn open_consultation(&self, room: &str) -> Result<Facts, Refusal> {
         let found = facts::find(self.store(), room).await?;
         let facts = found.ok_or_else(|| Error::from(Kind::NotFound("consultation")))?;
         if facts.status.is_over() { Err(Refused::Over.into()) } else { Ok(facts) }
+    }
+
+    /// Whom the room will know. Somebody who was put out comes back by signing in, not by the token
+    /// they had.
+    async fn pass_of(&self, facts: &Facts, by: &Principal) -> Result<Pass, Refusal> {
+        let pass = facts.pass_of(by)?;
+        if let Some(at) = removals::at(self.store(), &facts.id, &pass.identity).await? {
+            if by.admission.as_ref().is_some_and(|admission| admission.issued_at <= at) {
+                return Err(Refusal::new(Code::Forbidden, "you were sent away"));
+            }
+            let mut tx = self.store().begin().await?;
+            removals::lift(&mut tx, &facts.id, &pass.identity).await?;
+            tx.commit().await?;
+        }
+        Ok(pass)
     }
 }
 

@@ -10,20 +10,26 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use ractor::{Actor, ActorRef};
+use serde_json::Map;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
+use super::table::RoomTable;
 use crate::actors::Outcome;
 use crate::actors::pause::pause;
 use crate::actors::relay::Progress;
 use crate::domain::consultations::notice::Step;
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::id::{ConsultationId, NodeId};
+use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
-use crate::persistence::Store;
-use crate::persistence::audit::AuditEntry;
-use crate::persistence::rooms::progress;
+use crate::persistence::audit::{self, AuditEntry};
+use crate::persistence::consultations::participants::Arrival;
+use crate::persistence::consultations::{
+    Consultation, consultations, news, participants, progress,
+};
+use crate::persistence::{Store, Tx};
 
 /// Notes that wait to be written.
 #[derive(Debug, Default)]
@@ -42,7 +48,7 @@ struct Entry {
 #[derive(Debug, Clone)]
 struct Note {
     id: ConsultationId,
-    step: Step,
+    steps: Vec<Step>,
     by: AuditEntry,
     at: Timestamp,
 }
@@ -64,7 +70,7 @@ pub(in crate::actors) enum Message {
 pub(in crate::actors) struct Arguments {
     pub store: Store,
     pub node: NodeId,
-    pub journal: Arc<Journal>,
+    pub rooms: Arc<RoomTable>,
     pub progress: Arc<Progress>,
 }
 
@@ -76,9 +82,9 @@ pub(in crate::actors) struct State {
 }
 
 impl Journal {
-    /// Leaves a note of what came about by itself.
-    pub(super) fn note(&self, id: &ConsultationId, step: Step) {
-        self.push(id, step, AuditEntry::default(), None);
+    /// Leaves a note of what came about by itself in one turn.
+    pub(super) fn note(&self, id: &ConsultationId, steps: Vec<Step>) {
+        self.push(id, steps, AuditEntry::default(), None);
     }
 
     /// Moves a consultation on for somebody, and waits until that is written.
@@ -89,18 +95,18 @@ impl Journal {
         by: AuditEntry,
     ) -> Result<()> {
         let (reply, written) = oneshot::channel();
-        self.push(id, Step::Reached(to), by, Some(reply));
+        self.push(id, vec![Step::Reached(to)], by, Some(reply));
         written.await.unwrap_or_else(|_| Err(Kind::Unavailable { retry_after: 1 }.into()))
     }
 
     fn push(
         &self,
         id: &ConsultationId,
-        step: Step,
+        steps: Vec<Step>,
         by: AuditEntry,
         reply: Option<oneshot::Sender<Result<()>>>,
     ) {
-        let note = Note { id: id.clone(), step, by, at: Timestamp::now() };
+        let note = Note { id: id.clone(), steps, by, at: Timestamp::now() };
         self.entries.lock().push_back(Entry { note, reply });
         self.cast(Message::Look);
     }
@@ -143,7 +149,7 @@ impl Actor for Writer {
     type Arguments = Arguments;
 
     async fn pre_start(&self, me: ActorRef<Message>, given: Arguments) -> Outcome<State> {
-        *given.journal.actor.lock() = Some(me.clone());
+        *given.rooms.journal().actor.lock() = Some(me.clone());
         me.cast(Message::Look)?;
         Ok(State { given, is_writing: false, failures: 0 })
     }
@@ -153,7 +159,7 @@ impl Actor for Writer {
             Message::Look => {}
             Message::Written(Err(error))
                 if matches!(error.kind(), Kind::Unavailable { .. })
-                    && !state.given.journal.is_awaited() =>
+                    && !state.given.rooms.journal().is_awaited() =>
             {
                 state.failures += 1;
                 warn!(%error, "the journal of consultations is not writable");
@@ -162,7 +168,7 @@ impl Actor for Writer {
             }
             Message::Written(written) => {
                 (state.is_writing, state.failures) = (false, 0);
-                state.given.journal.done(written);
+                state.given.rooms.journal().done(written);
             }
             Message::Rested => state.is_writing = false,
             Message::Fail => panic!("failure injected into the journal"),
@@ -177,28 +183,77 @@ impl State {
         if self.is_writing {
             return;
         }
-        let Some(note) = self.given.journal.first() else { return };
+        let Some(note) = self.given.rooms.journal().first() else { return };
         self.is_writing = true;
         let (store, origin) = (self.given.store.clone(), self.given.node.clone());
-        let progress = Arc::clone(&self.given.progress);
+        let (progress, rooms) = (Arc::clone(&self.given.progress), Arc::clone(&self.given.rooms));
         tokio::spawn(async move {
             let written = write(&store, &origin, note).await;
             progress.look();
+            if let Ok(Some(moved)) = &written
+                && let Some(server) = rooms.media_server()
+            {
+                server.follow(moved);
+            }
+            let written = written.map(drop);
             // One that stopped meanwhile is restarted and writes it again.
             drop(me.cast(Message::Written(written)));
         });
     }
 }
 
-async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<()> {
-    let Note { id, step, by, at } = note;
+/// Writes a note, and answers the consultation if that moved it on.
+async fn write(store: &Store, node: &NodeId, note: Note) -> Result<Option<Consultation>> {
+    let Note { id, steps, by, at } = note;
     let mut tx = store.begin().await?;
-    match step {
-        Step::Reached(status) => progress::advance(&mut tx, &id, status, by, origin, at).await?,
-        Step::Invite { callee, from } => {
-            progress::invite(&mut tx, &id, callee, from, origin, at).await?;
+    let mut current = consultations::hold(&mut tx, &id).await?;
+    let (mut has_moved, mut is_untold) = (false, false);
+    for step in steps {
+        match step {
+            Step::Reached(to) if current.status == to => {}
+            Step::Reached(to) => {
+                current = reach(&mut tx, node, &current, to, by.clone(), at).await?;
+                (has_moved, is_untold) = (true, false);
+            }
+            Step::Invite { callee, from } if !current.status.is_over() => {
+                news::invite(&mut tx, node, &current, callee, from, at).await?;
+            }
+            Step::Waited(waited) => consultations::note_wait(&mut tx, &id, waited).await?,
+            // Who comes when it is over is about to be told so.
+            Step::Entered { identity, user, role } if !current.status.is_over() => {
+                let arrival = Arrival { identity: &identity, user, role, at };
+                is_untold |= participants::enter(&mut tx, &id, &arrival).await?;
+            }
+            Step::Left { identity } => {
+                is_untold |= participants::leave(&mut tx, &id, &identity, at, at).await?;
+            }
+            Step::Invite { .. } | Step::Entered { .. } => {}
         }
-        Step::Waited(waited) => progress::note_wait(&mut tx, &id, waited).await?,
     }
-    tx.commit().await
+    if is_untold {
+        let consultation = consultations::touch(&mut tx, &id, at).await?;
+        news::announce(&mut tx, node, &consultation).await?;
+    }
+    tx.commit().await?;
+    Ok(has_moved.then_some(current))
+}
+
+async fn reach(
+    tx: &mut Tx,
+    node: &NodeId,
+    current: &Consultation,
+    to: ConsultationStatus,
+    by: AuditEntry,
+    now: Timestamp,
+) -> Result<Consultation> {
+    let moved = progress::advance(tx, node, current, to, None, now).await?;
+    let entry = AuditEntry {
+        action: "updated",
+        entity_type: "consultation",
+        entity_id: Some(current.id.to_string()),
+        data: Map::from_iter([("status".to_owned(), to.name().into())]),
+        ..by
+    };
+    audit::append(tx, &entry, now).await?;
+    Ok(moved)
 }

@@ -7,9 +7,11 @@
 
 mod chat;
 mod commands;
+mod entrance;
 mod entry;
 mod journal;
 mod media;
+mod outside;
 mod quality;
 mod relaying;
 mod room;
@@ -18,6 +20,7 @@ mod table;
 mod tally;
 mod telling;
 
+pub use entrance::{Entrance, MediaAddress};
 pub(super) use journal::{Arguments as JournalArguments, Writer};
 pub use media::{MediaRequest, MediaServer, Sitting};
 pub(super) use supervisor::Rooms;

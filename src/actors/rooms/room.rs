@@ -10,6 +10,7 @@ use std::time::Instant;
 use metrics::histogram;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
+use tracing::error;
 
 use super::media::Sitting;
 use super::table::RoomTable;
@@ -17,15 +18,19 @@ use super::tally::Tally;
 use super::telling;
 use crate::actors::Reply;
 use crate::actors::on_demand::Turn;
-use crate::domain::consultations::notice::{Effect, Refused};
+use crate::domain::consultations::notice::{Effect, Notice, Refused};
 use crate::domain::consultations::room::Room;
 use crate::domain::consultations::seat::{Arrival, Seat, may_sit};
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::consultations::steering::{self, Deed};
 use crate::domain::event::Class;
-use crate::domain::events::signaling::notices::EndReason;
-use crate::domain::events::signaling::requests::JoinAnswer;
-use crate::domain::id::{PeerId, SocketId, UserId};
+use crate::domain::events::signaling::MediaKind;
+use crate::domain::events::signaling::notices::{
+    EndReason, HandOverReason, RecordingChanged, RecordingRequest,
+};
+use crate::domain::events::signaling::requests::{JoinAnswer, SfuGrant};
+use crate::domain::events::values::MediaMode;
+use crate::domain::id::{PeerId, SocketId};
 use crate::domain::time::Timestamp;
 use crate::telemetry::names;
 
@@ -50,6 +55,31 @@ pub(in crate::actors) enum Message {
         by: SocketId,
         reply: Reply<Result<Sitting, Refused>>,
     },
+    /// Who is that peer, to somebody inside?
+    Meet {
+        by: SocketId,
+        peer: PeerId,
+        reply: Reply<Result<Sitting, Refused>>,
+    },
+    /// Somebody outside puts a party out.
+    SendAway {
+        identity: String,
+        reason: Option<String>,
+        reply: Reply<Result<(), Refused>>,
+    },
+    /// Somebody outside silences a party.
+    Silence {
+        identity: String,
+        by: String,
+        kind: MediaKind,
+        muted: bool,
+        reply: Reply<Result<(), Refused>>,
+    },
+    /// The call is carried otherwise.
+    HandOver(MediaMode, HandOverReason),
+    /// A recording came that far; whether it runs.
+    Recording(RecordingChanged, bool),
+    AskForConsent(RecordingRequest),
     /// A message that is stored.
     Say {
         by: Box<Seat>,
@@ -127,12 +157,34 @@ impl Turn for RoomActor {
                 return;
             }
             Message::Join { arrival, reply } => {
-                self.lose_if_gone(&table, arrival.user, now);
-                let answer = self.room.join(*arrival, now);
+                self.lose_if_gone(&table, &arrival.pass.identity, now);
+                let mut answer = self.room.join(*arrival, now);
+                if let Ok(JoinAnswer::Joined(joined)) = &mut answer {
+                    joined.sfu = self.sfu(&table, &joined.peer_id);
+                }
                 self.conclude(&table);
                 drop(reply.send(answer));
                 return;
             }
+            Message::Meet { by, peer, reply } => {
+                drop(reply.send(self.meet(&by, &peer)));
+                return;
+            }
+            Message::SendAway { identity, reason, reply } => {
+                let done = self.room.send_away(&identity, reason, now);
+                self.conclude(&table);
+                drop(reply.send(done));
+                return;
+            }
+            Message::Silence { identity, by, kind, muted, reply } => {
+                let done = self.room.silence_party(&identity, by, kind, muted);
+                self.conclude(&table);
+                drop(reply.send(done));
+                return;
+            }
+            Message::HandOver(to, reason) => self.room.hand_over(to, reason),
+            Message::Recording(changed, runs) => self.room.note_recording(changed, runs),
+            Message::AskForConsent(request) => self.room.ask_for_consent(request),
             Message::Act { by, deed, reply } => {
                 let done = self.room.act(&by, deed, now);
                 self.conclude(&table);
@@ -169,8 +221,8 @@ impl RoomActor {
     }
 
     /// Whoever comes back may be quicker than the news that their socket is gone.
-    fn lose_if_gone(&mut self, table: &RoomTable, user: UserId, now: Timestamp) {
-        let seat = self.room.seats().iter().find(|seat| seat.user == user);
+    fn lose_if_gone(&mut self, table: &RoomTable, identity: &str, now: Timestamp) {
+        let seat = self.room.seats().iter().find(|seat| seat.pass.identity == identity);
         let gone = seat.filter(|seat| table.registry().get(&seat.socket).is_none());
         if let Some(socket) = gone.map(|seat| seat.socket.clone()) {
             self.room.lose(&socket, now);
@@ -193,10 +245,43 @@ impl RoomActor {
     }
 
     fn find(&self, by: &SocketId) -> Result<Sitting, Refused> {
-        let seat = self.room.seat_of(by)?.clone();
-        let identity = self.room.facts().identity_of(seat.role);
+        Ok(self.sitting(self.room.seat_of(by)?))
+    }
+
+    fn meet(&self, by: &SocketId, peer: &PeerId) -> Result<Sitting, Refused> {
+        self.room.seat_of(by)?;
+        Ok(self.sitting(self.room.peer(peer)?))
+    }
+
+    fn sitting(&self, seat: &Seat) -> Sitting {
         let (consultation, mode) = (self.room.id().clone(), self.room.mode());
-        Ok(Sitting { consultation, mode, seat, identity })
+        Sitting { consultation, mode, seat: seat.clone() }
+    }
+
+    /// A way into the media server for a peer, where it carries the call.
+    fn sfu(&self, table: &RoomTable, peer: &str) -> Option<SfuGrant> {
+        if self.room.mode() == MediaMode::P2p {
+            return None;
+        }
+        let seat = self.room.seats().iter().find(|seat| seat.peer.as_str() == peer)?;
+        table.entrance().sfu(&seat.pass).unwrap_or_else(|error| {
+            error!(%error, "no token for the media server");
+            None
+        })
+    }
+
+    /// Gives those who are called to the media server a way in.
+    fn complete(&self, table: &RoomTable, to: &[SocketId], notice: &mut Notice) {
+        let peer = |to: &SocketId| self.room.seats().iter().find(|seat| seat.socket == *to);
+        let peer = to.first().and_then(peer).map(|seat| seat.peer.to_string());
+        match (notice, peer) {
+            (Notice::Admitted(admitted), Some(peer)) => admitted.0.sfu = self.sfu(table, &peer),
+            (Notice::HandOver(hand_over), Some(peer)) => {
+                let room_name = Some(self.room.name().to_owned());
+                hand_over.sfu = self.sfu(table, &peer).map(|grant| SfuGrant { room_name, ..grant });
+            }
+            _ => {}
+        }
     }
 
     fn review(&mut self, table: &RoomTable, socket: &SocketId, now: Timestamp) {
@@ -209,11 +294,18 @@ impl RoomActor {
 
     /// Brings what followed from a turn to where it belongs, and keeps the room as it is now.
     fn conclude(&mut self, table: &RoomTable) {
+        let mut steps = Vec::new();
         for effect in self.room.take_effects() {
             match effect {
-                Effect::Tell { to, notice } => telling::tell(table.registry(), &to, &notice),
-                Effect::Write(step) => table.journal().note(self.room.id(), step),
+                Effect::Tell { to, mut notice } => {
+                    self.complete(table, &to, &mut notice);
+                    telling::tell(table.registry(), &to, &notice);
+                }
+                Effect::Write(step) => steps.push(step),
             }
+        }
+        if !steps.is_empty() {
+            table.journal().note(self.room.id(), steps);
         }
         let tally = Tally::of(&self.room);
         let mut kept = self.kept.lock();

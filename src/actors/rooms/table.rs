@@ -10,7 +10,9 @@ use parking_lot::Mutex;
 use ractor::ActorRef;
 use tokio::task::AbortHandle;
 
+use super::entrance::Entrance;
 use super::journal::Journal;
+use super::media::MediaServer;
 use super::room::{Kept, Message, RoomActor};
 use super::supervisor::RoomFailed;
 use super::tally::{Tally, Totals};
@@ -21,21 +23,15 @@ use crate::actors::on_demand::OnDemand;
 use crate::actors::pause::pause;
 use crate::actors::registry::Registry;
 use crate::domain::closure::Closure;
+use crate::domain::consultations::draft::ROOM_PREFIX;
 use crate::domain::consultations::facts::Facts;
 use crate::domain::consultations::notice::Refused;
 use crate::domain::consultations::room::{Room, Rules};
-use crate::domain::consultations::status::ConsultationStatus;
-use crate::domain::events::ServerEvent as _;
-use crate::domain::events::consultation::ConsultationUpdate;
-use crate::domain::events::signaling::notices::EndReason;
+use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, SocketId};
-use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
-use crate::persistence::outbox;
 use crate::telemetry::names;
 
-/// What comes before the id in a room's name.
-const ROOM_PREFIX: &str = "consultation-";
 /// Failures of a room that follow each other faster than this count as one crash loop.
 const CALM: Duration = Duration::from_secs(10);
 /// Restarts of such a loop that happen at once.
@@ -49,6 +45,9 @@ pub(in crate::actors) struct RoomTable {
     /// The rooms that a socket asked to enter and did not leave.
     of_sockets: DashMap<SocketId, Vec<ConsultationId>>,
     rules: Arc<Rules>,
+    entrance: Entrance,
+    /// Weak: the server has a hub of its own.
+    media_server: OnceLock<Weak<dyn MediaServer>>,
     registry: Arc<Registry>,
     journal: Arc<Journal>,
     supervisor: OnceLock<ActorRef<RoomFailed>>,
@@ -65,12 +64,18 @@ struct Entered {
 }
 
 impl RoomTable {
-    pub(in crate::actors) fn new(rules: Rules, registry: Arc<Registry>) -> Arc<Self> {
+    pub(in crate::actors) fn new(
+        rules: Rules,
+        entrance: Entrance,
+        registry: Arc<Registry>,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             rooms: DashMap::new(),
             of_sockets: DashMap::new(),
             rules: Arc::new(rules),
+            entrance,
+            media_server: OnceLock::new(),
             registry,
             journal: Arc::default(),
             supervisor: OnceLock::new(),
@@ -83,6 +88,19 @@ impl RoomTable {
     pub(in crate::actors) fn supervise_by(&self, supervisor: ActorRef<RoomFailed>) {
         // Set a second time only by a second start, which does not happen.
         drop(self.supervisor.set(supervisor));
+    }
+
+    /// Has this server carry and record calls, as long as somebody else keeps it. The first one stays.
+    pub(in crate::actors) fn carry_calls_by(&self, server: &Arc<dyn MediaServer>) {
+        self.media_server.get_or_init(|| Arc::downgrade(server));
+    }
+
+    pub(super) fn media_server(&self) -> Option<Arc<dyn MediaServer>> {
+        self.media_server.get()?.upgrade()
+    }
+
+    pub(super) fn entrance(&self) -> &Entrance {
+        &self.entrance
     }
 
     pub(super) fn registry(&self) -> &Registry {
@@ -142,6 +160,10 @@ impl RoomTable {
         found.map(|entered| entered.actor.clone())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.rooms.is_empty()
+    }
+
     pub(super) fn cast(&self, id: &ConsultationId, message: Message) {
         if let Some(entered) = self.rooms.get(id) {
             entered.actor.cast(message);
@@ -179,23 +201,16 @@ impl RoomTable {
         }
     }
 
-    /// Follows what an event of the outbox says of a consultation, whoever moved it on.
-    pub(in crate::actors) fn heed(&self, row: &outbox::Dispatched) {
-        if row.event != ConsultationUpdate::NAME || self.rooms.is_empty() {
-            return;
-        }
-        let Ok(update) = serde_json::from_str::<ConsultationUpdate>(row.payload.0.get()) else {
-            return;
-        };
-        let is = |status: ConsultationStatus| update.status == status.name();
-        let id = ConsultationId::from(update.consultation_id.as_str());
-        if is(ConsultationStatus::Ended) {
-            self.cast(&id, Message::End(EndReason::Ended));
-        } else if is(ConsultationStatus::Cancelled) {
-            self.cast(&id, Message::End(EndReason::Cancelled));
-        } else if is(ConsultationStatus::Live) {
-            self.cast(&id, Message::Reached(ConsultationStatus::Live));
-        }
+    /// The rooms of calls that the media server carries.
+    pub(super) fn carried_by_server(&self) -> Vec<ConsultationId> {
+        let is_carried = |entered: &Entered| entered.kept.lock().room.mode() == MediaMode::Sfu;
+        let rooms = self.rooms.iter().filter(|entry| is_carried(entry.value()));
+        rooms.map(|entry| entry.key().clone()).collect()
+    }
+
+    /// How many are inside, as far as is known here.
+    pub(super) fn peers(&self, id: &ConsultationId) -> usize {
+        self.rooms.get(id).map_or(0, |entered| entered.kept.lock().room.peers())
     }
 
     /// Has a room look at the time when something is due.

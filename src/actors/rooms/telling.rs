@@ -26,6 +26,9 @@ pub(super) fn tell(registry: &Registry, to: &[SocketId], notice: &Notice) {
         Notice::Lobby(event) => send(registry, to, event),
         Notice::Admitted(event) => send(registry, to, &**event),
         Notice::Denied(event) => send(registry, to, event),
+        Notice::HandOver(event) => send(registry, to, event),
+        Notice::Recording(event) => send(registry, to, event),
+        Notice::RecordingRequest(event) => send(registry, to, event),
     }
 }
 

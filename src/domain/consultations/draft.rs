@@ -54,29 +54,39 @@ pub struct ConsultationDraft {
 }
 
 impl ConsultationDraft {
+    /// One that nothing more is said of, by its id or the name of its room.
+    pub fn between(room: &str, patient: Reference, doctor: Reference) -> Self {
+        let id = room.strip_prefix(ROOM_PREFIX).unwrap_or(room);
+        Self {
+            consultation_id: id.into(),
+            patient_id: patient,
+            doctor_id: doctor,
+            mode: None,
+            e2ee: false,
+            max_participants: usual_participants(),
+            appointment_id: None,
+            record: false,
+            waiting_room: false,
+        }
+    }
+
     /// One for a visit, named by it.
     pub fn of_visit(
         appointment: AppointmentId,
         patient: impl Into<Reference>,
         doctor: impl Into<Reference>,
     ) -> Self {
-        Self {
-            consultation_id: appointment.to_string().into(),
-            patient_id: patient.into(),
-            doctor_id: doctor.into(),
-            mode: None,
-            e2ee: false,
-            max_participants: usual_participants(),
-            appointment_id: Some(appointment),
-            record: false,
-            waiting_room: false,
-        }
+        let plain = Self::between(&appointment.to_string(), patient.into(), doctor.into());
+        Self { appointment_id: Some(appointment), ..plain }
     }
 }
 
+/// What comes before the id in a room's name.
+pub const ROOM_PREFIX: &str = "consultation-";
+
 /// The room of a consultation.
 pub fn room_name(consultation: &ConsultationId) -> String {
-    format!("consultation-{consultation}")
+    format!("{ROOM_PREFIX}{consultation}")
 }
 
 /// What the doctor writes at the end.

@@ -17,10 +17,10 @@ impl Room {
         if self.is_over() {
             return Err(Refused::Over);
         }
-        let known = self.seats.iter().position(|seat| seat.user == arrival.user);
-        let user = arrival.user;
+        let identity = arrival.pass.identity.clone();
+        let known = self.seats.iter().position(|seat| seat.pass.identity == identity);
         let seated = match known {
-            Some(at) if self.seats[at].role != arrival.role => {
+            Some(at) if self.seats[at].role != arrival.pass.role => {
                 self.remove(at, LeaveReason::Left, now);
                 self.take_seat(arrival, now)
             }
@@ -37,12 +37,12 @@ impl Room {
         };
         self.settle(now);
         seated?;
-        let seat = self.seats.iter().find(|seat| seat.user == user);
+        let seat = self.seats.iter().find(|seat| seat.pass.identity == identity);
         seat.map(|seat| self.answer(seat)).ok_or(Refused::NotHere)
     }
 
     fn take_seat(&mut self, arrival: Arrival, now: Timestamp) -> Result<(), Refused> {
-        let (user, role, name) = (arrival.user, arrival.role, arrival.display_name.clone());
+        let (user, role, name) = (arrival.user, arrival.pass.role, arrival.display_name.clone());
         if self.facts.has_lobby && role != SeatRole::Doctor {
             self.seats.push(Seat::new(arrival, Place::Lobby { since: now, checks: None }));
             self.tell_lobby();
@@ -50,6 +50,7 @@ impl Room {
             self.must_have_room_for(role)?;
             let place = self.next_place(now);
             self.seats.push(Seat::new(arrival, place));
+            self.note_entered(self.seats.len() - 1);
             self.tell_joined(self.seats.len() - 1, now);
             if role == SeatRole::Doctor {
                 self.tell_lobby();
@@ -63,6 +64,7 @@ impl Room {
     fn come_back(&mut self, at: usize, arrival: Arrival, now: Timestamp) {
         let seat = &mut self.seats[at];
         seat.socket = arrival.socket;
+        seat.user = arrival.user;
         seat.lost_at = None;
         seat.display_name = arrival.display_name;
         seat.ice_servers = arrival.ice_servers;
@@ -106,7 +108,8 @@ impl Room {
             return;
         }
         if let Some(callee) = self.facts.party(other).map(|party| party.user) {
-            let from = Caller { user_id: user, name, role: role.name().to_owned() };
+            let user_id = user.shown();
+            let from = Caller { user_id, name, role: role.name().to_owned() };
             self.write(Step::Invite { callee, from });
         }
     }

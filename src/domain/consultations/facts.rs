@@ -1,5 +1,6 @@
 //! What is known of a consultation before anybody enters its room, and whom it lets in.
 
+use super::grant::{Admission, Pass};
 use super::reference::Reference;
 use super::status::ConsultationStatus;
 use crate::domain::clinical::doctor::DoctorStatus;
@@ -16,9 +17,12 @@ pub struct Facts {
     pub room_name: String,
     pub status: ConsultationStatus,
     pub mode: MediaMode,
+    pub is_recorded: bool,
     pub max_participants: usize,
     /// Nobody but the doctor enters before being admitted.
     pub has_lobby: bool,
+    /// Whoever has the role may be the doctor or the patient that nobody known here is. Development only.
+    pub takes_anybody: bool,
     /// Absent where the reference names nobody known here.
     pub doctor: Option<Doctor>,
     pub patient: Option<Party>,
@@ -43,7 +47,7 @@ pub struct Doctor {
 impl Facts {
     /// What a caller is in the call: its doctor, its patient, or an administrator who observes.
     /// Other doctors and patients find no such consultation; other roles are refused.
-    pub fn role_of(&self, caller: &Principal) -> Result<SeatRole> {
+    fn role_of(&self, caller: &Principal) -> Result<SeatRole> {
         if let Some(doctor) = self.doctor.as_ref().filter(|it| it.party.user == caller.user)
             && caller.has(Role::Doctor)
         {
@@ -58,6 +62,12 @@ impl Facts {
         }
         if caller.is_admin() {
             return Ok(SeatRole::Observer);
+        }
+        if self.takes_anybody && self.doctor.is_none() && caller.has(Role::Doctor) {
+            return Ok(SeatRole::Doctor);
+        }
+        if self.takes_anybody && self.patient.is_none() && caller.has(Role::Patient) {
+            return Ok(SeatRole::Patient);
         }
         if caller.has(Role::Doctor) || caller.has(Role::Patient) {
             return Err(Kind::NotFound("consultation").into());
@@ -74,9 +84,27 @@ impl Facts {
         }
     }
 
-    /// How somebody who takes part is known outside the hub, on whichever device.
-    pub fn identity_of(&self, role: SeatRole) -> Option<String> {
-        self.party(role).map(|party| party.reference.identity(role))
+    /// The pass of a caller who may enter: by what they are here, or by their token.
+    pub fn pass_of(&self, caller: &Principal) -> Result<Pass> {
+        if let Some(admission) = &caller.admission {
+            return self.admitted(admission);
+        }
+        let role = self.role_of(caller)?;
+        let own = caller.user.0.into();
+        let reference = self.party(role).map_or(&own, |party| &party.reference);
+        Ok(Pass::of_party(&self.id, &self.room_name, role, reference))
+    }
+
+    /// Doctors who do not practise stay out, whatever their tokens say.
+    fn admitted(&self, admission: &Admission) -> Result<Pass> {
+        if admission.pass.consultation != self.id {
+            return Err(Kind::NotFound("consultation").into());
+        }
+        let doctor = self.doctor.as_ref().filter(|_| admission.pass.role == SeatRole::Doctor);
+        if doctor.is_some_and(|doctor| doctor.status != DoctorStatus::Active) {
+            return Err(Kind::AccountInactive { retry_after: None }.into());
+        }
+        Ok(admission.pass.clone())
     }
 
     /// What someone who gives no name is called.

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::reference::Reference;
-use crate::domain::events::signaling::SeatRole;
+use crate::domain::events::signaling::requests::LobbyStatus;
+use crate::domain::events::signaling::{MediaKind, SeatRole};
 use crate::domain::id::ConsultationId;
+use crate::domain::time::Timestamp;
 
 /// Rights in one room, in the media server's words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,8 +37,28 @@ pub enum Source {
     ScreenShare,
 }
 
+impl Source {
+    /// What peers call it.
+    pub fn kind(self) -> MediaKind {
+        match self {
+            Self::Camera => MediaKind::Video,
+            Self::Microphone => MediaKind::Audio,
+            Self::ScreenShare => MediaKind::Screen,
+        }
+    }
+
+    /// What the media server calls it.
+    pub fn of(kind: MediaKind) -> Self {
+        match kind {
+            MediaKind::Video => Self::Camera,
+            MediaKind::Audio => Self::Microphone,
+            MediaKind::Screen => Self::ScreenShare,
+        }
+    }
+}
+
 /// Somebody who is let into a room.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pass {
     pub consultation: ConsultationId,
     pub room: String,
@@ -48,6 +70,14 @@ pub struct Pass {
     pub name: Option<String>,
     /// Opens the lobby and nothing behind it.
     pub is_waiting: bool,
+}
+
+/// Somebody whom a room token lets into its room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    pub pass: Pass,
+    /// Tokens from before their bearer was sent away let nobody in.
+    pub issued_at: Timestamp,
 }
 
 /// What a room token says.
@@ -69,6 +99,34 @@ pub struct RoomClaims {
     /// `room` where no media server takes the token, so that it is never taken for another kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub typ: Option<String>,
+}
+
+/// The metadata of a room token.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    role: SeatRole,
+    consultation_id: ConsultationId,
+    user_id: String,
+    status: Option<LobbyStatus>,
+}
+
+impl RoomClaims {
+    /// Whom the token lets in. None when it is not one that [`Pass::claims`] wrote.
+    pub fn admission(self) -> Option<Admission> {
+        let Metadata { role, consultation_id, user_id, status } =
+            serde_json::from_str(&self.metadata).ok()?;
+        let pass = Pass {
+            consultation: consultation_id,
+            room: self.video.room,
+            role,
+            identity: self.sub,
+            user: user_id,
+            name: self.name,
+            is_waiting: status.is_some(),
+        };
+        Some(Admission { pass, issued_at: Timestamp(self.nbf.saturating_mul(1000)) })
+    }
 }
 
 impl Grant {
@@ -135,7 +193,7 @@ impl Pass {
         let mut metadata = json!({ "role": self.role, "consultationId": self.consultation,
             "userId": self.user });
         if self.is_waiting {
-            metadata["status"] = json!("waiting");
+            metadata["status"] = json!(LobbyStatus::Waiting);
         }
         RoomClaims {
             iss: String::new(),
@@ -204,6 +262,20 @@ mod tests {
         );
         let metadata: Value = serde_json::from_str(&waiting.metadata).unwrap();
         assert_eq!(metadata["status"], "waiting");
+    }
+
+    #[test]
+    fn who_is_let_in_is_who_the_token_was_made_for() {
+        for is_waiting in [false, true] {
+            let pass = Pass { is_waiting, name: Some("Ana".into()), ..pass(SeatRole::Patient) };
+            let claims = RoomClaims { nbf: 1_700_000_000, ..pass.claims() };
+
+            let admission = claims.admission().unwrap();
+
+            assert_eq!(admission, Admission { pass, issued_at: Timestamp(1_700_000_000_000) });
+        }
+        let foreign = RoomClaims { metadata: "{}".into(), ..pass(SeatRole::Doctor).claims() };
+        assert_eq!(foreign.admission(), None);
     }
 
     #[test]

@@ -21,6 +21,7 @@ impl Room {
             self.write(Step::Waited(now.since(since)));
         }
         self.seats[at].place = self.next_place(now);
+        self.note_entered(at);
         let seat = &self.seats[at];
         let to = seat.is_connected().then(|| seat.socket.clone());
         let admitted = self.joined(seat).map(|joined| Box::new(Admitted(joined)));
@@ -57,6 +58,7 @@ impl Room {
             return Err(Refused::Invalid("the doctor does not wait"));
         }
         let before = self.seats[at].clone();
+        self.note_left(&before);
         self.tell_left(&before, LeaveReason::Kicked, now);
         if before.is_connected() {
             let out = self.left(&before, LeaveReason::Kicked, now);

@@ -3,8 +3,9 @@
 //!
 //! A [`room::Room`] is the rules of a call without a network: it is told what sockets ask and what
 //! time it is, and answers with what to send to whom. [`lobby`] is its waiting room, [`steering`]
-//! what peers do once inside. Who may enter at all is found out before a room is asked.
+//! what peers do once inside, [`carrying`] how their media travel. Who may enter at all is found out before a room is asked.
 
+mod carrying;
 pub mod draft;
 mod entry;
 pub mod facts;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::status::ConsultationStatus;
 use crate::domain::events::consultation::Caller;
 use crate::domain::events::lobby::{Admitted, Denied, Lobby};
+use crate::domain::events::signaling::SeatRole;
 use crate::domain::events::signaling::notices::{
-    HandRaised, Kicked, MuteRequest, Muted, PeerJoined, PeerLeft, RoomEnded, RoomState, Said,
-    ScreenShared,
+    HandOver, HandRaised, Kicked, MuteRequest, Muted, PeerJoined, PeerLeft, RecordingChanged,
+    RecordingRequest, RoomEnded, RoomState, Said, ScreenShared,
 };
 use crate::domain::id::{SocketId, UserId};
 
@@ -36,6 +37,9 @@ pub enum Notice {
     Lobby(Lobby),
     Admitted(Box<Admitted>),
     Denied(Denied),
+    HandOver(HandOver),
+    Recording(RecordingChanged),
+    RecordingRequest(RecordingRequest),
 }
 
 /// What is to be written of a consultation.
@@ -47,6 +51,10 @@ pub enum Step {
     Invite { callee: UserId, from: Caller },
     /// Somebody was admitted after so long in the lobby.
     Waited(Duration),
+    /// Somebody takes part in a call that no media server tells of.
+    Entered { identity: String, user: Option<UserId>, role: SeatRole },
+    /// Somebody no longer does.
+    Left { identity: String },
 }
 
 /// Why a room does not do what it was asked.

@@ -10,6 +10,20 @@ use crate::domain::events::signaling::QualitySample;
 /// How far back measurements count.
 pub const WINDOW: Duration = Duration::from_mins(1);
 
+/// How long a call goes badly before it is moved.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Percent of packets, and milliseconds, that are too much.
+const BAD: (f64, f64) = (5.0, 400.0);
+
+/// Whether a call goes badly, by what its participants measured (contract §6.4).
+pub fn is_poor<'a>(samples: impl IntoIterator<Item = &'a QualitySample>) -> bool {
+    let (worst_loss, worst_latency) = BAD;
+    Quality::of(samples).is_some_and(|mean| {
+        mean.packet_loss_pct.is_some_and(|loss| loss > worst_loss)
+            || mean.latency_ms.is_some_and(|latency| latency > worst_latency)
+    })
+}
+
 /// Means over the measurements of a minute.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -54,6 +68,21 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_is_poor_by_the_mean_of_its_loss_or_of_its_latency() {
+        let sample = |latency, loss| QualitySample {
+            latency_ms: Some(latency),
+            packet_loss_pct: Some(loss),
+            ..QualitySample::default()
+        };
+
+        assert!(!is_poor(&[sample(400.0, 5.0)]));
+        assert!(is_poor(&[sample(10.0, 5.1)]));
+        assert!(is_poor(&[sample(400.1, 0.0)]));
+        assert!(!is_poor(&[sample(790.0, 0.0), sample(10.0, 0.0)]));
+        assert!(!is_poor(&[]));
+    }
 
     #[test]
     fn what_was_not_measured_does_not_count() {

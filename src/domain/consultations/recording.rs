@@ -59,6 +59,9 @@ impl State for RecordingStatus {
 }
 
 impl RecordingStatus {
+    /// Where something is being filmed, or as good as.
+    pub const RUNNING: [Self; 4] = [Self::Starting, Self::Recording, Self::Stopping, Self::Mock];
+
     /// What it becomes when somebody stops it, or the consultation ends.
     #[must_use]
     pub fn stopped(self) -> Self {

@@ -1,6 +1,6 @@
 //! The room of one consultation: who is inside, who waits, and when a seat or the room is given up.
 //!
-//! Every user has at most one seat. It is taken by `Room::join`, kept for a while when its socket is
+//! Everybody has at most one seat, by the identity of their pass. It is taken by `Room::join`, kept for a while when its socket is
 //! lost, and moves when the same user joins by another socket. What is to be sent is left in order for
 //! [`Room::take_effects`].
 
@@ -42,6 +42,9 @@ pub struct Room {
     pub(super) facts: Arc<Facts>,
     pub(super) rules: Arc<Rules>,
     status: ConsultationStatus,
+    pub(super) mode: MediaMode,
+    /// Whether it is being recorded.
+    pub(super) is_recorded: bool,
     pub(super) seats: Vec<Seat>,
     /// The rank of the next one to come inside.
     next_rank: u64,
@@ -58,6 +61,8 @@ impl Room {
     pub fn open(facts: Arc<Facts>, rules: Arc<Rules>, now: Timestamp) -> Self {
         Self {
             status: facts.status,
+            mode: facts.mode,
+            is_recorded: facts.is_recorded,
             facts,
             rules,
             seats: Vec::new(),
@@ -74,12 +79,13 @@ impl Room {
         &self.facts.id
     }
 
-    pub fn mode(&self) -> MediaMode {
-        self.facts.mode
+    /// As the media server knows it.
+    pub fn name(&self) -> &str {
+        &self.facts.room_name
     }
 
-    pub fn facts(&self) -> &Facts {
-        &self.facts
+    pub fn mode(&self) -> MediaMode {
+        self.mode
     }
 
     /// Whether it has closed for good.
@@ -103,7 +109,7 @@ impl Room {
     /// Doctor and patient inside a live consultation.
     pub fn on_call(&self) -> Vec<UserId> {
         let party = self.inside().filter(|seat| self.is_live() && seat.is_party());
-        party.map(|seat| seat.user).collect()
+        party.filter_map(|seat| seat.user.account()).collect()
     }
 
     /// What is to be sent and written since the last time, in order.
@@ -220,6 +226,7 @@ impl Room {
     pub(super) fn remove(&mut self, at: usize, reason: LeaveReason, now: Timestamp) {
         let seat = self.seats.remove(at);
         if seat.is_inside() {
+            self.note_left(&seat);
             self.tell_left(&seat, reason, now);
         } else {
             self.tell_lobby();

@@ -7,13 +7,14 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::facts::{Doctor, Facts, Party};
+use super::grant::Pass;
 use super::notice::{Effect, Notice, Refused, Step};
 use super::room::{Room, Rules};
 use super::seat::Arrival;
 use super::status::ConsultationStatus;
 use super::steering::Deed;
 use crate::domain::clinical::doctor::DoctorStatus;
-use crate::domain::events::signaling::notices::{EndReason, LeaveReason};
+use crate::domain::events::signaling::notices::{EndReason, HandOverReason, LeaveReason};
 use crate::domain::events::signaling::requests::{JoinAnswer, JoinMedia};
 use crate::domain::events::signaling::{MediaKind, SeatRole};
 use crate::domain::events::values::MediaMode;
@@ -41,6 +42,8 @@ impl Scene {
             status: ConsultationStatus::Created,
             mode: MediaMode::P2p,
             max_participants: 10,
+            is_recorded: false,
+            takes_anybody: false,
             has_lobby,
             doctor: Some(Doctor { party: party(DOCTOR), status: DoctorStatus::Active }),
             patient: Some(party(PATIENT)),
@@ -58,7 +61,7 @@ impl Scene {
     fn join(&mut self, user: i64, socket: &str) -> Result<JoinAnswer, Refused> {
         let arrival = Arrival {
             user: UserId(user),
-            role: role(user),
+            pass: pass(user),
             socket: socket.into(),
             display_name: format!("user {user}"),
             media: JoinMedia { audio: true, video: true },
@@ -106,18 +109,21 @@ impl Scene {
             Effect::Write(Step::Reached(status)) => Some(format!("{status:?}")),
             Effect::Write(Step::Invite { callee, .. }) => Some(format!("invite {callee}")),
             Effect::Write(Step::Waited(time)) => Some(format!("waited {}", time.as_secs())),
+            Effect::Write(Step::Entered { identity, .. }) => Some(format!("entered {identity}")),
+            Effect::Write(Step::Left { identity }) => Some(format!("left {identity}")),
             Effect::Tell { .. } => None,
         });
         steps.collect()
     }
 }
 
-fn role(user: i64) -> SeatRole {
-    match user {
+fn pass(user: i64) -> Pass {
+    let role = match user {
         DOCTOR => SeatRole::Doctor,
         PATIENT => SeatRole::Patient,
         _ => SeatRole::Observer,
-    }
+    };
+    Pass::of_party(&"c".into(), "consultation-c", role, &user.into())
 }
 
 /// A notice in short: its kind, and for those who leave whom and why.
@@ -136,6 +142,9 @@ fn name(notice: &Notice) -> String {
         Notice::Kicked(_) => "kicked".into(),
         Notice::Admitted(_) => "admitted".into(),
         Notice::Denied(_) => "denied".into(),
+        Notice::HandOver(to) => format!("hand-over {:?} {:?}", to.mode, to.reason),
+        Notice::Recording(changed) => format!("recording {}", changed.status),
+        Notice::RecordingRequest(_) => "recording-request".into(),
     }
 }
 
@@ -254,14 +263,14 @@ fn observers_only_watch_and_never_take_the_seats_of_the_parties() {
 fn a_consultation_waits_for_its_second_party_and_then_is_live() {
     let mut scene = Scene::new(false);
     scene.seat(3, "o");
-    assert_eq!(scene.steps(), [""; 0]);
+    assert_eq!(scene.steps(), ["entered observer-3"]);
     scene.seat(PATIENT, "p");
-    assert_eq!(scene.steps(), [format!("invite {DOCTOR}"), "Waiting".to_owned()]);
+    assert_eq!(scene.steps(), ["entered patient-2", "invite 1", "Waiting"]);
     scene.act("p", Deed::Leave).unwrap();
     scene.seat(PATIENT, "p");
-    assert_eq!(scene.steps(), [""; 0]);
+    assert_eq!(scene.steps(), ["left patient-2", "entered patient-2"]);
     scene.seat(DOCTOR, "d");
-    assert_eq!(scene.steps(), ["Live"]);
+    assert_eq!(scene.steps(), ["entered doctor-1", "Live"]);
     assert_eq!(scene.room.on_call(), [UserId(PATIENT), UserId(DOCTOR)]);
 }
 
@@ -306,7 +315,7 @@ fn the_doctor_opens_the_door_and_shuts_it_again() {
 
     scene.pass(Duration::from_secs(40));
     scene.act("d", Deed::Admit(guest.clone())).unwrap();
-    assert_eq!(scene.steps(), ["waited 40", "Live"]);
+    assert_eq!(scene.steps(), ["waited 40", "entered patient-2", "Live"]);
     assert!(scene.room.route(&"p".into(), &"p2".into()).is_ok());
 
     scene.room.take_effects();
@@ -496,4 +505,41 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_call_that_moves_keeps_its_seats_and_tells_each_peer_once() {
+    let mut scene = Scene::new(false);
+    let (doctor, patient) = (scene.seat(DOCTOR, "d"), scene.seat(PATIENT, "p"));
+    scene.room.take_effects();
+
+    scene.room.hand_over(MediaMode::Sfu, HandOverReason::Requested);
+
+    assert_eq!(scene.told("p"), ["hand-over Sfu Requested"]);
+    scene.room.hand_over(MediaMode::Sfu, HandOverReason::Requested);
+    assert_eq!(scene.told("p"), [""; 0]);
+    let peers: Vec<_> = scene.room.seats().iter().map(|seat| seat.peer.clone()).collect();
+    assert_eq!(peers, [doctor, patient]);
+    scene.room.hand_over(MediaMode::P2p, HandOverReason::Fallback);
+    assert_eq!(scene.steps(), ["entered doctor-1", "entered patient-2"]);
+}
+
+#[test]
+fn the_media_server_silences_whom_peers_can_only_ask() {
+    let mut scene = Scene::new(false);
+    scene.seat(DOCTOR, "d");
+    let patient = scene.seat(PATIENT, "p");
+    let mute = |muted| Deed::Mute { kind: MediaKind::Audio, muted, target: Some(patient.clone()) };
+    scene.room.take_effects();
+
+    scene.act("d", mute(true)).unwrap();
+    assert_eq!(scene.told("p"), ["mute-request"]);
+    assert!(scene.room.peer(&patient).unwrap().audio);
+
+    scene.room.hand_over(MediaMode::Sfu, HandOverReason::Requested);
+    scene.room.take_effects();
+    scene.act("d", mute(true)).unwrap();
+    assert_eq!(scene.told("p"), ["muted"]);
+    assert!(!scene.room.peer(&patient).unwrap().audio);
+    assert!(matches!(scene.act("d", mute(false)), Err(Refused::Invalid(_))));
 }

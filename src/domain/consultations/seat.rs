@@ -1,5 +1,8 @@
 //! One user's place in a room, or in front of it.
 
+use std::sync::Arc;
+
+use super::grant::Pass;
 use crate::domain::events::lobby::{DeviceChecks, Guest};
 use crate::domain::events::signaling::requests::JoinMedia;
 use crate::domain::events::signaling::{IceServer, Peer, SeatRole};
@@ -14,6 +17,8 @@ pub struct Seat {
     pub peer: PeerId,
     pub user: UserId,
     pub role: SeatRole,
+    /// How its holder is known outside the hub, on whichever device.
+    pub pass: Arc<Pass>,
     pub display_name: String,
     pub audio: bool,
     pub video: bool,
@@ -40,7 +45,7 @@ pub enum Place {
 #[derive(Debug, Clone)]
 pub struct Arrival {
     pub user: UserId,
-    pub role: SeatRole,
+    pub pass: Pass,
     pub socket: SocketId,
     /// What the peer asks to be called, or is called otherwise.
     pub display_name: String,
@@ -56,7 +61,8 @@ impl Seat {
         Self {
             peer: arrival.fresh,
             user: arrival.user,
-            role: arrival.role,
+            role: arrival.pass.role,
+            pass: Arc::new(arrival.pass),
             display_name: arrival.display_name,
             audio: arrival.media.audio,
             video: arrival.media.video,
@@ -82,6 +88,11 @@ impl Seat {
         self.role != SeatRole::Observer
     }
 
+    /// Whom the others see: an account by its number, anybody else by what the consultation calls them.
+    pub fn user_id(&self) -> String {
+        self.user.account().map_or_else(|| self.pass.user.clone(), |user| user.to_string())
+    }
+
     /// The later of two peers is the polite one. None in the lobby.
     pub(super) fn rank(&self) -> Option<u64> {
         match self.place {
@@ -95,7 +106,7 @@ impl Seat {
         let Place::Inside { rank: own, joined_at } = self.place else { return None };
         Some(Peer {
             peer_id: self.peer.to_string(),
-            user_id: self.user.to_string(),
+            user_id: self.user_id(),
             role: self.role,
             display_name: self.display_name.clone(),
             audio: self.audio,
@@ -112,7 +123,7 @@ impl Seat {
         let Place::Lobby { since, checks } = self.place else { return None };
         Some(Guest {
             peer_id: self.peer.to_string(),
-            user_id: self.user.to_string(),
+            user_id: self.user_id(),
             display_name: self.display_name.clone(),
             role: self.role,
             since,
@@ -123,6 +134,9 @@ impl Seat {
 
 /// Whether a caller may still be what a seat says.
 pub fn may_sit(caller: &Principal, role: SeatRole) -> bool {
+    if let Some(admission) = &caller.admission {
+        return admission.pass.role == role;
+    }
     match role {
         SeatRole::Doctor => caller.has(Role::Doctor),
         SeatRole::Patient => caller.has(Role::Patient),

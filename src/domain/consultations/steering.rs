@@ -8,6 +8,7 @@ use crate::domain::events::signaling::notices::{
     EndReason, HandRaised, Kicked, LeaveReason, MuteRequest, Muted, Said, ScreenShared,
 };
 use crate::domain::events::signaling::{MediaKind, SeatRole};
+use crate::domain::events::values::MediaMode;
 use crate::domain::id::{PeerId, SocketId};
 use crate::domain::time::Timestamp;
 
@@ -75,7 +76,12 @@ impl Room {
             }
             Deed::Mute { kind, muted, target } => {
                 may_steer(role)?;
-                self.ask_to_mute(&own, kind, muted, target.as_ref())
+                self.silence(
+                    |seat| Some(&seat.peer) == target.as_ref(),
+                    own.to_string(),
+                    kind,
+                    muted,
+                )
             }
             Deed::ShareScreen(active) => self.share_screen(by, active),
             Deed::RaiseHand(raised) => self.raise_hand(by, raised),
@@ -92,9 +98,7 @@ impl Room {
                 self.ending = Some(if is_doctor { EndReason::Ended } else { EndReason::Admin });
                 Ok(())
             }
-            Deed::Admit(_) | Deed::Deny { .. } | Deed::ReturnToLobby(..)
-                if role != SeatRole::Doctor =>
-            {
+            Deed::Admit(_) | Deed::Deny { .. } | Deed::ReturnToLobby(..) if !role.admits() => {
                 Err(FOR_DOCTORS)
             }
             Deed::Admit(peer) => self.admit(&peer, now),
@@ -124,6 +128,11 @@ impl Room {
         if seat.is_party() { Ok(seat) } else { Err(FOR_PARTIES) }
     }
 
+    /// Another peer, wherever it sits.
+    pub fn peer(&self, peer: &PeerId) -> Result<&Seat, Refused> {
+        self.seats.iter().find(|seat| seat.peer == *peer).ok_or(Refused::NoSuchPeer)
+    }
+
     /// The way of a signal: who sends it, and the socket that gets it.
     pub fn route(&self, from: &SocketId, to: &PeerId) -> Result<(&PeerId, &SocketId), Refused> {
         let sender = self.party_of(from)?;
@@ -138,7 +147,7 @@ impl Room {
             room_id: self.id().to_string(),
             id: message.id,
             from: by.peer.to_string(),
-            user_id: by.user.to_string(),
+            user_id: by.user_id(),
             role: by.role,
             text: message.text,
             client_msg_id: message.client_msg_id,
@@ -147,45 +156,77 @@ impl Room {
         self.tell(self.sockets(|_| true), Notice::Said(said));
     }
 
+    /// Silences somebody by their identity, for whoever may do that from outside.
+    pub fn silence_party(
+        &mut self,
+        identity: &str,
+        by: String,
+        kind: MediaKind,
+        muted: bool,
+    ) -> Result<(), Refused> {
+        self.silence(|seat| seat.pass.identity == identity, by, kind, muted)
+    }
+
+    /// Puts somebody out by their identity, for whoever may do that from outside.
+    pub fn send_away(
+        &mut self,
+        identity: &str,
+        reason: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        let at = self.seats.iter().position(|seat| seat.pass.identity == identity);
+        self.put_out(at.ok_or(Refused::NoSuchPeer)?, reason, now);
+        self.settle(now);
+        Ok(())
+    }
+
     fn mute(&mut self, by: &SocketId, kind: MediaKind, muted: bool) -> Result<(), Refused> {
         let role = self.party_of(by)?.role;
         if kind == MediaKind::Screen && !muted && role != SeatRole::Doctor {
             return Err(FOR_DOCTORS);
         }
-        let seat = self.seat_mut(by)?;
+        let peer = self.seat_mut(by)?.peer.clone();
+        self.note_muted(&peer, peer.to_string(), kind, muted);
+        Ok(())
+    }
+
+    /// Nobody's microphone or camera is opened by another. Where the media server carries the call it
+    /// silences them; else they are asked to do it themselves.
+    fn silence(
+        &mut self,
+        who: impl Fn(&Seat) -> bool,
+        by: String,
+        kind: MediaKind,
+        muted: bool,
+    ) -> Result<(), Refused> {
+        if !muted {
+            return Err(Refused::Invalid("only peers themselves unmute"));
+        }
+        let found = self.inside().find(|seat| seat.is_connected() && who(seat));
+        let (peer, socket) = found
+            .map(|seat| (seat.peer.clone(), seat.socket.clone()))
+            .ok_or(Refused::NoSuchPeer)?;
+        match self.mode() {
+            MediaMode::P2p => {
+                let request = MuteRequest { room_id: self.id().to_string(), kind, by };
+                self.tell(vec![socket], Notice::MuteRequest(request));
+            }
+            MediaMode::Sfu => self.note_muted(&peer, by, kind, muted),
+        }
+        Ok(())
+    }
+
+    fn note_muted(&mut self, peer: &PeerId, by: String, kind: MediaKind, muted: bool) {
+        let Some(seat) = self.seats.iter_mut().find(|seat| seat.peer == *peer) else { return };
         let flag = match kind {
             MediaKind::Audio => &mut seat.audio,
             MediaKind::Video => &mut seat.video,
             MediaKind::Screen => &mut seat.screen,
         };
         *flag = !muted;
-        let peer_id = seat.peer.to_string();
-        let (room_id, by) = (self.id().to_string(), peer_id.clone());
-        self.tell(
-            self.sockets(|_| true),
-            Notice::Muted(Muted { room_id, peer_id, kind, muted, by }),
-        );
-        Ok(())
-    }
-
-    /// Nobody's microphone or camera is opened by another.
-    fn ask_to_mute(
-        &mut self,
-        by: &PeerId,
-        kind: MediaKind,
-        muted: bool,
-        target: Option<&PeerId>,
-    ) -> Result<(), Refused> {
-        if !muted {
-            return Err(Refused::Invalid("only peers themselves unmute"));
-        }
-        let to = self.sockets(|seat| Some(&seat.peer) == target);
-        if to.is_empty() {
-            return Err(Refused::NoSuchPeer);
-        }
-        let (room_id, by) = (self.id().to_string(), by.to_string());
-        self.tell(to, Notice::MuteRequest(MuteRequest { room_id, kind, by }));
-        Ok(())
+        let (room_id, peer_id) = (self.id().to_string(), peer.to_string());
+        let muted = Muted { room_id, peer_id, kind, muted, by };
+        self.tell(self.sockets(|_| true), Notice::Muted(muted));
     }
 
     fn share_screen(&mut self, by: &SocketId, active: bool) -> Result<(), Refused> {

@@ -4,6 +4,7 @@ use super::notice::{Effect, Notice, Step};
 use super::room::Room;
 use super::seat::Seat;
 use crate::domain::events::signaling::notices::{LeaveReason, PeerJoined, PeerLeft, RoomState};
+use crate::domain::events::values::MediaMode;
 use crate::domain::id::SocketId;
 use crate::domain::time::Timestamp;
 
@@ -28,6 +29,23 @@ impl Room {
         self.effects.push(Effect::Write(step));
     }
 
+    /// Has it written down that somebody takes part. Where a media server carries the call, it tells of
+    /// that itself.
+    pub(super) fn note_entered(&mut self, at: usize) {
+        if self.mode() == MediaMode::P2p {
+            let seat = &self.seats[at];
+            let (identity, user) = (seat.pass.identity.clone(), seat.user.account());
+            self.write(Step::Entered { identity, user, role: seat.role });
+        }
+    }
+
+    /// The same for somebody who no longer does.
+    pub(super) fn note_left(&mut self, seat: &Seat) {
+        if self.mode() == MediaMode::P2p {
+            self.write(Step::Left { identity: seat.pass.identity.clone() });
+        }
+    }
+
     /// The others hear who came. They came earlier, so the newcomer is polite to each of them.
     pub(super) fn tell_joined(&mut self, at: usize, now: Timestamp) {
         let seat = &self.seats[at];
@@ -41,7 +59,7 @@ impl Room {
     /// The others inside hear who is there no longer, if that one was inside.
     pub(super) fn tell_left(&mut self, seat: &Seat, reason: LeaveReason, now: Timestamp) {
         if seat.is_inside() {
-            let others = self.sockets(|other| other.user != seat.user);
+            let others = self.sockets(|other| other.pass.identity != seat.pass.identity);
             self.tell(others, self.left(seat, reason, now));
         }
     }
@@ -63,7 +81,7 @@ impl Room {
                 room_id: self.id().to_string(),
                 mode: self.mode(),
                 participants: self.inside().filter_map(|it| it.seen_by(rank)).collect(),
-                recording: false,
+                recording: self.is_recorded,
                 timestamp: now,
             })
         };

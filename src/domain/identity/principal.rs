@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::Role;
+use crate::domain::consultations::grant::Admission;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 
 /// A caller whose credentials were verified. Built only by `auth`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// 0 for a service key and for the synthetic account of the development bypass.
+    /// 0 for a service key and for the synthetic account of the development bypass, below 0 for somebody
+    /// whom a room token lets in.
     pub user: UserId,
     pub primary_role: Role,
     /// Every role held, the primary one included.
@@ -22,6 +24,8 @@ pub struct Principal {
     pub service: Option<Arc<str>>,
     /// Absent for service keys and the development bypass.
     pub session: Option<SessionId>,
+    /// The one room that is open to somebody with a room token, who has no other rights.
+    pub admission: Option<Arc<Admission>>,
     /// When the proof ends; a live socket is warned 60 s ahead. Absent for cookies and service keys.
     pub expires_at: Option<Timestamp>,
 }

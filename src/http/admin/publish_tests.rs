@@ -15,6 +15,7 @@ fn publish(body: &Value) -> Result<Event> {
         version: 0,
         service: None,
         session: None,
+        admission: None,
         expires_at: None,
     };
     parse::<Publication>(&Bytes::from(body.to_string()))?.by(&service)

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, json};
 
 use super::entry::{Token, addresses};
+use super::handover::no_media_server;
 use super::view::{CreatedView, Urls};
 use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::consultations::draft::{ConsultationDraft, room_name};
@@ -201,10 +202,7 @@ async fn parties(app: &App, viewer: &Viewer, draft: &ConsultationDraft) -> Resul
 fn mode(app: &App, draft: &ConsultationDraft) -> Result<MediaMode> {
     let has_server = app.calls.media.livekit().is_some();
     match draft.mode {
-        Some(MediaMode::Sfu) if !has_server => {
-            let missing = vec!["LIVEKIT_API_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"];
-            Err(Kind::NotConfigured { missing }.into())
-        }
+        Some(MediaMode::Sfu) if !has_server => Err(no_media_server()),
         Some(mode) => Ok(mode),
         None if has_server => Ok(MediaMode::Sfu),
         None => Ok(MediaMode::P2p),

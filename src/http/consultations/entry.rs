@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::auth::Audience;
 use crate::domain::consultations::grant::Pass;
-use crate::domain::events::signaling::SeatRole;
 use crate::domain::events::signaling::requests::LobbyStatus;
+use crate::domain::events::signaling::{IceServer, SeatRole};
 use crate::domain::events::values::MediaMode;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -42,9 +41,7 @@ pub(super) struct Seat {
     /// Null where calls go from browser to browser.
     livekit_url: Option<String>,
     livekit_ws_url: Option<String>,
-    /// `RTCIceServer` objects.
-    #[schema(value_type = Vec<Object>)]
-    ice_servers: Vec<Value>,
+    ice_servers: Vec<IceServer>,
     expires_at: Timestamp,
 }
 

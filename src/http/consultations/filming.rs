@@ -3,7 +3,7 @@
 
 use tracing::warn;
 
-use super::recording::{Plan, status};
+use super::recorder::{Plan, status};
 use crate::domain::consultations::recording::{Layout, RecordingStatus};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
@@ -96,8 +96,7 @@ async fn failed(app: &App, recording: &Recording, why: &str) -> Result<Recording
     let outcome = Outcome { error: Some(why), ..Outcome::default() };
     let failed = RecordingStatus::Failed;
     let recording = recordings::set_status(&mut tx, recording.id, failed, &outcome, now).await?;
-    let consultation = consultations::touch(&mut tx, &recording.consultation_id, now).await?;
-    news::announce(&mut tx, &app.settings.node, &consultation).await?;
+    news::announce_recording(&mut tx, &app.settings.node, &recording, None, now).await?;
     tx.commit().await?;
     app.hub.outbox_ready();
     Ok(recording)

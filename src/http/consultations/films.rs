@@ -15,8 +15,8 @@ use crate::http::App;
 use crate::media::LiveKit;
 use crate::media::webhook::Egress;
 use crate::persistence::Tx;
+use crate::persistence::consultations::news;
 use crate::persistence::consultations::recordings::{self, Outcome, Recording};
-use crate::persistence::consultations::{consultations, news};
 
 /// How often the recorder is asked (contract §9.5).
 const EVERY: Duration = Duration::from_secs(30);
@@ -70,9 +70,8 @@ pub(super) async fn settle(
         duration_seconds: film.map(|film| film.duration / NANOS),
         error: (to == RecordingStatus::Failed).then_some("the recorder failed"),
     };
-    recordings::set_status(tx, recording.id, to, &outcome, now).await?;
-    let consultation = consultations::touch(tx, &recording.consultation_id, now).await?;
-    news::announce(tx, node, &consultation).await
+    let recording = recordings::set_status(tx, recording.id, to, &outcome, now).await?;
+    news::announce_recording(tx, node, &recording, None, now).await
 }
 
 /// How far the recording is by what the recorder says, where that is farther than it was.

@@ -25,6 +25,7 @@ use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::audit;
 use crate::persistence::consultations::consultations::Name;
+use crate::persistence::consultations::removals;
 
 /// How somebody who joins is called.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
@@ -124,8 +125,8 @@ pub(super) async fn join(
     seen.consultation.must_be_open()?;
     let name = joining.and_then(|Json(joining)| joining.name);
     let pass = Pass { name, ..seen.pass(&viewer, role) };
+    note(&app, &viewer, &context, &seen, &pass).await?;
     let entry = Entry::of(&app, &seen.consultation, pass)?;
-    note(&app, &viewer, &context, &seen, role).await?;
     Ok(Success::of(entry))
 }
 
@@ -164,7 +165,7 @@ pub(super) async fn token(
     seen.consultation.must_be_open()?;
     let (now, life) = (Timestamp::now(), asked.ttl_seconds.map(Duration::from_secs));
     let token = Token::of(&app, &seen.consultation, &pass, life, now)?;
-    note(&app, &viewer, &context, &seen, pass.role).await?;
+    note(&app, &viewer, &context, &seen, &pass).await?;
     let (livekit_url, livekit_ws_url) =
         if pass.is_waiting { (None, None) } else { addresses(&app, seen.consultation.mode) };
     Ok(Json(TokenAnswer {
@@ -223,18 +224,19 @@ impl Asked {
     }
 }
 
-/// Writes down that somebody got a way into the room.
+/// Writes down that somebody got a way into the room, also if they had been sent out of it.
 async fn note(
     app: &App,
     viewer: &Viewer,
     context: &Context,
     seen: &Seen,
-    role: SeatRole,
+    pass: &Pass,
 ) -> Result<()> {
     let id = &seen.consultation.id;
     let mut entry = context.audit(Some(&viewer.caller), "token_issued", "consultation", id);
-    entry.data = Map::from_iter([("role".to_owned(), json!(role))]);
+    entry.data = Map::from_iter([("role".to_owned(), json!(pass.role))]);
     let mut tx = app.store.begin().await?;
     audit::append(&mut tx, &entry, Timestamp::now()).await?;
+    removals::lift(&mut tx, id, &pass.identity).await?;
     tx.commit().await
 }

@@ -4,16 +4,20 @@
 //! itself is not here: browsers talk over sockets, or to the media server by the tokens of [`entry`].
 
 mod access;
+mod carrier;
 mod create;
 mod directory;
 mod entry;
 mod filming;
 pub mod films;
 mod guests;
+pub mod handover;
 mod joining;
 mod keys;
+mod messages;
 mod moves;
 mod precheck;
+mod recorder;
 mod recording;
 mod recordings;
 mod rooms;
@@ -22,21 +26,24 @@ mod video;
 mod view;
 mod webhook;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::routing::{get, post};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use carrier::Carrier;
 pub use keys::MediaKeys;
 
 use super::App;
+use crate::actors::hub::MediaAddress;
 use crate::auth::RoomTokens;
 use crate::media::{Ice, Media, Webhooks};
 
 /// What calls are made of.
 pub struct Calls {
-    pub tokens: RoomTokens,
+    pub tokens: Arc<RoomTokens>,
     pub media: Media,
     /// Reads what the media server tells by itself.
     pub webhooks: Option<Webhooks>,
@@ -49,24 +56,21 @@ pub struct Calls {
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The media server as browsers reach it by HTTP and by WebSocket, where there is one.
-    pub addresses: Option<Addresses>,
+    pub addresses: Option<MediaAddress>,
     /// How long a token of a room lives.
     pub token_ttl: Duration,
     /// Records only what the patient agreed to.
     pub needs_consent: bool,
     /// How long an empty room stays open.
     pub room_idle: Duration,
+    /// Peers at most where each sends its media to each.
+    pub p2p_max_peers: usize,
+    /// Whether a call that goes badly moves to the media server by itself.
+    pub moves_bad_calls: bool,
     /// Whether references may mean nobody here.
     pub takes_unknown_references: bool,
     /// The bucket of films, where there is one.
     pub bucket: Option<String>,
-}
-
-/// One server by two protocols.
-#[derive(Debug, Clone)]
-pub struct Addresses {
-    pub http: String,
-    pub ws: String,
 }
 
 /// The routes of this context. Those the platform's older clients know go by their bare names too.
@@ -80,6 +84,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(moves::start))
         .routes(routes!(moves::end))
         .routes(routes!(moves::cancel))
+        .routes(routes!(handover::hand_over))
+        .routes(routes!(messages::list))
         .routes(routes!(precheck::precheck))
         .routes(routes!(keys::show))
         .routes(routes!(guests::invite))

@@ -2,13 +2,12 @@
 
 use axum::extract::State;
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::access::Seen;
 use crate::domain::consultations::grant::{Source, sources};
 use crate::domain::consultations::status::ConsultationStatus;
-use crate::domain::events::signaling::SeatRole;
+use crate::domain::events::signaling::{IceServer, SeatRole};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
 use crate::domain::time::Timestamp;
@@ -34,9 +33,7 @@ pub(super) struct Precheck {
     /// `ok`, `down`, or `disabled` where calls go from browser to browser.
     #[schema(value_type = String)]
     livekit: Standing,
-    /// `RTCIceServer` objects.
-    #[schema(value_type = Vec<Object>)]
-    ice_servers: Vec<Value>,
+    ice_servers: Vec<IceServer>,
     /// What the caller may show and let hear.
     #[schema(value_type = Vec<Source>)]
     publish: &'static [Source],

@@ -1,23 +1,15 @@
-//! Recording a consultation, and having that end.
-//!
-//! The media server is slow to say whether it films, so the caller is told `starting`, and hears the rest as
-//! an event; see [`filming`](super::filming). Without a bucket or a media server everything is done but
-//! filming.
+//! Recording a consultation, and having that end, over HTTP.
 
 use axum::extract::State;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
 use utoipa::ToSchema;
 
 use super::access::Seen;
-use super::filming::{film, finish};
+use super::recorder;
 use super::view::RecordingView;
-use crate::domain::consultations::recording::{Layout, RecordingStatus, filepath};
-use crate::domain::events::values::MediaMode;
-use crate::domain::id::{ConsultationId, RecordingId, UserId};
-use crate::domain::state::State as _;
-use crate::domain::time::Timestamp;
+use crate::domain::consultations::recording::{Layout, RecordingStatus};
+use crate::domain::id::{ConsultationId, RecordingId};
 use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
@@ -26,12 +18,7 @@ use crate::http::context::{Context, Path};
 use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
-use crate::media::LiveKit;
-use crate::persistence::Tx;
-use crate::persistence::clinical::row::hold;
-use crate::persistence::consultations::consultations::{self, Name};
-use crate::persistence::consultations::recordings::{self, New, Outcome, Recording};
-use crate::persistence::consultations::{Consultation, news};
+use crate::persistence::consultations::consultations::Name;
 
 /// What is recorded, and by whose leave.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
@@ -109,19 +96,7 @@ pub(super) async fn start(
         return Err(Kind::NotFound("room").into());
     }
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
-
-    let mut tx = app.store.begin().await?;
-    let consultation = consultations::hold(&mut tx, &id).await?;
-    let status = status(&app, &consultation, start.consent)?;
-    let plan = Plan { status, by: author.user(), attested: start.consent.then_some("doctor") };
-    let recording = plan.insert(&mut tx, &app, &consultation).await?;
-    let data = [("recording", json!(recording.id)), ("status", json!(status))];
-    let data = Map::from_iter(data.map(|(name, value)| (name.to_owned(), value)));
-    author.record(&mut tx, "recording", recording.id.0.into(), "started", data).await?;
-    tx.commit().await?;
-
-    app.hub.outbox_ready();
-    film(&app, &consultation, &recording, start.layout);
+    let recording = recorder::begin(&author, &id, start.layout, start.consent).await?;
     Ok(Success::of(Started {
         recording_id: recording.id,
         egress_id: recording.egress_id,
@@ -153,80 +128,5 @@ pub(super) async fn stop(
     let Json(stop) = stop.unwrap_or_default();
     Seen::of(&app, &viewer, Name::Id(&id)).await?.must_lead()?;
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
-    let now = Timestamp::now();
-
-    let mut tx = app.store.begin().await?;
-    consultations::hold(&mut tx, &id).await?;
-    let recording = match stop.recording_id {
-        Some(recording) => hold::<Recording>(&mut tx, recording).await?,
-        None => recordings::hold_running(&mut tx, &id).await?,
-    };
-    if recording.consultation_id != id {
-        return Err(Kind::NotFound("recording").into());
-    }
-    let to = recording.status.stopped();
-    recording.status.check_move(to)?;
-    let outcome = Outcome::default();
-    let recording = recordings::set_status(&mut tx, recording.id, to, &outcome, now).await?;
-    let consultation = consultations::touch(&mut tx, &id, now).await?;
-    author.record(&mut tx, "recording", recording.id.0.into(), "stopped", Map::new()).await?;
-    news::announce(&mut tx, &app.settings.node, &consultation).await?;
-    tx.commit().await?;
-
-    app.hub.outbox_ready();
-    finish(&app, &recording);
-    Ok(Success::of(recording.into()))
-}
-
-/// How a recording begins that is asked for now.
-pub(super) fn status(
-    app: &App,
-    consultation: &Consultation,
-    consent: bool,
-) -> Result<RecordingStatus> {
-    consultation.must_be_open()?;
-    if consultation.e2ee {
-        let detail = "what is encrypted from end to end cannot be recorded";
-        return Err(Kind::Untenable(detail).into());
-    }
-    if !app.calls.media.livekit().is_some_and(LiveKit::can_record) {
-        return Ok(RecordingStatus::Mock);
-    }
-    if consultation.mode == MediaMode::P2p {
-        let detail = "a call from browser to browser cannot be recorded";
-        return Err(Kind::Untenable(detail).into());
-    }
-    let must_ask = app.calls.settings.needs_consent && !consent;
-    Ok(if must_ask { RecordingStatus::Requested } else { RecordingStatus::Starting })
-}
-
-/// A recording to be written.
-pub(super) struct Plan {
-    pub status: RecordingStatus,
-    pub by: Option<UserId>,
-    /// Who says that the patient agreed.
-    pub attested: Option<&'static str>,
-}
-
-impl Plan {
-    pub(super) async fn insert(
-        &self,
-        tx: &mut Tx,
-        app: &App,
-        consultation: &Consultation,
-    ) -> Result<Recording> {
-        let now = Timestamp::now();
-        let new = New {
-            consultation: &consultation.id,
-            status: self.status,
-            filepath: &filepath(&consultation.id, now),
-            bucket: app.calls.settings.bucket.as_deref(),
-            started_by: self.by,
-            consent_by: self.attested,
-        };
-        let recording = recordings::insert(tx, &new, now).await?;
-        let consultation = consultations::touch(tx, &consultation.id, now).await?;
-        news::announce(tx, &app.settings.node, &consultation).await?;
-        Ok(recording)
-    }
+    Ok(Success::of(recorder::end(&author, &id, stop.recording_id).await?.into()))
 }

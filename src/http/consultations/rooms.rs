@@ -12,6 +12,7 @@ use super::access::{Part, Seen};
 use crate::domain::consultations::grant::Source;
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::events::consultation::RecordingMark;
+use crate::domain::events::signaling::MediaKind;
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
 use crate::domain::time::Timestamp;
@@ -25,7 +26,7 @@ use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::media::LiveKit;
 use crate::persistence::consultations::consultations::{Name, Whose};
-use crate::persistence::consultations::{Consultation, list, participants};
+use crate::persistence::consultations::{Consultation, list, participants, removals};
 
 /// Rooms at most.
 const MOST: i64 = 500;
@@ -140,8 +141,8 @@ pub(super) struct Muted {
     muted: bool,
 }
 
-/// Sends somebody out of a room; for its doctor, administrators and services. Their token lets them in
-/// again, until it expires.
+/// Sends somebody out of a room; for its doctor, administrators and services. The tokens they have let
+/// them in no more.
 #[utoipa::path(
     post, path = "/api/rooms/{roomName}/participants/{identity}/disconnect", tag = "rooms",
     operation_id = "disconnect_participant",
@@ -163,16 +164,18 @@ pub(super) async fn disconnect(
 ) -> Result<Json<Success<Disconnected>>> {
     let seen = Seen::of(&app, &viewer, Name::Room(&room)).await?;
     seen.must_lead()?;
-    let consultation = seen.consultation;
-    server(&app, &consultation)?.remove(&consultation.room_name, &identity).await?;
     let reason = disconnection.and_then(|Json(it)| it.reason);
-    let deed =
-        ("participant_disconnected", [("identity", json!(identity)), ("reason", json!(reason))]);
-    record(&app, &viewer, &context, &consultation, deed).await?;
+    let was_seated = app.hub.send_away(&seen.consultation.id, &identity, reason.clone()).await;
+    let author = Author { app: &app, context: &context, caller: &viewer.caller };
+    let was_carried = keep_out(&author, &seen.consultation, &identity, reason).await?;
+    if !was_seated && !was_carried {
+        return Err(Kind::NotFound("participant").into());
+    }
     Ok(Success::of(Disconnected { disconnected: true }))
 }
 
-/// Silences somebody, or lets them be heard and seen again; for its doctor and administrators.
+/// Silences somebody, or lets them be heard and seen again; for its doctor and administrators. In a call
+/// from browser to browser they are asked to be silent.
 #[utoipa::path(
     post, path = "/api/rooms/{roomName}/participants/{identity}/mute", tag = "rooms",
     operation_id = "mute_participant",
@@ -182,6 +185,8 @@ pub(super) async fn disconnect(
         (status = 200, body = Success<Muted>,
             example = json!({"success": true, "data": {"source": "microphone", "muted": true}})),
         (status = 404, description = "Nobody, or nothing of theirs, is there", body = ProblemBody),
+        (status = 409, description = "Only browsers let themselves be heard again",
+            body = ProblemBody),
         (status = 502, description = "The media server fails", body = ProblemBody),
         (status = 504, description = "The media server does not answer", body = ProblemBody),
     ),
@@ -198,32 +203,84 @@ pub(super) async fn mute(
         return Err(Kind::Forbidden("for the doctor of the consultation").into());
     }
     let consultation = seen.consultation;
-    server(&app, &consultation)?.mute(&consultation.room_name, &identity, source, muted).await?;
+    let author = Author { app: &app, context: &context, caller: &viewer.caller };
+    let by = viewer.caller.user.to_string();
+    match server(&app, &consultation) {
+        Some(server) => {
+            server.mute(&consultation.room_name, &identity, source, muted).await?;
+            // Whoever is at the media server alone has no seat here to be told of it.
+            drop(app.hub.silence(&consultation.id, &identity, by, source.kind()).await);
+        }
+        None if !muted => {
+            return Err(Kind::Untenable("only browsers let themselves be heard again").into());
+        }
+        None => {
+            let asked = app.hub.silence(&consultation.id, &identity, by, source.kind()).await;
+            asked.map_err(|_| Kind::NotFound("participant"))?;
+        }
+    }
     let deed = ("participant_muted", [("source", json!(source)), ("muted", json!(muted))]);
-    record(&app, &viewer, &context, &consultation, deed).await?;
+    record(&author, &consultation, deed).await?;
     Ok(Success::of(Muted { source, muted }))
 }
 
-/// The media server that carries a consultation. Nobody is at it in a call from browser to browser.
-fn server<'a>(app: &'a App, consultation: &Consultation) -> Result<&'a LiveKit> {
-    let server = app.calls.media.livekit().filter(|_| consultation.mode == MediaMode::Sfu);
-    server.ok_or_else(|| Kind::NotFound("participant").into())
+/// Keeps somebody out who was put out of a room: at the media server, and by the tokens they have. False
+/// when nobody of that identity is at the media server.
+pub(super) async fn keep_out(
+    author: &Author<'_>,
+    consultation: &Consultation,
+    identity: &str,
+    reason: Option<String>,
+) -> Result<bool> {
+    let (app, now) = (author.app, Timestamp::now());
+    let mut tx = app.store.begin().await?;
+    removals::note(&mut tx, &consultation.id, identity, now).await?;
+    tx.commit().await?;
+    let was_carried = match server(app, consultation) {
+        Some(server) => match server.remove(&consultation.room_name, identity).await {
+            Ok(()) => true,
+            Err(error) if matches!(error.kind(), Kind::NotFound(_)) => false,
+            Err(error) => return Err(error),
+        },
+        None => false,
+    };
+    let deed =
+        ("participant_disconnected", [("identity", json!(identity)), ("reason", json!(reason))]);
+    record(author, consultation, deed).await?;
+    Ok(was_carried)
+}
+
+/// Silences somebody whom the media server carries.
+pub(super) async fn silence_at_server(
+    author: &Author<'_>,
+    consultation: &Consultation,
+    identity: &str,
+    kind: MediaKind,
+) -> Result<()> {
+    let source = Source::of(kind);
+    if let Some(server) = server(author.app, consultation) {
+        server.mute(&consultation.room_name, identity, source, true).await?;
+    }
+    let deed = ("participant_muted", [("source", json!(source)), ("muted", json!(true))]);
+    record(author, consultation, deed).await
+}
+
+/// The media server, where it carries the consultation.
+fn server<'a>(app: &'a App, consultation: &Consultation) -> Option<&'a LiveKit> {
+    app.calls.media.livekit().filter(|_| consultation.mode == MediaMode::Sfu)
 }
 
 /// Writes down what was done to somebody in a room.
 async fn record(
-    app: &App,
-    viewer: &Viewer,
-    context: &Context,
+    author: &Author<'_>,
     consultation: &Consultation,
     (deed, data): (&'static str, [(&str, Value); 2]),
 ) -> Result<()> {
-    let author = Author { app, context, caller: &viewer.caller };
     let data = Map::from_iter(data.map(|(name, value)| (name.to_owned(), value)));
     let id = consultation.id.as_str().into();
-    let mut tx = app.store.begin().await?;
+    let mut tx = author.app.store.begin().await?;
     author.record(&mut tx, "consultation", id, deed, data).await?;
     tx.commit().await?;
-    app.hub.outbox_ready();
+    author.app.hub.outbox_ready();
     Ok(())
 }

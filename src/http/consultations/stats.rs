@@ -4,22 +4,26 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 use utoipa::ToSchema;
 
 use super::access::{Part, Seen};
-use crate::domain::consultations::quality::{Quality, WINDOW};
+use super::handover::move_call;
+use crate::actors::hub::Sitting;
+use crate::domain::consultations::quality::{self, Quality, WINDOW};
 use crate::domain::events::signaling::QualitySample;
+use crate::domain::events::signaling::notices::HandOverReason;
 use crate::domain::events::values::MediaMode;
 use crate::domain::shape::Rules;
 use crate::domain::time::Timestamp;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::App;
 use crate::http::clinical::viewer::Viewer;
 use crate::http::context::Path;
 use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::media::livekit::{LiveKit, Participant};
-use crate::persistence::consultations::consultations::Name;
+use crate::persistence::consultations::consultations::{self, Name, Whose};
 use crate::persistence::consultations::{Consultation, participants, samples};
 
 /// How a room is.
@@ -131,11 +135,53 @@ pub(super) async fn report(
     rules.finish().map_err(Kind::Validation)?;
     let identity = seen.pass(&viewer, role).identity;
 
-    let mut tx = app.store.begin().await?;
-    let room = &seen.consultation.room_name;
-    samples::insert(&mut tx, room, &identity, &sample, Timestamp::now()).await?;
-    tx.commit().await?;
+    let consultation = &seen.consultation;
+    keep(&app, &consultation.room_name, &identity, &sample).await?;
+    rescue(&app, consultation).await;
     Ok((StatusCode::ACCEPTED, Success::of(Taken { accepted: true })))
+}
+
+/// Takes what somebody in a room measured.
+pub(super) async fn take(app: &App, by: &Sitting, sample: &QualitySample) -> Result<()> {
+    let pass = &by.seat.pass;
+    keep(app, &pass.room, &pass.identity, sample).await?;
+    if by.mode == MediaMode::P2p && app.calls.settings.moves_bad_calls {
+        let whose = Whose::Everyones;
+        let consultation =
+            consultations::find(&app.store, Name::Id(&by.consultation), whose).await?;
+        rescue(app, &consultation).await;
+    }
+    Ok(())
+}
+
+async fn keep(app: &App, room: &str, identity: &str, sample: &QualitySample) -> Result<()> {
+    let mut tx = app.store.begin().await?;
+    samples::insert(&mut tx, room, identity, sample, Timestamp::now()).await?;
+    tx.commit().await
+}
+
+/// Moves a call to the media server that goes badly between browsers, where that is wanted. Who measured
+/// it is not told if that fails.
+async fn rescue(app: &App, consultation: &Consultation) {
+    let is_between_browsers = consultation.mode == MediaMode::P2p;
+    let can = app.calls.settings.moves_bad_calls && app.calls.media.livekit().is_some();
+    if !is_between_browsers || !can {
+        return;
+    }
+    let moved = async {
+        let since = Timestamp::now().minus(quality::PATIENCE);
+        if samples::is_older(&app.store, &consultation.room_name, since).await? {
+            let measured = samples::recent(&app.store, &consultation.room_name, since).await?;
+            if quality::is_poor(measured.iter().map(|it| &it.sample)) {
+                let (to, why) = (MediaMode::Sfu, HandOverReason::Quality);
+                move_call(app, None, &consultation.id, to, why).await?;
+            }
+        }
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = moved.await {
+        warn!(%error, consultation.id = %consultation.id, "a bad call was not moved");
+    }
 }
 
 /// Who is in the room: as the media server says, or as the hub wrote down.

@@ -7,11 +7,13 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use serde::Deserialize;
+use tracing::warn;
 
 use super::{films, moves};
 use crate::auth::digest;
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::events::signaling::SeatRole;
+use crate::domain::events::values::MediaMode;
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result, Unauthenticated};
@@ -20,7 +22,7 @@ use crate::http::body;
 use crate::http::problem::ProblemBody;
 use crate::media::webhook::{Participant, Told};
 use crate::persistence::consultations::participants::{self, Arrival};
-use crate::persistence::consultations::{Consultation, consultations, news, progress};
+use crate::persistence::consultations::{Consultation, consultations, news, progress, removals};
 use crate::persistence::{Tx, provider_events};
 
 /// Who tells.
@@ -60,38 +62,57 @@ pub(super) async fn receive(State(app): State<App>, request: Request) -> Result<
     if !provider_events::note(&mut tx, PROVIDER, &told.id, &hash, now).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
-    let moved = follow(&mut tx, &app, &told, now).await?;
+    let followed = follow(&mut tx, &app, &told, now).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
-    if let Some(moved) = moved {
-        moves::after(&app, &moved);
+    match followed {
+        Followed::Moved(moved) => moves::after(&app, &moved),
+        Followed::Unwelcome { room, identity } => put_out(&app, room, identity),
+        Followed::Nothing => {}
     }
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Does what follows from an event. The consultation, where it was moved on.
-async fn follow(
-    tx: &mut Tx,
-    app: &App,
-    told: &Told,
-    now: Timestamp,
-) -> Result<Option<Consultation>> {
+/// What follows outside of the database.
+enum Followed {
+    Nothing,
+    /// The consultation was moved on.
+    Moved(Box<Consultation>),
+    /// Somebody came back who had been sent away.
+    Unwelcome {
+        room: String,
+        identity: String,
+    },
+}
+
+impl From<Consultation> for Followed {
+    fn from(moved: Consultation) -> Self {
+        Self::Moved(Box::new(moved))
+    }
+}
+
+/// Does what follows from an event. What the media server tells of a call that left it comes too late.
+async fn follow(tx: &mut Tx, app: &App, told: &Told, now: Timestamp) -> Result<Followed> {
     if let Some(egress) = &told.egress_info {
         films::settle(tx, &app.settings.node, egress, now).await?;
-        return Ok(None);
+        return Ok(Followed::Nothing);
     }
-    let Some(room) = &told.room else { return Ok(None) };
+    let Some(room) = &told.room else { return Ok(Followed::Nothing) };
     let Some(consultation) = consultations::hold_room(tx, &room.name).await? else {
-        return Ok(None);
+        return Ok(Followed::Nothing);
     };
+    if consultation.mode == MediaMode::P2p {
+        return Ok(Followed::Nothing);
+    }
     match (told.event.as_str(), &told.participant) {
         ("participant_joined", Some(who)) => joined(tx, app, &consultation, who, now).await,
         ("participant_left" | "participant_connection_aborted", Some(who)) => {
-            left(tx, app, &consultation, who, now).await
+            left(tx, app, &consultation, who, now).await?;
+            Ok(Followed::Nothing)
         }
         ("room_finished", _) => finished(tx, app, &consultation, now).await,
-        _ => Ok(None),
+        _ => Ok(Followed::Nothing),
     }
 }
 
@@ -101,19 +122,23 @@ async fn joined(
     consultation: &Consultation,
     who: &Participant,
     now: Timestamp,
-) -> Result<Option<Consultation>> {
+) -> Result<Followed> {
     // Recorders and agents are no people, and whoever has no token of ours is nobody we know.
-    let Some(role) = role(who) else { return Ok(None) };
+    let Some(role) = role(who) else { return Ok(Followed::Nothing) };
     let has_left = participants::has_left(tx, consultation, who.at(), &who.identity).await?;
     if has_left || consultation.status.is_over() {
-        return Ok(None);
+        return Ok(Followed::Nothing);
+    }
+    if removals::is_out(tx, &consultation.id, &who.identity).await? {
+        let (room, identity) = (consultation.room_name.clone(), who.identity.clone());
+        return Ok(Followed::Unwelcome { room, identity });
     }
     // Who comes again has left, whether or not that is told later.
     let before = Timestamp(who.at().0 - 1);
     participants::leave(tx, &consultation.id, &who.identity, before, who.at()).await?;
     let arrival = Arrival { identity: &who.identity, user: None, role, at: who.at() };
     if !participants::enter(tx, &consultation.id, &arrival).await? || role == SeatRole::Observer {
-        return Ok(None);
+        return Ok(Followed::Nothing);
     }
     let present = participants::present(tx, &consultation.id).await?;
     let is_there = |role: SeatRole| present.iter().any(|it| it.role == role.name());
@@ -121,11 +146,21 @@ async fn joined(
     let to = if both { ConsultationStatus::Live } else { ConsultationStatus::Waiting };
     let node = &app.settings.node;
     if consultation.status.check_move(to).is_ok() {
-        return progress::advance(tx, node, consultation, to, None, now).await.map(Some);
+        return progress::advance(tx, node, consultation, to, None, now).await.map(Into::into);
     }
     let consultation = consultations::touch(tx, &consultation.id, now).await?;
     news::announce(tx, node, &consultation).await?;
-    Ok(None)
+    Ok(Followed::Nothing)
+}
+
+/// Has the media server send somebody away. Nobody waits for it.
+fn put_out(app: &App, room: String, identity: String) {
+    let Some(livekit) = app.calls.media.livekit().cloned() else { return };
+    tokio::spawn(async move {
+        if let Err(error) = livekit.remove(&room, &identity).await {
+            warn!(%error, room, "somebody who was sent away is back");
+        }
+    });
 }
 
 async fn left(
@@ -134,20 +169,19 @@ async fn left(
     consultation: &Consultation,
     who: &Participant,
     now: Timestamp,
-) -> Result<Option<Consultation>> {
+) -> Result<()> {
     let id = &consultation.id;
-    let Some(role) = role(who) else { return Ok(None) };
+    let Some(role) = role(who) else { return Ok(()) };
     if !participants::leave(tx, id, &who.identity, who.at(), now).await? {
         if !participants::has_left(tx, consultation, who.at(), &who.identity).await? {
             // It came before the arrival it ends.
             let stay = Arrival { identity: &who.identity, user: None, role, at: who.at() };
             participants::note_stay(tx, id, &stay, now).await?;
         }
-        return Ok(None);
+        return Ok(());
     }
     let consultation = consultations::touch(tx, id, now).await?;
-    news::announce(tx, &app.settings.node, &consultation).await?;
-    Ok(None)
+    news::announce(tx, &app.settings.node, &consultation).await
 }
 
 async fn finished(
@@ -155,12 +189,12 @@ async fn finished(
     app: &App,
     consultation: &Consultation,
     now: Timestamp,
-) -> Result<Option<Consultation>> {
+) -> Result<Followed> {
     let to = ConsultationStatus::Ended;
     if consultation.status.check_move(to).is_err() {
-        return Ok(None);
+        return Ok(Followed::Nothing);
     }
-    progress::advance(tx, &app.settings.node, consultation, to, None, now).await.map(Some)
+    progress::advance(tx, &app.settings.node, consultation, to, None, now).await.map(Into::into)
 }
 
 /// What a person is in the room, by the token they came with.

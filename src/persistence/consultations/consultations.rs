@@ -1,5 +1,7 @@
 //! The `consultations` table.
 
+use std::time::Duration;
+
 use sqlx::{FromRow, QueryBuilder};
 
 use crate::domain::consultations::reference::Reference;
@@ -260,4 +262,34 @@ pub async fn touch(tx: &mut Tx, id: &ConsultationId, now: Timestamp) -> Result<C
         columns!()
     );
     Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(id).bind(now).fetch_one(conn).await)?)
+}
+
+/// Writes how the call of a consultation is carried that the transaction holds.
+pub async fn set_mode(
+    tx: &mut Tx,
+    id: &ConsultationId,
+    mode: MediaMode,
+    room_sid: Option<&str>,
+    now: Timestamp,
+) -> Result<Consultation> {
+    const SQL: &str = concat!(
+        "update consultations
+         set mode = $2, room_sid = coalesce($3, room_sid), updated_at = $4, version = version + 1
+         where id = $1 returning ",
+        columns!()
+    );
+    Ok(on!(tx, |conn| sqlx::query_as(SQL)
+        .bind(id)
+        .bind(mode)
+        .bind(room_sid)
+        .bind(now)
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// Adds to the time that somebody spent in the lobby.
+pub async fn note_wait(tx: &mut Tx, id: &ConsultationId, waited: Duration) -> Result<()> {
+    const SQL: &str = "update consultations set waited_ms = waited_ms + $2 where id = $1";
+    let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(waited).execute(conn).await.map(drop))?)
 }

@@ -97,6 +97,23 @@ pub async fn never_begun(
     Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(before).bind(limit).fetch_all(conn).await)?)
 }
 
+/// Calls in which nothing has changed since a moment and nobody is known to be, the oldest first. Who is in
+/// a call between browsers only its room knows.
+pub async fn left_alone(
+    store: &Store,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<ConsultationId>> {
+    const SQL: &str = "
+        select id from consultations
+        where status = 'live' and updated_at < $1 and deleted_at is null
+            and (mode = 'p2p' or not exists (
+                select 1 from consultation_participants
+                where consultation_id = consultations.id and left_at is null))
+        order by created_at limit $2";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(since).bind(limit).fetch_all(conn).await)?)
+}
+
 /// The place a cursor carries.
 pub fn placed(text: &str) -> Result<Place> {
     let place = text.split_once(':').and_then(|(created_at, id)| {

@@ -1,9 +1,12 @@
 //! What is told of a consultation, in the transaction of its change.
 
-use super::{Consultation, participants, parties};
+use super::recordings::Recording;
+use super::{Consultation, consultations, participants, parties};
+use crate::domain::consultations::recording::RecordingStatus;
 use crate::domain::events::ServerEvent as _;
-use crate::domain::events::consultation::ConsultationUpdate;
-use crate::domain::id::NodeId;
+use crate::domain::events::consultation::{Caller, ConsultationInvite, ConsultationUpdate};
+use crate::domain::events::signaling::notices::{RecordingChanged, RecordingRequest};
+use crate::domain::id::{NodeId, UserId};
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
@@ -23,4 +26,55 @@ pub async fn announce(tx: &mut Tx, node: &NodeId, consultation: &Consultation) -
     let concerned = parties::accounts(tx, consultation).await?;
     let topics = concerned.into_iter().map(Topic::User).chain(update.topics()).collect();
     outbox::append(tx, &update.event_to(topics), Some(node)).await.map(drop)
+}
+
+/// Tells the party that is not there yet that the other one is.
+pub async fn invite(
+    tx: &mut Tx,
+    node: &NodeId,
+    consultation: &Consultation,
+    callee: UserId,
+    from: Caller,
+    now: Timestamp,
+) -> Result<()> {
+    let invite = ConsultationInvite {
+        consultation_id: consultation.id.to_string(),
+        room_name: consultation.room_name.clone(),
+        from,
+        timestamp: now,
+    };
+    outbox::append(tx, &invite.event_to(vec![Topic::User(callee)]), Some(node)).await.map(drop)
+}
+
+/// Tells everyone a consultation concerns, and its room, how a recording stands that somebody steered, or
+/// the hub itself; and asks the patient where that is to come first. Rooms hear of it from the relay: what
+/// is for them alone is for no topic.
+pub async fn announce_recording(
+    tx: &mut Tx,
+    node: &NodeId,
+    recording: &Recording,
+    by: Option<UserId>,
+    now: Timestamp,
+) -> Result<()> {
+    let consultation = consultations::touch(tx, &recording.consultation_id, now).await?;
+    announce(tx, node, &consultation).await?;
+    let room_id = recording.consultation_id.to_string();
+    let by = by.map_or_else(|| "system".to_owned(), |user| user.to_string());
+    if recording.status == RecordingStatus::Requested {
+        let request = RecordingRequest {
+            room_id: room_id.clone(),
+            recording_id: recording.id.0,
+            by: by.clone(),
+        };
+        outbox::append(tx, &request.event_to(Vec::new()), Some(node)).await?;
+    }
+    let changed = RecordingChanged {
+        room_id,
+        recording_id: recording.id.0,
+        status: recording.status.name().to_owned(),
+        by,
+        mock: recording.mock,
+        timestamp: now,
+    };
+    outbox::append(tx, &changed.event_to(Vec::new()), Some(node)).await.map(drop)
 }

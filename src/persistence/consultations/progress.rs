@@ -27,7 +27,9 @@ pub async fn advance(
     current.status.check_move(to)?;
     if to.is_over() {
         participants::leave_all(tx, &current.id, now).await?;
-        recordings::stop_all(tx, &current.id, now).await?;
+        for recording in recordings::stop_all(tx, &current.id, now).await? {
+            news::announce_recording(tx, node, &recording, None, now).await?;
+        }
     }
     let moved = consultations::set_status(tx, &current.id, to, summary, now).await?;
     if let Some(appointment) = moved.appointment_id {

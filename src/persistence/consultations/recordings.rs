@@ -210,14 +210,23 @@ pub async fn hold_running(tx: &mut Tx, of: &ConsultationId) -> Result<Recording>
 }
 
 /// Stops whatever records a consultation: films go on being written until the media server says so.
-pub async fn stop_all(tx: &mut Tx, of: &ConsultationId, now: Timestamp) -> Result<()> {
-    const SQL: &str = "
-        update recordings
-        set status = case status
+pub async fn stop_all(tx: &mut Tx, of: &ConsultationId, now: Timestamp) -> Result<Vec<Recording>> {
+    const SQL: &str = concat!(
+        "update recordings
+         set status = case status
                 when 'mock' then 'mock_stopped' when 'requested' then 'declined' else 'stopping' end,
             stopped_at = coalesce(stopped_at, $2), updated_at = $2, version = version + 1
-        where consultation_id = $1 and status in ('requested', 'starting', 'recording', 'mock')";
-    Ok(on!(tx, |conn| sqlx::query(SQL).bind(of).bind(now).execute(conn).await.map(drop))?)
+         where consultation_id = $1 and status in ('requested', 'starting', 'recording', 'mock')
+         returning ",
+        columns!()
+    );
+    Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(of).bind(now).fetch_all(conn).await)?)
+}
+
+/// Writes who agreed to a recording that the transaction holds.
+pub async fn note_consent(tx: &mut Tx, id: RecordingId, by: &str) -> Result<()> {
+    const SQL: &str = "update recordings set consent_by = $2 where id = $1";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(by).execute(conn).await.map(drop))?)
 }
 
 /// Films that are being made, the oldest first.

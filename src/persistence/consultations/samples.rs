@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use crate::domain::consultations::quality::WINDOW;
 use crate::domain::events::signaling::QualitySample;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -78,6 +79,21 @@ pub async fn recent(store: &Store, room: &str, since: Timestamp) -> Result<Vec<M
         on!(store, |conn| sqlx::query_as(SQL).bind(room).bind(since).fetch_all(conn).await)?;
     rows.reverse();
     Ok(rows.into_iter().map(Measured::from).collect())
+}
+
+/// Whether something was measured in a room before that moment, within a minute.
+pub async fn is_older(store: &Store, room: &str, than: Timestamp) -> Result<bool> {
+    const SQL: &str = "
+        select exists (
+            select 1 from quality_samples
+            where room_name = $1 and created_at < $2 and created_at >= $3)";
+    let since = than.minus(WINDOW);
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL)
+        .bind(room)
+        .bind(than)
+        .bind(since)
+        .fetch_one(conn)
+        .await)?)
 }
 
 /// Forgets what was measured before `before`.

@@ -36,6 +36,8 @@ const OPERATIONS: &[(&str, &str, &str, &str)] = &[
     ("POST", "/api/consultations/{c}/start", "", "ooofhfhfffu"),
     ("POST", "/api/consultations/{c}/end", "", "ooofhfhfffu"),
     ("POST", "/api/consultations/{c}/cancel", "", "ooofhfhfffu"),
+    ("POST", "/api/consultations/{c}/handover", r#"{"mode": "p2p"}"#, "ooofhfhfffu"),
+    ("GET", "/api/consultations/{c}/messages", "", "oooohohoffu"),
     ("GET", "/api/consultations/{c}/precheck", "", "ofofhohfffu"),
     ("GET", "/api/consultations/{c}/e2ee-key", "", "ffhfhhhfffu"),
     ("POST", "/api/consultations/{c}/invite", r#"{"role": "observer"}"#, "ooofhfhfffu"),

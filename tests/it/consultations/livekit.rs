@@ -11,7 +11,7 @@ use crate::support::livekit::MediaServer;
 use crate::support::upstream::{Asked, Reply};
 
 /// A bucket nobody asks for anything.
-const BUCKET: [(&str, &str); 5] = [
+pub(super) const BUCKET: [(&str, &str); 5] = [
     ("AWS_S3_BUCKET", "films"),
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "id"),

@@ -3,11 +3,14 @@
 mod authority;
 mod create;
 mod guests;
+mod handover;
 mod joining;
 mod livekit;
 mod moves;
+mod participants;
 mod recordings;
 mod rooms;
+mod signaling;
 mod video;
 mod webhooks;
 
@@ -21,6 +24,7 @@ use crate::support;
 use crate::support::accounts::Account;
 use crate::support::care::{Care, Person, joined};
 use crate::support::http::Answer;
+use crate::support::socket_io::SocketIo;
 
 pub(super) const CREATE: &str = "/api/consultations/create";
 pub(super) const SERVICE_KEY: &str = "a-key-of-a-service-that-opens-consultations";
@@ -75,6 +79,22 @@ impl Visit {
     pub(super) async fn step(&self, id: &str, step: &str) -> Answer {
         let path = format!("/api/consultations/{id}/{step}");
         self.care.post(&self.doctor.account, &path, Value::Null).await
+    }
+
+    /// A socket where calls are, greeted.
+    pub(super) async fn signaling(&self, token: &str) -> SocketIo {
+        let mut socket =
+            self.care.latido.join("/signaling", &json!({"token": token})).await.unwrap();
+        socket.next("connected").await;
+        socket
+    }
+
+    /// A socket inside the room of a consultation, and what it was answered.
+    pub(super) async fn inside(&self, id: &str, token: &str) -> (SocketIo, Value) {
+        let mut socket = self.signaling(token).await;
+        let joined = socket.ask("join", &json!({"roomId": id})).await;
+        assert_eq!(joined["ok"], true, "{joined}");
+        (socket, joined)
     }
 
     pub(super) async fn get(&self, by: &Account, path: &str) -> Answer {

@@ -75,6 +75,11 @@ pub enum SeatRole {
 }
 
 impl SeatRole {
+    /// Whether it opens the lobby's door.
+    pub fn admits(self) -> bool {
+        self == Self::Doctor
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Doctor => "doctor",

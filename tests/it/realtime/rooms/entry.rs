@@ -5,7 +5,6 @@ use latido::domain::id::UserId;
 use latido::domain::identity::Role;
 use serde_json::{Value, json};
 
-use crate::support::accounts;
 use crate::support::rooms::Visit;
 
 fn refused(answer: &Value) -> &str {
@@ -130,22 +129,18 @@ async fn a_lost_role_costs_the_seat_and_an_ended_session_too() {
 }
 
 #[tokio::test]
-async fn what_needs_a_media_server_says_that_there_is_none() {
+async fn patients_neither_move_nor_record_a_call() {
     let visit = Visit::start().await;
     let (mut doctor, mut patient, ..) = visit.both().await;
     let hand_over = visit.room(json!({ "mode": "sfu" }));
     let record = visit.room(json!({ "action": "start" }));
 
     assert_eq!(refused(&doctor.ask("hand-over", &hand_over).await), "not_configured");
-    assert_eq!(refused(&doctor.ask("recording", &record).await), "not_configured");
-    let consent = visit.room(json!({ "consent": true }));
-    assert_eq!(refused(&patient.ask("recording-consent", &consent).await), "not_configured");
     assert_eq!(refused(&patient.ask("hand-over", &hand_over).await), "forbidden");
     assert_eq!(refused(&patient.ask("recording", &record).await), "forbidden");
-    let sql = "update consultations set mode = 'sfu' where id = 'visit-1'";
-    accounts::run(visit.latido().database.url(), sql).await;
-    let mut other = visit.signaling(&visit.care.admin).await;
-    assert_eq!(refused(&visit.enter(&mut other).await), "not_configured");
+    let consent = visit.room(json!({ "consent": true }));
+    assert_eq!(refused(&doctor.ask("recording-consent", &consent).await), "forbidden");
+    assert_eq!(refused(&patient.ask("recording-consent", &consent).await), "not_found");
 }
 
 #[tokio::test]

@@ -50,8 +50,11 @@ async fn the_patient_learns_nothing_before_the_doctor_opens() {
     assert_eq!(doctor.next("peer-joined").await["peer"]["peerId"], waiting["peerId"]);
     assert_eq!(patient.ask("offer", &outward).await["ok"], true);
     assert_eq!(doctor.next("offer").await["from"], waiting["peerId"]);
-    assert_eq!(portal.next("consultation:update").await["status"], "waiting");
-    assert_eq!(portal.next("consultation:update").await["status"], "live");
+    for (status, present) in [("waiting", 0), ("waiting", 1), ("live", 2)] {
+        let update = portal.next("consultation:update").await;
+        assert_eq!(update["status"], status);
+        assert_eq!(update["participants"].as_array().unwrap().len(), present);
+    }
 }
 
 #[tokio::test]

@@ -92,9 +92,11 @@ async fn an_abandoned_room_closes_and_its_live_consultation_ends() {
     let ended = admin.next("room-ended").await;
 
     assert_eq!((&ended["roomId"], &ended["reason"]), (&json!("visit-1"), &json!("idle")));
-    let statuses = ["waiting", "live", "ended"];
-    for status in statuses {
-        assert_eq!(portal.next("consultation:update").await["status"], status);
+    for (status, present) in [("waiting", 1), ("live", 2), ("live", 1), ("live", 0), ("ended", 0)] {
+        let update = portal.next("consultation:update").await;
+        assert_eq!(update["status"], status);
+        let there = update["participants"].as_array().unwrap().iter();
+        assert_eq!(there.filter(|it| it["role"] != "observer").count(), present);
     }
     let hub = visit.latido().hub();
     assert_eq!(hub.active_rooms(), 0);

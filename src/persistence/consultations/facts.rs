@@ -9,7 +9,7 @@ use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, UserId};
 use crate::error::Result;
-use crate::persistence::{Store, Tx};
+use crate::persistence::Store;
 
 #[derive(FromRow)]
 struct Row {
@@ -19,6 +19,7 @@ struct Row {
     mode: MediaMode,
     max_participants: i64,
     waiting_room: bool,
+    is_recorded: bool,
     patient_ref: Reference,
     doctor_ref: Reference,
     doctor_user: Option<UserId>,
@@ -30,6 +31,8 @@ struct Row {
 
 const SQL: &str = "
     select c.id, c.room_name, c.status, c.mode, c.max_participants, c.waiting_room,
+        exists (select 1 from recordings r where r.consultation_id = c.id
+            and r.status in ('starting', 'recording', 'stopping', 'mock')) as is_recorded,
         c.patient_ref, c.doctor_ref,
         d.user_id as doctor_user, d.status as doctor_status,
         d.first_name || ' ' || d.last_name as doctor_name,
@@ -44,16 +47,6 @@ const SQL: &str = "
 pub async fn find(store: &Store, id_or_room: &str) -> Result<Option<Facts>> {
     let row: Option<Row> =
         on!(store, |conn| sqlx::query_as(SQL).bind(id_or_room).fetch_optional(conn).await)?;
-    Ok(row.map(Facts::from))
-}
-
-/// A consultation; until the transaction ends nobody else can change it.
-pub async fn hold(tx: &mut Tx, id: &ConsultationId) -> Result<Option<Facts>> {
-    // A write that changes nothing takes the row lock on both engines.
-    const HOLD: &str = "update consultations set version = version where id = $1";
-    on!(tx, |conn| sqlx::query(HOLD).bind(id).execute(conn).await.map(drop))?;
-    let row: Option<Row> =
-        on!(tx, |conn| sqlx::query_as(SQL).bind(id.as_str()).fetch_optional(conn).await)?;
     Ok(row.map(Facts::from))
 }
 
@@ -74,6 +67,8 @@ impl From<Row> for Facts {
             mode: row.mode,
             max_participants: usize::try_from(row.max_participants).unwrap_or_default(),
             has_lobby: row.waiting_room,
+            is_recorded: row.is_recorded,
+            takes_anybody: false,
             doctor,
             patient,
         }

@@ -1,0 +1,117 @@
+//! What reaches rooms from outside their sockets: other nodes and handlers, by the relay or by the hub.
+
+use serde::de::DeserializeOwned;
+
+use super::room::Message;
+use super::table::RoomTable;
+use crate::actors::ack::Refusal;
+use crate::actors::hub::Hub;
+use crate::domain::consultations::recording::RecordingStatus;
+use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::events::ServerEvent;
+use crate::domain::events::consultation::ConsultationUpdate;
+use crate::domain::events::signaling::MediaKind;
+use crate::domain::events::signaling::notices::{
+    EndReason, HandOverReason, RecordingChanged, RecordingRequest,
+};
+use crate::domain::events::values::MediaMode;
+use crate::domain::id::ConsultationId;
+use crate::domain::identity::Principal;
+use crate::domain::state::State as _;
+use crate::persistence::outbox;
+
+impl RoomTable {
+    /// Follows what an event of the outbox says of a consultation, whoever brought it about.
+    pub(in crate::actors) fn heed(&self, row: &outbox::Dispatched) {
+        if self.is_empty() {
+            return;
+        }
+        match row.event.as_str() {
+            ConsultationUpdate::NAME => {
+                if let Some(update) = read::<ConsultationUpdate>(row) {
+                    self.follow(&update);
+                }
+            }
+            RecordingChanged::NAME => {
+                if let Some(changed) = read::<RecordingChanged>(row) {
+                    let id = ConsultationId::from(changed.room_id.as_str());
+                    let runs = |status: &RecordingStatus| status.name() == changed.status;
+                    let runs = RecordingStatus::RUNNING.iter().any(runs);
+                    self.cast(&id, Message::Recording(changed, runs));
+                }
+            }
+            RecordingRequest::NAME => {
+                if let Some(request) = read::<RecordingRequest>(row) {
+                    let id = ConsultationId::from(request.room_id.as_str());
+                    self.cast(&id, Message::AskForConsent(request));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn follow(&self, update: &ConsultationUpdate) {
+        let is = |status: ConsultationStatus| update.status == status.name();
+        let id = ConsultationId::from(update.consultation_id.as_str());
+        if is(ConsultationStatus::Ended) {
+            return self.cast(&id, Message::End(EndReason::Ended));
+        }
+        if is(ConsultationStatus::Cancelled) {
+            return self.cast(&id, Message::End(EndReason::Cancelled));
+        }
+        if is(ConsultationStatus::Live) {
+            self.cast(&id, Message::Reached(ConsultationStatus::Live));
+        }
+    }
+}
+
+impl Hub {
+    /// Somebody who presents a token for a room.
+    pub fn participant(&self, token: &str) -> Option<Principal> {
+        self.rooms().entrance().tokens.participant(token)
+    }
+
+    /// Tells a room that its call is carried otherwise.
+    pub fn hand_over(&self, id: &ConsultationId, to: MediaMode, reason: HandOverReason) {
+        self.rooms().cast(id, Message::HandOver(to, reason));
+    }
+
+    /// The calls of this node that the media server carries.
+    pub fn carried_by_server(&self) -> Vec<ConsultationId> {
+        self.rooms().carried_by_server()
+    }
+
+    /// How many are inside the room of a consultation.
+    pub fn peers_in(&self, id: &ConsultationId) -> usize {
+        self.rooms().peers(id)
+    }
+
+    /// Puts somebody out of a room. False when nobody of that identity is there.
+    pub async fn send_away(
+        &self,
+        id: &ConsultationId,
+        identity: &str,
+        reason: Option<String>,
+    ) -> bool {
+        let identity = identity.to_owned();
+        let message = |reply| Message::SendAway { identity, reason, reply };
+        self.rooms().ask(id.as_str(), message).await.is_ok()
+    }
+
+    /// Silences somebody in a room, or asks them to be silent.
+    pub async fn silence(
+        &self,
+        id: &ConsultationId,
+        identity: &str,
+        by: String,
+        kind: MediaKind,
+    ) -> Result<(), Refusal> {
+        let identity = identity.to_owned();
+        let message = |reply| Message::Silence { identity, by, kind, muted: true, reply };
+        self.rooms().ask(id.as_str(), message).await
+    }
+}
+
+fn read<E: DeserializeOwned>(row: &outbox::Dispatched) -> Option<E> {
+    serde_json::from_str(row.payload.0.get()).ok()
+}

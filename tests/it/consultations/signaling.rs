@@ -1,0 +1,156 @@
+//! What a call that is held over sockets leaves behind.
+
+use std::time::Duration;
+
+use latido::domain::time::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Visit, data};
+use crate::support::accounts;
+
+impl Visit {
+    async fn shown(&self, id: &str) -> Value {
+        data(&self.get(&self.doctor.account, &format!("/api/consultations/{id}")).await)
+    }
+}
+
+#[tokio::test]
+async fn a_call_takes_its_visit_along_and_keeps_who_was_there() {
+    let visit = Visit::start().await;
+    let path = format!("/api/v1/patients/{}/validation", visit.patient.id);
+    let validated = json!({"status": "validated_by_doctor"});
+    assert_eq!(visit.care.post(&visit.care.admin, &path, validated).await.status, 200);
+    let starts_at = Timestamp::now().plus(Duration::from_hours(24));
+    let body = json!({"patient_id": visit.patient.id, "doctor_id": visit.doctor.id,
+        "kind": "video", "starts_at": starts_at});
+    let appointment = visit.care.added("/api/v1/appointments", body).await["id"].clone();
+    let path = format!("/api/v1/appointments/{appointment}");
+    let link = json!({"send_link": false});
+    visit.care.post(&visit.doctor.account, &format!("{path}/video"), link).await;
+    let id = appointment.to_string();
+    let status = async || visit.get(&visit.patient.account, &path).await.json()["status"].clone();
+    let mut portal = visit.care.connect(&visit.doctor).await;
+
+    let (mut doctor, _) = visit.inside(&id, &visit.doctor.account.token).await;
+    let (mut patient, _) = visit.inside(&id, &visit.patient.account.token).await;
+    let live = crate::support::within("a live call", async {
+        loop {
+            let update = portal.next("consultation:update").await;
+            if update["status"] == "live" && update["participants"].as_array().unwrap().len() == 2 {
+                return update;
+            }
+        }
+    })
+    .await;
+
+    assert_eq!(live["participants"][0]["identity"], format!("doctor-{}", visit.doctor.id));
+    assert_eq!(status().await, "in_progress");
+    let rooms = data(&visit.get(&visit.doctor.account, "/api/rooms/active").await);
+    assert_eq!(rooms["rooms"][0]["numParticipants"], 2);
+    patient.ask("leave", &json!({"roomId": id})).await;
+    while portal.next("consultation:update").await["participants"].as_array().unwrap().len() > 1 {}
+    let sample = json!({"roomId": id, "latencyMs": 80, "packetLossPct": 1});
+    assert_eq!(doctor.ask("stats", &sample).await, json!({"ok": true}));
+    let stats = data(&visit.get(&visit.doctor.account, &format!("/api/rooms/{id}/stats")).await);
+    assert_eq!(
+        (&stats["numParticipants"], &stats["quality"]["latencyMs"]),
+        (&json!(1), &json!(80.0))
+    );
+    assert_eq!(doctor.ask("end", &json!({"roomId": id})).await, json!({"ok": true}));
+    assert_eq!(status().await, "completed");
+    let shown = visit.shown(&id).await;
+    let stays = shown["participants"].as_array().unwrap();
+    assert!(stays.len() == 2 && stays.iter().all(|stay| stay["leftAt"].is_string()), "{shown}");
+}
+
+#[tokio::test]
+async fn what_was_said_can_be_read_by_those_it_concerns() {
+    let visit = Visit::start().await;
+    visit.opened("c-1").await;
+    let (mut doctor, _) = visit.inside("c-1", &visit.doctor.account.token).await;
+    let (mut patient, _) = visit.inside("c-1", &visit.patient.account.token).await;
+    let say = |text: &str| json!({"roomId": "c-1", "text": text, "clientMsgId": text});
+    doctor.ask("chat", &say("one")).await;
+    patient.ask("chat", &say("two")).await;
+    patient.ask("chat", &say("two")).await;
+    doctor.ask("chat", &say("three")).await;
+    let path = "/api/consultations/c-1/messages";
+
+    let first = data(&visit.get(&visit.patient.account, &format!("{path}?limit=2")).await);
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let rest = data(&visit.get(&visit.doctor.account, &format!("{path}?cursor={cursor}")).await);
+
+    let texts = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().iter();
+        items.map(|it| it["text"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        (texts(&first), texts(&rest)),
+        (vec!["one".into(), "two".into()], vec!["three".into()])
+    );
+    let second = &first["items"][1];
+    assert_eq!(
+        (&second["role"], &second["identity"]),
+        (&json!("patient"), &json!(format!("patient-{}", visit.patient.id)))
+    );
+    let stranger = visit.care.doctor(json!({})).await;
+    assert_eq!(visit.get(&stranger.account, path).await.status, 404);
+}
+
+#[tokio::test]
+async fn relays_are_told_with_credentials_of_ones_own() {
+    let visit = Visit::start_with(&[
+        ("ICE_SERVERS", r#"[{"urls": "stun:stun.example:3478"}]"#),
+        ("TURN_URLS", "turn:turn.example:3478"),
+        ("TURN_SECRET", "north of the river, shared with coturn"),
+    ])
+    .await;
+    visit.opened("c-1").await;
+
+    let (_patient, joined) = visit.inside("c-1", &visit.patient.account.token).await;
+
+    let servers = joined["iceServers"].as_array().unwrap();
+    assert_eq!(servers[0], json!({"urls": ["stun:stun.example:3478"]}));
+    assert_eq!(servers[1]["urls"], json!(["turn:turn.example:3478"]));
+    let name = servers[1]["username"].as_str().unwrap();
+    assert!(name.ends_with(&format!(":patient-{}", visit.patient.id)), "{name}");
+    assert!(servers[1]["credential"].as_str().is_some_and(|it| it.len() == 28), "{servers:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_everybody_left_before_a_restart_ends_by_itself() {
+    let visit = Visit::start_with(&[("ROOM_IDLE_SECONDS", "1")]).await;
+    visit.opened("c-1").await;
+    visit.step("c-1", "start").await;
+    let (long_ago, url) = (Timestamp::now().0 - 60_000, visit.care.latido.database.url());
+    let mut portal = visit.care.connect(&visit.doctor).await;
+
+    accounts::run(url, &format!("update consultations set updated_at = {long_ago}")).await;
+
+    while portal.next("consultation:update").await["status"] != "ended" {}
+}
+
+#[tokio::test]
+async fn without_credentials_in_development_a_call_is_made_when_somebody_comes() {
+    let visit = Visit::start_with(&[("AUTH_DEV_BYPASS", "true")]).await;
+    let latido = &visit.care.latido;
+    let as_role = async |role: &str| {
+        let mut socket = latido.join("/signaling", &json!({"devRole": role})).await.unwrap();
+        socket.next("connected").await;
+        socket
+    };
+    let (mut doctor, mut patient) = (as_role("doctor").await, as_role("patient").await);
+
+    let first = doctor.ask("join", &json!({"roomId": "consultation-try-1"})).await;
+    let second = patient.ask("join", &json!({"roomId": "try-1"})).await;
+
+    assert_eq!((&first["ok"], &first["role"]), (&json!(true), &json!("doctor")), "{first}");
+    assert_eq!(
+        (&second["roomId"], &second["role"]),
+        (&json!("try-1"), &json!("patient")),
+        "{second}"
+    );
+    assert_eq!(second["participants"].as_array().unwrap().len(), 1);
+    let refused = patient.ask("join", &json!({"roomId": "no room of that name"})).await;
+    assert_eq!(refused["error"]["code"], "not_found");
+}
