@@ -65,7 +65,7 @@ impl Hub {
                 Fields::new()
             }
             Admit::NAME => {
-                Box::pin(self.admit(socket, ask(arg)?)).await?;
+                Box::pin(self.let_in(socket, ask(arg)?)).await?;
                 Fields::new()
             }
             ReturnToLobby::NAME => {
@@ -125,7 +125,7 @@ impl Hub {
     }
 
     /// Lets somebody in who waits, also if they were sent out again before.
-    async fn admit(&self, socket: &Socket, asked: Admit) -> Result<(), Refusal> {
+    async fn let_in(&self, socket: &Socket, asked: Admit) -> Result<(), Refusal> {
         let Admit { room_id, peer_id, .. } = asked;
         let peer = PeerId::from(peer_id);
         let met = self.meet(socket, &room_id, &peer).await?;
