@@ -162,6 +162,64 @@ async fn what_is_no_file_of_ours_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn an_upload_repeated_under_its_key_is_one_file_however_it_is_parted() {
+    let directory = Directory::fresh();
+    let latido = start(&directory, &[]).await;
+    let [ana, luis] = [latido.account(Role::Patient).await, latido.account(Role::Patient).await];
+    let (bytes, others) = (document(70_000), document(70_001));
+    let bring = async |by: &Account, purpose: &str, name: &str, bytes: &[u8]| {
+        let (kind, body) =
+            form(&[("purpose", None, purpose.as_bytes()), ("file", Some(name), bytes)]);
+        let call = latido.call("POST", "/files").bearer(&by.token).header("content-type", kind);
+        call.header("idempotency-key", "k1").body(body).send().await
+    };
+
+    let first = bring(&ana, "note", "x.pdf", &bytes).await;
+    let again = bring(&ana, "note", "x.pdf", &bytes).await;
+
+    assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201), "{}", again.text());
+    assert_eq!(first.header("idempotency-replayed"), "");
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.json(), first.json());
+    assert_eq!(again.header("location"), first.header("location"));
+    for (purpose, name, bytes) in
+        [("other", "x.pdf", &bytes), ("note", "y.pdf", &bytes), ("note", "x.pdf", &others)]
+    {
+        let other = bring(&ana, purpose, name, bytes).await;
+        assert_eq!(other.status, 422, "{}", other.text());
+        assert_eq!(other.json()["type"], "urn:latido:problem:idempotency-key-reuse");
+    }
+    let of_another = bring(&luis, "note", "x.pdf", &bytes).await;
+    assert_eq!(of_another.header("idempotency-replayed"), "");
+    assert_ne!(of_another.json()["id"], first.json()["id"]);
+    let rows = "select count(*) from files";
+    assert_eq!(accounts::value::<i64>(latido.database.url(), rows).await, 2);
+    support::within("only the bytes of rows to be left", async {
+        while found(directory.path()).len() > 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(get(&latido, &ana, &first.json()).await.body == bytes);
+}
+
+#[tokio::test]
+async fn a_refused_upload_leaves_its_key_to_a_better_one() {
+    let latido = support::start().await;
+    let ana = latido.account(Role::Patient).await;
+    let bring = async |bytes: &[u8]| {
+        let (kind, body) = form(&[("purpose", None, b"note"), ("file", Some("x.pdf"), bytes)]);
+        let call = latido.call("POST", "/files").bearer(&ana.token).header("content-type", kind);
+        call.header("idempotency-key", "k1").body(body).send().await
+    };
+
+    let refused = bring(b"<html>").await;
+    let taken = bring(&document(99)).await;
+
+    assert_eq!((refused.status.as_u16(), taken.status.as_u16()), (415, 201));
+}
+
+#[tokio::test]
 async fn a_file_is_there_for_its_owner_and_the_house() {
     let key = "a-key-of-a-service-for-the-files-test";
     let latido = support::start_with(&[("SERVICE_API_KEYS", &format!("lab:{key}"))]).await;
