@@ -3,7 +3,6 @@
 use serde_json::{Map, Value};
 
 use super::App;
-use super::admin::deed::Deed;
 use super::context::Context;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::accounts::UserUpdate;
@@ -14,6 +13,7 @@ use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::Result;
+use crate::persistence::deed::Deed;
 use crate::persistence::{Tx, outbox};
 
 /// A caller who changes something, from where.
@@ -49,7 +49,7 @@ impl Author<'_> {
         };
         outbox::append(tx, &mirror.event(), Some(&self.app.settings.node)).await?;
         let deed = Deed { action, entity_type: entity, entity_id: id, data };
-        deed.record(tx, self.app, self.context, self.caller).await
+        deed.record(tx, &self.app.settings.node, self.caller, &self.context.provenance()).await
     }
 
     /// Tells the holder of an account that something of theirs has changed.
