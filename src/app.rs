@@ -195,6 +195,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
         hub: parts.hub.clone(),
         node: config.cluster.node_id.as_str().into(),
         limits: Arc::clone(&parts.limits),
+        files: parts.files.clone(),
         metrics: parts.metrics.clone(),
         event_retention: config.database.event_retention,
     };

@@ -1,5 +1,7 @@
 //! Files: brought over HTTP and sockets, given back byte for byte to who may have them.
 
+use std::time::{Duration, SystemTime};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use latido::domain::identity::Role;
@@ -305,6 +307,35 @@ async fn a_plain_socket_brings_a_file_in_base64() {
     assert_eq!(answer["ok"], true, "{answer}");
     let given = get(&latido, &ana, &json!({ "id": answer["fileId"] })).await;
     assert!(given.body == bytes);
+}
+
+#[tokio::test]
+async fn what_a_node_that_died_left_unfinished_is_removed_after_a_day() {
+    let directory = Directory::fresh();
+    let unfinished = directory.path().join("unfinished");
+    std::fs::create_dir(&unfinished).unwrap();
+    let hours_ago = |name: &str, hours: u64| {
+        let path = unfinished.join(name);
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_hours(hours)).unwrap();
+        path
+    };
+    let (old, recent) = (hours_ago("f_old", 25), hours_ago("f_recent", 23));
+
+    let latido = start(&directory, &[]).await;
+
+    support::within("the old upload to be gone", async {
+        while old.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(recent.exists());
+    let ana = latido.account(Role::Patient).await;
+    let bytes = document(9000);
+    let file = latido.file(&ana, "other", &bytes).await;
+    assert!(get(&latido, &ana, &file).await.body == bytes);
+    assert_eq!(std::fs::read_dir(&unfinished).unwrap().count(), 1);
 }
 
 #[tokio::test]
