@@ -207,6 +207,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
         node: node.clone(),
         lapsing,
         limits: Arc::clone(&parts.limits),
+        files: parts.files.clone(),
         metrics: parts.metrics.clone(),
         event_retention: config.database.event_retention,
     };

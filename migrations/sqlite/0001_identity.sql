@@ -12,8 +12,6 @@ create table users (
     is_active boolean not null default true,
     email_verified boolean not null default false,
     failed_logins bigint not null default 0,
-    -- Start of the window in which failed_logins counts.
-    failed_since bigint,
     locked_until bigint,
     last_login_at bigint,
     avatar_file_id text,

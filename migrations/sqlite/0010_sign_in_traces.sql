@@ -10,8 +10,7 @@ alter table oidc_grants add column token_scope text;
 -- Imported accounts whose hash awaits its replacement, by the cost of bcrypt: `$2b$12$…`.
 create index users_dated_hash on users (substr(password_hash, 5, 2)) where substr(password_hash, 1, 2) = '$2';
 
--- When the latest failed sign-ins were, the oldest first; failed_logins is how many, and failed_since is
--- no longer used.
+-- When the latest failed sign-ins were, the oldest first; failed_logins is how many.
 alter table users add column recent_failures text not null default '[]';
 
 -- The same under names that are nobody's, by marks that only the server can make.

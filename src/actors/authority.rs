@@ -16,6 +16,7 @@ use super::socket::Socket;
 use crate::auth::{Account, Authenticator};
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::accounts::UserUpdate;
+use crate::domain::events::clinical::{AppointmentAction, AppointmentUpdate};
 use crate::domain::id::UserId;
 use crate::domain::topic::Topic;
 use crate::error::Result;
@@ -75,16 +76,37 @@ impl Hub {
     }
 }
 
-/// The account whose rights an event says have changed, as it is now.
-pub(super) async fn told_by(store: &Store, row: &outbox::Dispatched) -> Result<Option<Account>> {
-    if row.event != UserUpdate::NAME {
-        return Ok(None);
+/// What an event says has changed about what its users may hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Nothing,
+    /// An account may other things than before.
+    Rights,
+    /// Relations between people may have ended.
+    Relations,
+}
+
+impl Told {
+    pub(super) fn by(row: &outbox::Dispatched) -> Self {
+        let payload = row.payload.0.get();
+        match row.event.as_str() {
+            UserUpdate::NAME => match serde_json::from_str::<UserUpdate>(payload) {
+                Ok(update) if update.changes_rights() => Self::Rights,
+                Ok(update) if update.changes_relations() => Self::Relations,
+                _ => Self::Nothing,
+            },
+            AppointmentUpdate::NAME => match serde_json::from_str::<AppointmentUpdate>(payload) {
+                Ok(update) if update.action == AppointmentAction::Cancelled => Self::Relations,
+                _ => Self::Nothing,
+            },
+            _ => Self::Nothing,
+        }
     }
-    let told: Option<UserUpdate> = serde_json::from_str(row.payload.0.get()).ok();
-    let user = row.rooms.0.iter().find_map(|room| user_of(room));
-    let Some(user) = user.filter(|_| told.is_some_and(|told| told.changes_rights())) else {
-        return Ok(None);
-    };
+}
+
+/// The account an event is about, as it is now.
+pub(super) async fn account_of(store: &Store, row: &outbox::Dispatched) -> Result<Option<Account>> {
+    let Some(user) = row.rooms.0.iter().find_map(|room| user_of(room)) else { return Ok(None) };
     Ok(accounts::by_id(store, user).await?.as_ref().map(Account::from))
 }
 

@@ -38,7 +38,6 @@ use crate::domain::subscription;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::{Error, Kind};
-use crate::persistence::audit::AuditEntry;
 use crate::persistence::clinical::standing::Standing;
 use crate::persistence::outbox;
 use crate::telemetry::names;
@@ -334,8 +333,8 @@ impl Hub {
         let session = principal.session.as_ref().ok_or_else(|| {
             Refusal::new(Code::Unauthenticated, "the socket belongs to no session")
         })?;
-        let by = AuditEntry::from_where(socket.provenance()).by(&principal);
-        let state = self.patch_session(session, patch, by).await?.state;
+        let shared = self.patch_session(session, patch, &principal, socket.provenance()).await?;
+        let state = shared.state;
         Ok(ok(&json!({ "ok": true, "data": state.data, "revision": state.revision })))
     }
 

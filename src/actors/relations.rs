@@ -6,9 +6,6 @@
 //! for again.
 
 use super::authority::{Authority, user_of};
-use crate::domain::events::ServerEvent as _;
-use crate::domain::events::accounts::UserUpdate;
-use crate::domain::events::clinical::{AppointmentAction, AppointmentUpdate};
 use crate::domain::id::UserId;
 use crate::domain::identity::Principal;
 use crate::domain::subscription::rests_on_relation;
@@ -34,18 +31,15 @@ impl Authority {
         }
     }
 
-    /// What is left to the users with sockets on this node whom an event tells that a relation of
-    /// theirs may have ended.
-    pub(super) async fn relations_told_by(
+    /// What is left to the users with sockets on this node who hear an event of ended relations.
+    pub(super) async fn left_by(
         &self,
         store: &Store,
         row: &outbox::Dispatched,
     ) -> Result<Vec<Related>> {
         let mut related = Vec::new();
-        if may_end_relations(row) {
-            for user in row.rooms.0.iter().filter_map(|room| user_of(room)) {
-                related.extend(self.of(store, user).await?);
-            }
+        for user in row.rooms.0.iter().filter_map(|room| user_of(room)) {
+            related.extend(self.of(store, user).await?);
         }
         Ok(related)
     }
@@ -60,6 +54,9 @@ impl Authority {
             if rests_on_relation(&principal, &topic) && !asked.contains(&topic) {
                 asked.push(topic);
             }
+        }
+        if asked.is_empty() {
+            return Ok(Some(Related { user, kept: Vec::new() }));
         }
         let since = Timestamp::now().minus(self.relation);
         let kept = match Standing::of(store, &principal).await {
@@ -93,16 +90,4 @@ async fn kept(
         }
     }
     Ok(kept)
-}
-
-fn may_end_relations(row: &outbox::Dispatched) -> bool {
-    let payload = row.payload.0.get();
-    match row.event.as_str() {
-        UserUpdate::NAME => {
-            serde_json::from_str(payload).is_ok_and(|update: UserUpdate| update.changes_relations())
-        }
-        AppointmentUpdate::NAME => serde_json::from_str(payload)
-            .is_ok_and(|update: AppointmentUpdate| update.action == AppointmentAction::Cancelled),
-        _ => false,
-    }
 }

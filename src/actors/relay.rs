@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use super::authority::{self, Authority};
+use super::authority::{self, Authority, Told};
 use super::channels::Channels;
 use super::hub::Dispatched;
 use super::pause::pause;
@@ -341,12 +341,15 @@ async fn load(store: &Store, authority: &Authority, after: EventId) -> Result<Lo
     let events = outbox::since(store, after, BATCH).await?;
     let (mut accounts, mut relations) = (HashMap::new(), HashMap::new());
     for row in &events {
-        if let Some(account) = authority::told_by(store, row).await? {
-            accounts.insert(row.seq, account);
-        }
-        let related = authority.relations_told_by(store, row).await?;
-        if !related.is_empty() {
-            relations.insert(row.seq, related);
+        match Told::by(row) {
+            Told::Rights => {
+                let account = authority::account_of(store, row).await?;
+                accounts.extend(account.map(|account| (row.seq, account)));
+            }
+            Told::Relations => {
+                relations.insert(row.seq, authority.left_by(store, row).await?);
+            }
+            Told::Nothing => {}
         }
     }
     Ok(Loaded { events, rows, accounts, relations })

@@ -4,16 +4,17 @@ use super::hub::Hub;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::session::{SessionPatch, SessionUpdate};
 use crate::domain::id::SessionId;
-use crate::domain::identity::Portal;
+use crate::domain::identity::{Portal, Principal};
+use crate::domain::provenance::Provenance;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::{Kind, Result, Unauthenticated};
-use crate::persistence::audit::{self, AuditEntry};
+use crate::persistence::deed::Deed;
 use crate::persistence::identity::session_sync::{self, SignOn};
 
 impl Hub {
-    /// Merges into what the sessions of a sign-on share, and tells each of them. `by` says who asks
-    /// from where, for the audit trail.
+    /// Merges into what the sessions of a sign-on share, and tells each of them. Who asks from where
+    /// is for the audit trail, and for administrators where one of them does.
     ///
     /// Fails with [`Kind::Stale`] when another change came first: of many made from one revision
     /// one is made, on any node.
@@ -21,7 +22,8 @@ impl Hub {
         &self,
         session: &SessionId,
         patch: SessionPatch,
-        by: AuditEntry,
+        caller: &Principal,
+        from: &Provenance,
     ) -> Result<SignOn> {
         let now = Timestamp::now();
         let mut tx = self.store().begin().await?;
@@ -30,16 +32,12 @@ impl Hub {
             .ok_or(Kind::Unauthenticated(Unauthenticated::Revoked))?;
         sign_on.state = sign_on.state.patched(patch.data, patch.revision)?;
         session_sync::share(&mut tx, session, &sign_on.state).await?;
-        let mut entry = AuditEntry {
-            action: "patched",
-            entity_type: "session",
-            entity_id: Some(session.to_string()),
-            ..by
-        };
-        entry.data.insert("revision".into(), sign_on.state.revision.into());
-        audit::append(&mut tx, &entry, now).await?;
+        let mut deed = Deed::of_session(session, "patched");
+        deed.data.insert("revision".into(), sign_on.state.revision.into());
+        deed.record(&mut tx, &self.settings().node, caller, from).await?;
         tx.commit().await?;
 
+        self.outbox_ready();
         self.announce_sign_on(&sign_on, None, now).await;
         Ok(sign_on)
     }

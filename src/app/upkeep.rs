@@ -18,6 +18,7 @@ use crate::persistence::consultations::samples;
 use crate::persistence::identity::openid::codes;
 use crate::persistence::identity::{one_time_tokens, past_sessions, strangers};
 use crate::persistence::{Store, idempotency, outbox, partitions, provider_events};
+use crate::storage::Files;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::names;
 
@@ -37,6 +38,8 @@ const SESSIONS_KEPT: Duration = Duration::from_hours(30 * 24);
 const SAMPLES_KEPT: Duration = Duration::from_hours(30 * 24);
 /// How long what services told is known to have been told; none tells anything again after a day.
 const PROVIDER_EVENTS_KEPT: Duration = Duration::from_hours(24);
+/// How long after its last byte an unfinished upload is kept.
+const UPLOADS_KEPT: Duration = Duration::from_hours(24);
 /// Sessions forgotten in one transaction, which keeps the others waiting.
 const SESSIONS_AT_ONCE: i64 = 1000;
 
@@ -45,6 +48,7 @@ pub(super) struct Upkeep {
     pub store: Store,
     pub node: NodeId,
     pub limits: Arc<Limits>,
+    pub files: Files,
     pub metrics: Metrics,
     pub lapsing: Lapsing,
     /// How long dispatched events can be replayed.
@@ -89,6 +93,9 @@ impl Upkeep {
         }
         if let Err(error) = coming_of_age::rescore(&self.store, now).await {
             warn!(%error, "scores of new adults not reckoned");
+        }
+        if let Err(error) = self.files.sweep(now.minus(UPLOADS_KEPT)).await {
+            warn!(%error, "unfinished uploads not removed");
         }
     }
 

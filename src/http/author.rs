@@ -1,9 +1,9 @@
 //! Who changes something, and what every change of a row leaves behind.
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::App;
-use super::admin::deed::Deed;
 use super::context::Context;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::accounts::UserUpdate;
@@ -14,6 +14,7 @@ use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::Result;
+use crate::persistence::deed::Deed;
 use crate::persistence::{Tx, outbox};
 
 /// A caller who changes something, from where.
@@ -49,7 +50,7 @@ impl Author<'_> {
         };
         outbox::append(tx, &mirror.event(), Some(&self.app.settings.node)).await?;
         let deed = Deed { action, entity_type: entity, entity_id: id, data };
-        deed.record(tx, self.app, self.context, self.caller).await
+        deed.record(tx, &self.app.settings.node, self.caller, &self.context.provenance()).await
     }
 
     /// Tells the holder of an account that something of theirs has changed.
@@ -70,4 +71,9 @@ impl Author<'_> {
         let event = update.event_to(vec![Topic::User(user)]);
         outbox::append(tx, &event, Some(&self.app.settings.node)).await.map(drop)
     }
+}
+
+/// What a change of state is recorded with.
+pub fn passage(from: impl Serialize, to: impl Serialize) -> Map<String, Value> {
+    Map::from_iter([("from".to_owned(), json!(from)), ("to".to_owned(), json!(to))])
 }

@@ -3,7 +3,8 @@
 //! A key belongs to an account, a method and a path. The work goes on when its caller hangs up, so
 //! that the answer is there for the retry. Answers hold tokens and health data and requests hold
 //! passwords, so the table has the one sealed and of the other a mark ([`crate::auth::Seal`]).
-//! Uploads in parts are not covered: they are not held in memory to be compared.
+//! A form in parts is not held in memory, and sent again it is parted in another way: who takes it
+//! in compares what it brought, by [`Keyed`].
 
 use std::time::Duration;
 
@@ -40,92 +41,117 @@ const STALE_AFTER: Duration = Duration::from_mins(2);
 const MAX_ANSWER: usize = 1 << 20;
 const KEPT_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
 
-/// Replays, refuses or runs a keyed `POST` of a signed-in caller; anything else passes.
-pub async fn replay(State(app): State<App>, request: Request, next: Next) -> Response {
-    let Some(key) = request.headers().get(KEY) else { return next.run(request).await };
-    let Some(caller) = principal(request.extensions()) else { return next.run(request).await };
-    if request.method() != Method::POST || is_multipart(&request) {
-        return next.run(request).await;
-    }
-    let key = key.to_str().unwrap_or_default().to_owned();
-    if !(1..=128).contains(&key.chars().count()) {
-        return Error::from(Kind::Malformed("bad Idempotency-Key".into())).into_response();
-    }
-    let scope = scope(caller, &request);
-    keyed(app, request, next, scope, key).await.unwrap_or_else(IntoResponse::into_response)
-}
-
-async fn keyed(
-    app: App,
-    request: Request,
-    next: Next,
+/// A request under a key, until it is known whether it was made before.
+#[derive(Clone)]
+pub struct Keyed {
     scope: String,
     key: String,
-) -> Result<Response> {
+    asked: Asked,
+}
+
+/// Replays, refuses or runs a keyed `POST` of a signed-in caller; anything else passes.
+pub async fn replay(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let keyed = match Keyed::of(&request) {
+        Ok(Some(keyed)) => keyed,
+        Ok(None) => return next.run(request).await,
+        Err(error) => return error.into_response(),
+    };
+    if is_multipart(&request) {
+        request.extensions_mut().insert(keyed);
+        return next.run(request).await;
+    }
+    by_its_body(app, request, next, keyed).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn by_its_body(app: App, request: Request, next: Next, keyed: Keyed) -> Result<Response> {
     let (parts, body) = request.into_parts();
     let bytes = body::collect(body, app.settings.body).await?;
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    let asked = [query.as_bytes(), &bytes];
-    let request_hash = app.seal.mark(&asked);
-    let body = Body::from(bytes.clone());
-    let request = Request::from_parts(parts, body);
-
-    let now = Timestamp::now();
-    let (stale, expired) = (now.minus(STALE_AFTER), now.minus(KEPT_FOR));
-    let claim =
-        idempotency::claim(&app.store, &scope, &key, &request_hash, now, stale, expired).await?;
-    match claim {
-        Claim::Taken(kept) => match app.seal.is_mark_of(&kept.request_hash, &asked) {
-            Some(false) => Err(Kind::IdempotencyKeyReuse.into()),
-            // Whether it asked for the same cannot be told any more, and the answer is closed too.
-            None => Err(unanswered(kept.is_done)),
-            Some(true) => replayed(&app.seal, kept, &place(&scope, &key), stale),
-        },
-        Claim::Ours => {
-            let run = run(app, request, next, scope, key).instrument(Span::current());
-            tokio::spawn(run).await.map_err(Error::internal)?
-        }
-    }
+    let request = Request::from_parts(parts, Body::from(bytes.clone()));
+    keyed.once(&app, &[query.as_bytes(), &bytes], next.run(request)).await
 }
 
-/// Runs the request and keeps its answer, unless it was our fault or says to come back.
-async fn run(
-    app: App,
-    request: Request,
-    next: Next,
-    scope: String,
-    key: String,
-) -> Result<Response> {
-    let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
-    let asked = Asked::new(&request, id);
-    let response = idempotency::within(&scope, &key, next.run(request)).await;
-    let response = problem::render(response, &asked);
-    let status = response.status();
-    if status.is_server_error() {
-        idempotency::abandon(&app.store, &scope, &key).await?;
-        return Ok(response);
+impl Keyed {
+    fn of(request: &Request) -> Result<Option<Self>> {
+        let (Some(key), Some(caller)) =
+            (request.headers().get(KEY), principal(request.extensions()))
+        else {
+            return Ok(None);
+        };
+        if request.method() != Method::POST {
+            return Ok(None);
+        }
+        let key = key.to_str().unwrap_or_default().to_owned();
+        if !(1..=128).contains(&key.chars().count()) {
+            return Err(Kind::Malformed("bad Idempotency-Key".into()).into());
+        }
+        let id = request.extensions().get::<RequestId>().map_or("", |id| id.0.as_str());
+        Ok(Some(Self { scope: scope(caller, request), key, asked: Asked::new(request, id) }))
     }
-    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED) {
-        idempotency::retract(&app.store, &scope, &key).await?;
-        return Ok(response);
+
+    /// Does the work, or answers as it was answered before. What was asked with other `content`
+    /// under the same key is refused.
+    pub async fn once(
+        self,
+        app: &App,
+        content: &[&[u8]],
+        work: impl Future<Output = Response> + Send + 'static,
+    ) -> Result<Response> {
+        let Self { scope, key, .. } = &self;
+        let mark = app.seal.mark(content);
+        let now = Timestamp::now();
+        let (stale, expired) = (now.minus(STALE_AFTER), now.minus(KEPT_FOR));
+        match idempotency::claim(&app.store, scope, key, &mark, now, stale, expired).await? {
+            Claim::Taken(kept) => match app.seal.is_mark_of(&kept.request_hash, content) {
+                Some(false) => Err(Kind::IdempotencyKeyReuse.into()),
+                // Whether it asked for the same cannot be told any more, and the answer is closed
+                // too.
+                None => Err(unanswered(kept.is_done)),
+                Some(true) => replayed(&app.seal, kept, &self.place(), stale),
+            },
+            Claim::Ours => {
+                let run = self.run(app.clone(), work).instrument(Span::current());
+                tokio::spawn(run).await.map_err(Error::internal)?
+            }
+        }
     }
-    let (parts, body) = response.into_parts();
-    let bytes = body::collect(body, Bounds { bytes: MAX_ANSWER, ..app.settings.body }).await?;
-    let headers: Headers = KEPT_HEADERS
-        .iter()
-        .filter_map(|name| {
-            Some((name.to_string(), parts.headers.get(name)?.to_str().ok()?.to_owned()))
-        })
-        .collect();
-    let text = std::str::from_utf8(&bytes).map_err(Error::internal)?;
-    let sealed = app.seal.close(text, &place(&scope, &key))?;
-    let kept = idempotency::finish(&app.store, &scope, &key, status.as_u16(), &headers, &sealed);
-    let kept = kept.await;
-    // The effect stands; failing the answer now would invite a second one.
-    if let Err(error) = kept {
-        warn!(error = %error, "answer not kept");
+
+    /// Does the work and keeps its answer, unless it was our fault or says to come back.
+    async fn run(self, app: App, work: impl Future<Output = Response>) -> Result<Response> {
+        let Self { scope, key, asked } = &self;
+        let response = idempotency::within(scope, key, work).await;
+        let response = problem::render(response, asked);
+        let status = response.status();
+        if status.is_server_error() {
+            idempotency::abandon(&app.store, scope, key).await?;
+            return Ok(response);
+        }
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED) {
+            idempotency::retract(&app.store, scope, key).await?;
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        let bytes = body::collect(body, Bounds { bytes: MAX_ANSWER, ..app.settings.body }).await?;
+        let headers: Headers = KEPT_HEADERS
+            .iter()
+            .filter_map(|name| {
+                Some((name.to_string(), parts.headers.get(name)?.to_str().ok()?.to_owned()))
+            })
+            .collect();
+        let text = std::str::from_utf8(&bytes).map_err(Error::internal)?;
+        let sealed = app.seal.close(text, &self.place())?;
+        let kept = idempotency::finish(&app.store, scope, key, status.as_u16(), &headers, &sealed);
+        // The effect stands; failing the answer now would invite a second one.
+        if let Err(error) = kept.await {
+            warn!(error = %error, "answer not kept");
+        }
+        Ok(Response::from_parts(parts, Body::from(bytes)))
     }
-    Ok(Response::from_parts(parts, Body::from(bytes)))
+
+    /// What an answer is sealed for: in the row of another key it does not open.
+    fn place(&self) -> String {
+        format!("{}\n{}", self.scope, self.key)
+    }
 }
 
 /// The kept answer. Without one the request still runs, or its node died after the change.
@@ -165,11 +191,6 @@ fn unanswered(is_carried_out: bool) -> Error {
     } else {
         Kind::IdempotencyInProgress.into()
     }
-}
-
-/// What an answer is sealed for: in the row of another key it does not open.
-fn place(scope: &str, key: &str) -> String {
-    format!("{scope}\n{key}")
 }
 
 fn is_multipart(request: &Request) -> bool {

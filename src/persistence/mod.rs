@@ -11,6 +11,7 @@ pub mod audit_seals;
 pub mod clinical;
 pub mod condition;
 pub mod consultations;
+pub mod deed;
 pub mod files;
 pub mod held;
 pub mod idempotency;

@@ -1,11 +1,12 @@
 //! Files in a directory.
 //!
-//! Bytes are written under a name of their own, brought to the disk, and only then given the name
-//! they are looked for by, so a file is there whole or not at all, whenever the machine stops.
+//! Bytes are written in a folder of their own, brought to the disk, and only then given the name they
+//! are looked for by, so a file is there whole or not at all, whenever the machine stops.
 
 use std::io::{self, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, StreamExt as _};
@@ -15,6 +16,8 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use super::outlet::Source;
 use crate::error::{Error, Kind, Result};
 
+/// Where files are until they are whole; no folder of whole ones is called so.
+const UNFINISHED: &str = "unfinished";
 /// Bytes read at once.
 const PIECE: u64 = 64 * 1024;
 /// What a caller is told to wait when the disk is full, in seconds.
@@ -40,8 +43,10 @@ impl Directory {
 
     pub(super) async fn write(&self, name: &str) -> Result<Writer> {
         let finished = self.0.join(name);
-        fs::create_dir_all(folder(&finished)).await.map_err(failed)?;
-        let path = finished.with_extension("part");
+        let path = self.0.join(UNFINISHED).join(finished.file_name().unwrap_or_default());
+        for path in [&finished, &path] {
+            fs::create_dir_all(folder(path)).await.map_err(failed)?;
+        }
         let file = OpenOptions::new().write(true).create_new(true).open(&path).await;
         let file = file.map_err(failed)?;
         Ok(Writer { file, unfinished: Unfinished(Some(path)), finished })
@@ -65,10 +70,25 @@ impl Directory {
     }
 
     pub(super) async fn remove(&self, name: &str) -> Result<()> {
-        match fs::remove_file(self.0.join(name)).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
-            _ => Ok(()),
+        removed(&self.0.join(name)).await
+    }
+
+    /// Removes what is unfinished and was last written to before that moment: its node died.
+    pub(super) async fn sweep(&self, before: SystemTime) -> Result<()> {
+        let mut entries = match fs::read_dir(self.0.join(UNFINISHED)).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(failed)?,
+        };
+        while let Some(entry) = entries.next_entry().await.map_err(failed)? {
+            // What is gone by now was finished, or swept by another node.
+            let Ok(written) = entry.metadata().await.and_then(|found| found.modified()) else {
+                continue;
+            };
+            if written < before {
+                removed(&entry.path()).await?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -95,6 +115,14 @@ impl Drop for Unfinished {
             // Nothing refers to it: what stays of a disk that fails is only room lost.
             let _ = std::fs::remove_file(path);
         }
+    }
+}
+
+/// What is not there is removed.
+async fn removed(path: &Path) -> Result<()> {
+    match fs::remove_file(path).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+        _ => Ok(()),
     }
 }
 

@@ -13,6 +13,7 @@ mod seal;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 pub use films::Films;
 pub use intake::{Intake, Kept};
@@ -24,6 +25,7 @@ use seal::Key;
 
 use crate::domain::id::FileId;
 use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 
 /// Where files are kept, and how.
@@ -128,6 +130,13 @@ impl Files {
         } else {
             self.0.directory.remove(&place.key).await
         }
+    }
+
+    /// Removes what is left of uploads that a node died over, and nobody wrote to since `before`. A
+    /// bucket's lifecycle removes its own.
+    pub async fn sweep(&self, before: Timestamp) -> Result<()> {
+        let since_epoch = before.since(Timestamp(0));
+        self.0.directory.sweep(SystemTime::UNIX_EPOCH + since_epoch).await
     }
 
     /// The films of calls, where there is a bucket for them.

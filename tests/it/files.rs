@@ -1,5 +1,7 @@
 //! Files: brought over HTTP and sockets, given back byte for byte to who may have them.
 
+use std::time::{Duration, SystemTime};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use latido::domain::identity::Role;
@@ -162,6 +164,64 @@ async fn what_is_no_file_of_ours_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn an_upload_repeated_under_its_key_is_one_file_however_it_is_parted() {
+    let directory = Directory::fresh();
+    let latido = start(&directory, &[]).await;
+    let [ana, luis] = [latido.account(Role::Patient).await, latido.account(Role::Patient).await];
+    let (bytes, others) = (document(70_000), document(70_001));
+    let bring = async |by: &Account, purpose: &str, name: &str, bytes: &[u8]| {
+        let (kind, body) =
+            form(&[("purpose", None, purpose.as_bytes()), ("file", Some(name), bytes)]);
+        let call = latido.call("POST", "/files").bearer(&by.token).header("content-type", kind);
+        call.header("idempotency-key", "k1").body(body).send().await
+    };
+
+    let first = bring(&ana, "note", "x.pdf", &bytes).await;
+    let again = bring(&ana, "note", "x.pdf", &bytes).await;
+
+    assert_eq!((first.status.as_u16(), again.status.as_u16()), (201, 201), "{}", again.text());
+    assert_eq!(first.header("idempotency-replayed"), "");
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.json(), first.json());
+    assert_eq!(again.header("location"), first.header("location"));
+    for (purpose, name, bytes) in
+        [("other", "x.pdf", &bytes), ("note", "y.pdf", &bytes), ("note", "x.pdf", &others)]
+    {
+        let other = bring(&ana, purpose, name, bytes).await;
+        assert_eq!(other.status, 422, "{}", other.text());
+        assert_eq!(other.json()["type"], "urn:latido:problem:idempotency-key-reuse");
+    }
+    let of_another = bring(&luis, "note", "x.pdf", &bytes).await;
+    assert_eq!(of_another.header("idempotency-replayed"), "");
+    assert_ne!(of_another.json()["id"], first.json()["id"]);
+    let rows = "select count(*) from files";
+    assert_eq!(accounts::value::<i64>(latido.database.url(), rows).await, 2);
+    support::within("only the bytes of rows to be left", async {
+        while found(directory.path()).len() > 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(get(&latido, &ana, &first.json()).await.body == bytes);
+}
+
+#[tokio::test]
+async fn a_refused_upload_leaves_its_key_to_a_better_one() {
+    let latido = support::start().await;
+    let ana = latido.account(Role::Patient).await;
+    let bring = async |bytes: &[u8]| {
+        let (kind, body) = form(&[("purpose", None, b"note"), ("file", Some("x.pdf"), bytes)]);
+        let call = latido.call("POST", "/files").bearer(&ana.token).header("content-type", kind);
+        call.header("idempotency-key", "k1").body(body).send().await
+    };
+
+    let refused = bring(b"<html>").await;
+    let taken = bring(&document(99)).await;
+
+    assert_eq!((refused.status.as_u16(), taken.status.as_u16()), (415, 201));
+}
+
+#[tokio::test]
 async fn a_file_is_there_for_its_owner_and_the_house() {
     let key = "a-key-of-a-service-for-the-files-test";
     let latido = support::start_with(&[("SERVICE_API_KEYS", &format!("lab:{key}"))]).await;
@@ -247,6 +307,35 @@ async fn a_plain_socket_brings_a_file_in_base64() {
     assert_eq!(answer["ok"], true, "{answer}");
     let given = get(&latido, &ana, &json!({ "id": answer["fileId"] })).await;
     assert!(given.body == bytes);
+}
+
+#[tokio::test]
+async fn what_a_node_that_died_left_unfinished_is_removed_after_a_day() {
+    let directory = Directory::fresh();
+    let unfinished = directory.path().join("unfinished");
+    std::fs::create_dir(&unfinished).unwrap();
+    let hours_ago = |name: &str, hours: u64| {
+        let path = unfinished.join(name);
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_hours(hours)).unwrap();
+        path
+    };
+    let (old, recent) = (hours_ago("f_old", 25), hours_ago("f_recent", 23));
+
+    let latido = start(&directory, &[]).await;
+
+    support::within("the old upload to be gone", async {
+        while old.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(recent.exists());
+    let ana = latido.account(Role::Patient).await;
+    let bytes = document(9000);
+    let file = latido.file(&ana, "other", &bytes).await;
+    assert!(get(&latido, &ana, &file).await.body == bytes);
+    assert_eq!(std::fs::read_dir(&unfinished).unwrap().count(), 1);
 }
 
 #[tokio::test]

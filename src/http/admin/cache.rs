@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use utoipa::ToSchema;
 
-use super::deed::Deed;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::admin::CacheInvalidate;
 use crate::domain::time::Timestamp;
@@ -15,6 +14,7 @@ use crate::http::App;
 use crate::http::caller::AdminOrService;
 use crate::http::context::Context;
 use crate::http::json::Json;
+use crate::persistence::deed::Deed;
 
 /// What to forget.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -47,7 +47,7 @@ pub(super) async fn invalidate(
     let entity_id = app.settings.node.as_str().into();
     let deed = Deed { action: "invalidated", entity_type: "cache", entity_id, data };
     let mut tx = app.store.begin().await?;
-    deed.record(&mut tx, &app, &context, &caller).await?;
+    deed.record(&mut tx, &app.settings.node, &caller, &context.provenance()).await?;
     tx.commit().await?;
 
     let invalidated = keys.iter().map(|key| app.cache.invalidate(key)).sum();

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use utoipa::ToSchema;
 
-use super::deed::Deed;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::accounts::{Severity, SystemMessage};
 use crate::domain::id::UserId;
@@ -21,6 +20,7 @@ use crate::http::App;
 use crate::http::caller::AdminOrService;
 use crate::http::context::Context;
 use crate::http::json::Json;
+use crate::persistence::deed::Deed;
 use crate::persistence::outbox;
 
 /// How long an answer waits for the relay.
@@ -86,7 +86,7 @@ pub(super) async fn send(
     let mut tx = app.store.begin().await?;
     let row = outbox::append(&mut tx, &message.event_to(topics), Some(&app.settings.node)).await?;
     let deed = Deed { action: "sent", entity_type: "message", entity_id: row.into(), data };
-    deed.record(&mut tx, &app, &context, &caller).await?;
+    deed.record(&mut tx, &app.settings.node, &caller, &context.provenance()).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();

@@ -1,11 +1,10 @@
 //! Administration: messages from the house, publishing for other services, figures, this node.
 //!
-//! Whoever changes something here does so in the name of the house: [`deed`] writes it to the
-//! audit trail and tells the administrators.
+//! Whoever changes something here does so in the name of the house: [`deed`](crate::persistence::deed)
+//! writes it to the audit trail and tells the administrators.
 
 mod audit;
 mod cache;
-pub mod deed;
 mod events;
 mod messages;
 mod node;

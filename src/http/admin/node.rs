@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::deed::Deed;
 use crate::domain::events::admin::AdminStats;
 use crate::domain::id::{NodeId, SocketId};
 use crate::domain::time::Timestamp;
@@ -17,6 +16,7 @@ use crate::http::caller::{Admin, AdminOrService};
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
 use crate::http::page::Query;
+use crate::persistence::deed::Deed;
 use crate::persistence::outbox;
 use crate::telemetry::logs::Level;
 
@@ -156,7 +156,7 @@ pub(super) async fn disconnect(
     let deed = Deed { action: "disconnected", entity_type: "socket", entity_id, data };
 
     let mut tx = app.store.begin().await?;
-    deed.record(&mut tx, &app, &context, &caller).await?;
+    deed.record(&mut tx, &app.settings.node, &caller, &context.provenance()).await?;
     if !app.hub.disconnect(&socket, &reason) {
         return Err(Kind::NotFound("socket").into());
     }
@@ -192,7 +192,7 @@ pub(super) async fn set_log_level(
     let deed = Deed { action: "updated", entity_type: "log_level", entity_id, data };
 
     let mut tx = app.store.begin().await?;
-    deed.record(&mut tx, &app, &context, &caller).await?;
+    deed.record(&mut tx, &app.settings.node, &caller, &context.provenance()).await?;
     tx.commit().await?;
 
     app.platform.log_level.set(new.level);

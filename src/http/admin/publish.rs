@@ -12,7 +12,6 @@ use serde_json::Map;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::deed::Deed;
 use super::messages::DISPATCH_PATIENCE;
 use crate::domain::event::{Class, Event};
 use crate::domain::events::accounts::Notified;
@@ -25,6 +24,7 @@ use crate::http::App;
 use crate::http::caller::AdminOrService;
 use crate::http::context::Context;
 use crate::http::json::Json;
+use crate::persistence::deed::Deed;
 use crate::persistence::held;
 
 /// Bytes of a payload.
@@ -123,7 +123,7 @@ async fn stored(
 
     let mut tx = app.store.begin().await?;
     let row = held::emit(&mut tx, event, Some(&app.settings.node)).await?;
-    deed.record(&mut tx, app, context, caller).await?;
+    deed.record(&mut tx, &app.settings.node, caller, &context.provenance()).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
@@ -140,7 +140,7 @@ async fn stored(
 /// Records the deed of publishing an event that is itself not stored.
 async fn recorded(app: &App, context: &Context, caller: &Principal, event: &Event) -> Result<()> {
     let mut tx = app.store.begin().await?;
-    deed(event).record(&mut tx, app, context, caller).await?;
+    deed(event).record(&mut tx, &app.settings.node, caller, &context.provenance()).await?;
     tx.commit().await?;
     app.hub.outbox_ready();
     Ok(())

@@ -19,7 +19,7 @@ use crate::http::App;
 use crate::http::json::Json;
 use crate::persistence::clinical::dashboards::{self, Patients, Span};
 use crate::persistence::clinical::doctors::Doctor;
-use crate::persistence::clinical::patients::Whose;
+use crate::persistence::clinical::patient_list::Whose;
 use crate::persistence::clinical::row::find;
 
 const MONTH: Duration = Duration::from_hours(30 * 24);

@@ -9,7 +9,8 @@ use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::http::App;
 use crate::http::caller::Caller;
-use crate::persistence::clinical::patients::{Patient, Whose};
+use crate::persistence::clinical::patient_list::Whose;
+use crate::persistence::clinical::patients::Patient;
 use crate::persistence::clinical::row::find;
 pub(in crate::http) use crate::persistence::clinical::standing::Standing;
 

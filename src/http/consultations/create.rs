@@ -6,9 +6,9 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, json};
 
-use super::entry::{Token, addresses};
+use super::entry::Token;
 use super::handover::no_media_server;
-use super::view::{CreatedView, Urls};
+use super::view::{CreatedView, Outline};
 use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::consultations::draft::{ConsultationDraft, room_name};
 use crate::domain::consultations::grant::Pass;
@@ -78,7 +78,7 @@ pub(super) async fn create(
 ) -> Result<Response> {
     let Opened { consultation, is_new } = open(&app, &viewer, &context, &draft).await?;
     let place = format!("/api/consultations/{}", consultation.id);
-    let body = Success::of(created(&app, consultation)?);
+    let body = Success::of(created(&app, &consultation)?);
     if is_new {
         return Ok((StatusCode::CREATED, [(LOCATION, place)], body).into_response());
     }
@@ -231,31 +231,15 @@ async fn visit(
     }
 }
 
-fn created(app: &App, row: Consultation) -> Result<CreatedView> {
+fn created(app: &App, row: &Consultation) -> Result<CreatedView> {
     let now = Timestamp::now();
     let token = |role| {
         let reference = row.reference(role).expect("patient and doctor are named");
         let pass = Pass::of_party(&row.id, &row.room_name, role, reference);
         let is_waiting = row.waiting_room && role != SeatRole::Doctor;
-        let token = Token::of(app, &row, &Pass { is_waiting, ..pass }, None, now)?;
+        let token = Token::of(app, row, &Pass { is_waiting, ..pass }, None, now)?;
         Ok::<_, Error>(token.text)
     };
     let (patient_token, doctor_token) = (token(SeatRole::Patient)?, token(SeatRole::Doctor)?);
-    let (livekit_url, livekit_ws_url) = addresses(app, row.mode);
-    Ok(CreatedView {
-        patient_token,
-        doctor_token,
-        urls: Urls::of(app, &row.id),
-        consultation_id: row.id,
-        room_name: row.room_name,
-        room_sid: row.room_sid,
-        patient_id: row.patient_ref,
-        doctor_id: row.doctor_ref,
-        livekit_url,
-        created_at: row.stamp.created_at,
-        livekit_ws_url,
-        mode: row.mode,
-        status: row.status,
-        e2ee: row.e2ee,
-    })
+    Ok(CreatedView { outline: Outline::of(app, row), patient_token, doctor_token })
 }

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::header::ETAG;
 use axum::http::{HeaderName, HeaderValue};
-use serde_json::{Map, json};
 
 use super::access::Seen;
 use super::filming;
@@ -14,7 +13,7 @@ use crate::domain::id::ConsultationId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
-use crate::http::author::Author;
+use crate::http::author::{Author, passage};
 use crate::http::clinical::viewer::Viewer;
 use crate::http::context::{Context, Path};
 use crate::http::envelope::Success;
@@ -116,11 +115,9 @@ impl Step {
         let mut tx = app.store.begin().await?;
         let current = consultations::hold(&mut tx, id).await?;
         condition.check(current.stamp.version)?;
-        let from = current.status;
+        let data = passage(current.status, self.to);
         let summary = self.summary.as_deref();
         let moved = progress::advance(&mut tx, node, &current, self.to, summary, now).await?;
-        let data = [("from", json!(from)), ("to", json!(self.to))];
-        let data = Map::from_iter(data.map(|(name, value)| (name.to_owned(), value)));
         author.record(&mut tx, "consultation", id.as_str().into(), self.deed, data).await?;
         tx.commit().await?;
 

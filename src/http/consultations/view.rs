@@ -30,23 +30,8 @@ use crate::persistence::consultations::recordings::Recording;
         "joinedAt": "2025-10-05T12:09:12.000Z"}],
     "recording": "none", "version": 3, "updatedAt": "2025-10-05T12:10:00.000Z"}))]
 pub(super) struct ConsultationView {
-    #[schema(value_type = String)]
-    consultation_id: ConsultationId,
-    room_name: String,
-    room_sid: Option<String>,
-    /// As it was named at creation.
-    #[schema(value_type = String)]
-    patient_id: Reference,
-    /// As it was named at creation.
-    #[schema(value_type = String)]
-    doctor_id: Reference,
-    livekit_url: Option<String>,
-    created_at: Timestamp,
-    livekit_ws_url: Option<String>,
-    mode: MediaMode,
-    status: ConsultationStatus,
-    e2ee: bool,
-    urls: Urls,
+    #[serde(flatten)]
+    outline: Outline,
     waiting_room: bool,
     max_participants: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,25 +56,36 @@ pub(super) struct ConsultationView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CreatedView {
-    #[schema(value_type = String)]
-    pub consultation_id: ConsultationId,
-    pub room_name: String,
-    pub room_sid: Option<String>,
-    #[schema(value_type = String)]
-    pub patient_id: Reference,
-    #[schema(value_type = String)]
-    pub doctor_id: Reference,
+    #[serde(flatten)]
+    pub outline: Outline,
     /// With a waiting room it opens the lobby only.
     pub patient_token: String,
     pub doctor_token: String,
+}
+
+/// Between whom a consultation is, where it is held and how.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ConsultationOutline)]
+pub(super) struct Outline {
+    #[schema(value_type = String)]
+    consultation_id: ConsultationId,
+    room_name: String,
+    room_sid: Option<String>,
+    /// As it was named at creation.
+    #[schema(value_type = String)]
+    patient_id: Reference,
+    /// As it was named at creation.
+    #[schema(value_type = String)]
+    doctor_id: Reference,
     /// Null where calls go from browser to browser.
-    pub livekit_url: Option<String>,
-    pub created_at: Timestamp,
-    pub livekit_ws_url: Option<String>,
-    pub mode: MediaMode,
-    pub status: ConsultationStatus,
-    pub e2ee: bool,
-    pub urls: Urls,
+    livekit_url: Option<String>,
+    created_at: Timestamp,
+    livekit_ws_url: Option<String>,
+    mode: MediaMode,
+    status: ConsultationStatus,
+    e2ee: bool,
+    urls: Urls,
 }
 
 /// Where the portals show a consultation.
@@ -129,23 +125,11 @@ pub(super) struct RecordingView {
 
 impl ConsultationView {
     pub(super) fn of(app: &App, row: Consultation, participants: Vec<ParticipantView>) -> Self {
-        let (livekit_url, livekit_ws_url) = addresses(app, row.mode);
         let lasted = row
             .started_at
             .map(|start| row.ended_at.unwrap_or_else(Timestamp::now).since(start).as_secs());
         Self {
-            urls: Urls::of(app, &row.id),
-            consultation_id: row.id,
-            room_name: row.room_name,
-            room_sid: row.room_sid,
-            patient_id: row.patient_ref,
-            doctor_id: row.doctor_ref,
-            livekit_url,
-            created_at: row.stamp.created_at,
-            livekit_ws_url,
-            mode: row.mode,
-            status: row.status,
-            e2ee: row.e2ee,
+            outline: Outline::of(app, &row),
             waiting_room: row.waiting_room,
             max_participants: row.max_participants,
             started_at: row.started_at,
@@ -157,6 +141,26 @@ impl ConsultationView {
             recording: row.recording,
             version: row.stamp.version,
             updated_at: row.stamp.updated_at,
+        }
+    }
+}
+
+impl Outline {
+    pub(super) fn of(app: &App, row: &Consultation) -> Self {
+        let (livekit_url, livekit_ws_url) = addresses(app, row.mode);
+        Self {
+            consultation_id: row.id.clone(),
+            room_name: row.room_name.clone(),
+            room_sid: row.room_sid.clone(),
+            patient_id: row.patient_ref.clone(),
+            doctor_id: row.doctor_ref.clone(),
+            livekit_url,
+            created_at: row.stamp.created_at,
+            livekit_ws_url,
+            mode: row.mode,
+            status: row.status,
+            e2ee: row.e2ee,
+            urls: Urls::of(app, &row.id),
         }
     }
 }

@@ -6,12 +6,14 @@ use axum::extract::{FromRequest as _, Multipart, Request, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
 use http_body_util::Limited;
 use utoipa::ToSchema;
 
 use super::kept::Unclaimed;
 use super::view::FileView;
 use crate::domain::file::FilePurpose;
+use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::http::App;
@@ -19,6 +21,7 @@ use crate::http::author::Author;
 use crate::http::body::{announced, in_time};
 use crate::http::caller::Caller;
 use crate::http::context::Context;
+use crate::http::idempotency::Keyed;
 use crate::http::json::Json;
 
 /// What may be in a body beside the file: other fields, and what holds the parts together.
@@ -44,7 +47,8 @@ struct Brought {
     purpose: FilePurpose,
 }
 
-/// Takes a file in. Its type is told by its first bytes, whatever it is called.
+/// Takes a file in. Its type is told by its first bytes, whatever it is called. Repeated under its
+/// `Idempotency-Key` it is the same file, by purpose, name and bytes; a refusal keeps no key.
 #[utoipa::path(
     post, path = "/files", tag = "files", operation_id = "upload_file",
     request_body(content = Form, content_type = "multipart/form-data"),
@@ -58,8 +62,22 @@ pub(super) async fn upload(
     context: Context,
     request: Request,
 ) -> Result<Response> {
+    let keyed = request.extensions().get::<Keyed>().cloned();
+    let brought = receive(&app, request).await?;
+    let Some(keyed) = keyed else { return keep(app, caller, context, brought).await };
+    let content = brought.content()?;
+    let kept = keep(app.clone(), caller, context, brought).map(IntoResponse::into_response);
+    keyed.once(&app, &[&content], kept).await
+}
+
+/// Writes the row of what was brought.
+async fn keep(
+    app: App,
+    caller: Principal,
+    context: Context,
+    Brought { bytes, name, purpose }: Brought,
+) -> Result<Response> {
     let author = Author { app: &app, context: &context, caller: &caller };
-    let Brought { bytes, name, purpose } = receive(&app, request).await?;
 
     let mut tx = app.store.begin().await?;
     let file = bytes.claim(&mut tx, &author, &name, purpose, Timestamp::now()).await?;
@@ -69,6 +87,14 @@ pub(super) async fn upload(
     app.hub.outbox_ready();
     let place = [(LOCATION, format!("/files/{}", file.id))];
     Ok((StatusCode::CREATED, place, Json(FileView::from(file))).into_response())
+}
+
+impl Brought {
+    /// What makes a repeated upload the same one, however it is parted.
+    fn content(&self) -> Result<Vec<u8>> {
+        let content = (self.purpose, &self.name, &self.bytes.kept().sha256);
+        serde_json::to_vec(&content).map_err(Error::internal)
+    }
 }
 
 /// Reads the parts as they come; no more of the file is held than a piece.

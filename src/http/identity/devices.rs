@@ -11,12 +11,12 @@ use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
-use crate::http::admin::deed::Deed;
 use crate::http::caller::Member;
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
 use crate::http::page::{List, Page, PageParams};
 use crate::http::problem::ProblemBody;
+use crate::persistence::deed::Deed;
 use crate::persistence::identity::sessions;
 
 /// The list has no filters.
@@ -66,7 +66,9 @@ pub async fn end(
         return Err(Kind::NotFound("session").into());
     }
     let ended = Ended::one(&mut tx, &id, Revocation::Logout, now).await?;
-    Deed::of_session(&id, "session_ended").record(&mut tx, &app, &context, &caller).await?;
+    Deed::of_session(&id, "session_ended")
+        .record(&mut tx, &app.settings.node, &caller, &context.provenance())
+        .await?;
     tx.commit().await?;
 
     ended.announce(&app);

@@ -22,11 +22,11 @@ use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
-use crate::http::admin::deed::Deed;
 use crate::http::caller::Member;
 use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
+use crate::persistence::deed::Deed;
 use crate::persistence::identity::one_time_tokens::{self, Purpose};
 use crate::persistence::identity::{accounts, addressees, identities};
 use crate::persistence::{Tx, audit};
@@ -94,7 +94,7 @@ pub async fn change(
         entity_id: user.id.0.into(),
         data: Map::new(),
     }
-    .record(&mut tx, &app, &context, &caller)
+    .record(&mut tx, &app.settings.node, &caller, &context.provenance())
     .await?;
     tx.commit().await?;
 

@@ -29,14 +29,13 @@ use crate::domain::identity::{Portal, Principal, Revocation, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result, Unauthenticated};
 use crate::http::App;
-use crate::http::admin::deed::Deed;
 use crate::http::caller::{Caller, Member, credentials};
 use crate::http::context::Context;
 use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::http::page::Query;
 use crate::http::problem::ProblemBody;
-use crate::persistence::audit::AuditEntry;
+use crate::persistence::deed::Deed;
 use crate::persistence::identity::session_sync::{self, SignOn};
 
 /// The caller's session as a portal sees it.
@@ -193,7 +192,7 @@ pub async fn join(
     if is_new || expires_at != held.expires_at {
         let mut deed = Deed::of_session(session, "joined");
         deed.data.insert("app".into(), json!(asked.app));
-        deed.record(&mut tx, &app, &context, &caller).await?;
+        deed.record(&mut tx, &app.settings.node, &caller, &context.provenance()).await?;
     }
     session_sync::note(&mut tx, session, &apps, expires_at).await?;
     let sign_on = session_sync::within(&mut tx, session, now).await?.ok_or_else(revoked)?;
@@ -244,8 +243,8 @@ pub async fn patch(
     Json(Patch { data, revision }): Json<Patch>,
 ) -> Result<Json<Success<Synced>>> {
     let session = session_of(&caller)?;
-    let by = AuditEntry::from_where(&context.provenance()).by(&caller);
-    let sign_on = app.hub.patch_session(session, SessionPatch { data, revision }, by).await?;
+    let change = SessionPatch { data, revision };
+    let sign_on = app.hub.patch_session(session, change, &caller, &context.provenance()).await?;
     let session = SyncSession::of(&app, &caller, session, &sign_on, Timestamp::now())?;
     Ok(Success::of(Synced { session }))
 }
@@ -275,7 +274,9 @@ pub async fn leave(
     } else {
         Ended::sign_on(&mut tx, own, reason, now).await?
     };
-    Deed::of_session(own, reason.name()).record(&mut tx, &app, &context, &caller).await?;
+    Deed::of_session(own, reason.name())
+        .record(&mut tx, &app.settings.node, &caller, &context.provenance())
+        .await?;
     tx.commit().await?;
 
     ended.announce(&app);

@@ -19,11 +19,11 @@ use crate::domain::identity::{Principal, Revocation};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result, Unauthenticated};
 use crate::http::App;
-use crate::http::admin::deed::Deed;
 use crate::http::caller::Caller;
 use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
+use crate::persistence::deed::Deed;
 use crate::persistence::identity::{accounts, session_sync, sessions};
 
 /// A token to look at; absent, the `Authorization` header's is meant.
@@ -136,7 +136,9 @@ pub async fn logout(
     } else {
         Ended::one(&mut tx, own, reason, now).await?
     };
-    Deed::of_session(own, reason.name()).record(&mut tx, &app, &context, &caller).await?;
+    Deed::of_session(own, reason.name())
+        .record(&mut tx, &app.settings.node, &caller, &context.provenance())
+        .await?;
     tx.commit().await?;
 
     ended.announce(&app);

@@ -10,10 +10,10 @@ use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::Result;
 use crate::http::App;
-use crate::http::admin::deed::Deed;
 use crate::http::caller::Member;
 use crate::http::context::Context;
 use crate::http::json::Json;
+use crate::persistence::deed::Deed;
 use crate::persistence::identity::{changes, sessions, settings};
 use crate::persistence::{held, outbox};
 
@@ -104,7 +104,7 @@ async fn change(
     }
     let entity_id = user.0.into();
     let deed = Deed { action: "updated", entity_type: "settings", entity_id, data: Map::new() };
-    deed.record(&mut tx, app, context, caller).await?;
+    deed.record(&mut tx, &app.settings.node, caller, &context.provenance()).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();

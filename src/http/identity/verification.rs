@@ -21,12 +21,12 @@ use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::{Kind, Result};
 use crate::http::App;
-use crate::http::admin::deed::Deed;
 use crate::http::caller::Member;
 use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::audit::{self, AuditEntry};
+use crate::persistence::deed::Deed;
 use crate::persistence::identity::one_time_tokens::{self, Purpose};
 use crate::persistence::identity::{accounts, addressees, identities};
 use crate::persistence::{Tx, outbox};
@@ -158,7 +158,7 @@ pub async fn resend(
         entity_id: caller.user.0.into(),
         data: Map::new(),
     };
-    deed.record(&mut tx, &app, &context, &caller).await?;
+    deed.record(&mut tx, &app.settings.node, &caller, &context.provenance()).await?;
     tx.commit().await?;
 
     verification.send(&app);

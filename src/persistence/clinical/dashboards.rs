@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{FromRow, QueryBuilder};
 
-use super::patients::Whose;
+use super::patient_list::Whose;
 use super::relations::{OF_DOCTOR, OF_INSTITUTION, push_related};
 use crate::domain::clinical::kpi::BmiClass;
 use crate::domain::date::Date;

@@ -14,6 +14,7 @@ pub mod expiry_notices;
 pub mod health_profiles;
 pub mod institutions;
 pub mod notes;
+pub mod patient_list;
 pub mod patients;
 pub mod prescriptions;
 pub mod related_accounts;

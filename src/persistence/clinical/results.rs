@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use sqlx::{FromRow, QueryBuilder};
 use utoipa::ToSchema;
 
-use super::patients::Whose;
+use super::patient_list::Whose;
 use super::relations::{OF_DOCTOR, OF_INSTITUTION, push_related};
 use super::row::{Row, Stamp};
 use crate::domain::clinical::result::{ExamValue, ResultContent, ResultDraft, ResultStatus};

@@ -1,7 +1,6 @@
 //! What care is made of, over HTTP and on sockets.
 
 mod appointments;
-mod authority;
 mod bounds;
 mod catalogue;
 mod diagnoses;

@@ -335,6 +335,30 @@ async fn a_patch_over_a_socket_is_the_same_as_one_over_http() {
 }
 
 #[tokio::test]
+async fn administrators_hear_of_what_one_of_them_shares_whichever_way_it_came() {
+    let latido = node::start().await;
+    let admin = latido.account(Role::Admin).await;
+    let doctor = latido.account(Role::Doctor).await;
+    let mut watching = latido.connect(&latido.account(Role::Admin).await).await;
+    let mut socket = latido.connect(&admin).await;
+
+    patch(&latido, &doctor, &json!({ "theme": "dark" }), 0).await;
+    patch(&latido, &admin, &json!({ "theme": "dark" }), 0).await;
+    let ack = socket.ask("session:patch", &json!({ "data": { "tab": 1 }, "revision": 1 })).await;
+
+    assert_eq!(ack["ok"], true, "{ack}");
+    for revision in [1, 2] {
+        let heard = watching.next("admin:event").await;
+        assert_eq!(heard["eventType"], "session.patched", "{heard}");
+        assert_eq!(
+            (&heard["entityId"], &heard["userId"]),
+            (&json!(admin.session), &json!(admin.id))
+        );
+        assert_eq!(heard["data"], json!({ "revision": revision }));
+    }
+}
+
+#[tokio::test]
 async fn a_patch_that_does_not_fit_names_its_field() {
     let latido = node::start().await;
     let doctor = latido.account(Role::Doctor).await;

@@ -8,8 +8,6 @@ use super::accounts::Account;
 use super::http::Answer;
 use super::node::Latido;
 
-const BOUNDARY: &str = "a-boundary-of-the-tests";
-
 /// A PDF of that many bytes, no two stretches of it alike, with every byte there is.
 pub(crate) fn document(size: usize) -> Vec<u8> {
     let mut bytes = b"%PDF-1.7\r\n\0\xff".to_vec();
@@ -19,20 +17,21 @@ pub(crate) fn document(size: usize) -> Vec<u8> {
     bytes
 }
 
-/// A form of these parts: name, file name, bytes.
+/// A form of these parts: name, file name, bytes. No two forms are parted alike.
 pub(crate) fn form(parts: &[(&str, Option<&str>, &[u8])]) -> (String, Vec<u8>) {
+    let boundary = format!("a-boundary-of-the-tests-{:x}", rand::random::<u64>());
     let mut body = Vec::new();
     for (name, file, bytes) in parts {
         let file = file.map_or(String::new(), |file| format!("; filename=\"{file}\""));
         let head = format!(
-            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"{file}\r\n\r\n"
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"{file}\r\n\r\n"
         );
         body.extend_from_slice(head.as_bytes());
         body.extend_from_slice(bytes);
         body.extend_from_slice(b"\r\n");
     }
-    body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
-    (format!("multipart/form-data; boundary={BOUNDARY}"), body)
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={boundary}"), body)
 }
 
 impl Latido {

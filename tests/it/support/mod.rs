@@ -18,6 +18,7 @@ pub(crate) mod plain;
 pub(crate) mod polling;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod rights;
 pub(crate) mod rooms;
 pub(crate) mod scrape;
 pub(crate) mod smtp;

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use garde::Validate;
 use serde::Deserialize;
-use serde_json::{Map, json};
 use utoipa::ToSchema;
 
 use super::booking::{Shown, shown};
@@ -15,7 +14,7 @@ use crate::domain::id::AppointmentId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
-use crate::http::author::Author;
+use crate::http::author::{Author, passage};
 use crate::http::clinical::viewer::Viewer;
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
@@ -171,15 +170,13 @@ impl Step {
         let current: Appointment = hold(&mut tx, id).await?;
         condition.check(current.stamp.version)?;
         current.standing().check(self.to, by, now)?;
-        let from = current.status;
+        let data = passage(current.status, self.to);
         let moved = if self.to == AppointmentStatus::Cancelled {
             let reason = reason_of_cancelled(current.reason, self.reason.as_deref());
             appointments::cancel(&mut tx, id, author.user(), reason.as_deref(), now).await?
         } else {
             appointments::set_status(&mut tx, id, self.to, now).await?
         };
-        let data = [("from", json!(from)), ("to", json!(self.to))];
-        let data = Map::from_iter(data.map(|(name, value)| (name.to_owned(), value)));
         author.record(&mut tx, "appointment", id.0.into(), self.deed, data).await?;
         announce(&mut tx, app, &moved, action(self.to)).await?;
         tx.commit().await?;

@@ -13,12 +13,12 @@ use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
-use crate::http::admin::deed::Deed;
 use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::patch::Patch;
 use crate::http::precondition::{IfMatch, etag};
 use crate::persistence::clinical::row::{self, hold, hold_removed, remove};
+use crate::persistence::deed::Deed;
 use crate::persistence::{Tx, outbox};
 
 /// Who writes: the caller, and what the audit trail wants to know.
@@ -175,7 +175,7 @@ async fn record_as<R: Resource>(
     }
     let deed =
         Deed { action: deed, entity_type: kind.name(), entity_id: id.into(), data: Map::new() };
-    deed.record(tx, app, &author.context, &author.caller).await
+    deed.record(tx, &app.settings.node, &author.caller, &author.context.provenance()).await
 }
 
 /// What follows every commit here.

@@ -14,7 +14,7 @@ use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
-use crate::http::author::Author;
+use crate::http::author::{Author, passage};
 use crate::http::clinical::viewer::Viewer;
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
@@ -95,9 +95,7 @@ pub(super) async fn announce_status(
     to: DoctorStatus,
     reason: Option<&str>,
 ) -> Result<()> {
-    let mut data = Map::new();
-    data.insert("from".to_owned(), json!(doctor.status));
-    data.insert("to".to_owned(), json!(to));
+    let mut data = passage(doctor.status, to);
     if let Some(reason) = reason {
         data.insert("reason".to_owned(), json!(reason));
     }

@@ -12,7 +12,7 @@ use crate::http::clinical::patients::view::PatientSummary;
 use crate::http::clinical::viewer::{Standing, Viewer, since};
 use crate::http::json::Json;
 use crate::http::page::{List, Page, PageParams};
-use crate::persistence::clinical::patients::Whose;
+use crate::persistence::clinical::patient_list::Whose;
 
 /// Lists the doctors of the institution that asks, or of the one an administrator names.
 #[utoipa::path(

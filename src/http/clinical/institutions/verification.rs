@@ -16,7 +16,7 @@ use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
-use crate::http::author::Author;
+use crate::http::author::{Author, passage};
 use crate::http::caller::Admin;
 use crate::http::context::{Context, Path};
 use crate::http::given::Given;
@@ -74,9 +74,7 @@ pub(super) async fn verify(
     let institution: Institution = hold(&mut tx, id).await?;
     condition.check(institution.stamp.version)?;
     institution.verification_status.check(judgement.status)?;
-    let mut data = Map::new();
-    data.insert("from".to_owned(), json!(institution.verification_status));
-    data.insert("to".to_owned(), json!(judgement.status));
+    let mut data = passage(institution.verification_status, judgement.status);
     data.insert("note".to_owned(), json!(judgement.note));
     let mut finding = Finding {
         status: judgement.status,

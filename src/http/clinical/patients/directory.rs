@@ -20,7 +20,7 @@ use crate::http::json::Json;
 use crate::http::page::{List, Page, PageParams, text};
 use crate::http::precondition::IfNoneMatch;
 use crate::http::problem::ProblemBody;
-use crate::persistence::clinical::patients::{self, Filter, Whose};
+use crate::persistence::clinical::patient_list::{self, Filter, Whose};
 
 /// From this age on body mass index has classes.
 const ADULT: i64 = 18;
@@ -174,8 +174,9 @@ pub(in crate::http::clinical) async fn page(
     filter: &Filter,
     list: &List<()>,
 ) -> Result<Page<PatientSummary>> {
-    let rows = patients::page(&app.store, filter, list.after_id()?, list.fetch()).await?;
-    let total = if list.count { Some(patients::count(&app.store, filter).await?) } else { None };
+    let rows = patient_list::page(&app.store, filter, list.after_id()?, list.fetch()).await?;
+    let total =
+        if list.count { Some(patient_list::count(&app.store, filter).await?) } else { None };
     let page = list.page(rows, |row| row.id.to_string()).with_total(total);
     Ok(Page {
         items: summaries(app, page.items).await?,

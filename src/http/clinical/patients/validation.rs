@@ -3,7 +3,6 @@
 use axum::extract::State;
 use garde::Validate;
 use serde::Deserialize;
-use serde_json::{Map, json};
 use utoipa::ToSchema;
 
 use super::view::PatientView;
@@ -12,7 +11,7 @@ use crate::domain::clinical::validation::{self, ValidationStatus, Validator};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
-use crate::http::author::Author;
+use crate::http::author::{Author, passage};
 use crate::http::clinical::viewer::{PatientRef, Standing, Viewer};
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
@@ -97,8 +96,7 @@ pub(super) async fn advance(
     standing.check(wanted.to, validator(viewer)?, note)?;
     patients::validate(tx, patient, wanted.to, author.user(), note, now).await?;
 
-    let changes = [("from", json!(patient.validation_status)), ("to", json!(wanted.to))];
-    let changes = Map::from_iter(changes.map(|(name, value)| (name.to_owned(), value)));
+    let changes = passage(patient.validation_status, wanted.to);
     if let Some(user) = patient.user_id {
         author.tell(tx, user, "validation", "updated", changes.clone()).await?;
     }

@@ -1,36 +1,9 @@
-//! Who may do what to whose records: every operation by every kind of caller, on one row that has to
-//! do with some of them (contract §4).
+//! Who may do what to whose records of care: every operation by every kind of caller, on one row that
+//! has to do with some of them.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
-use latido::domain::identity::Role;
-use latido::domain::time::Timestamp;
-use serde_json::{Value, json};
-
-use crate::support;
-use crate::support::accounts::Account;
-use crate::support::care::{Care, Person};
+use super::scene::{CALLERS, Scene};
 use crate::support::http::Call;
-
-const SERVICE_KEY: &str = "a-key-of-a-service-for-the-records-of-care";
-
-/// The callers, in the order of the letters of [`OPERATIONS`]: the administrator, a service, a doctor
-/// of the patient and another, the patient and another, an institution of the patient and another, a
-/// company, a client, nobody.
-const CALLERS: [&str; 11] = [
-    "admin",
-    "service",
-    "their doctor",
-    "a doctor",
-    "the patient",
-    "a patient",
-    "their institution",
-    "an institution",
-    "a company",
-    "a client",
-    "nobody",
-];
+use crate::support::rights::{letter, operations};
 
 /// What a caller gets: `o` open (whatever the rules then say), `f` forbidden, `h` hidden (by its path, or
 /// a patient as though there were none), `u` asked to sign in.
@@ -183,131 +156,37 @@ const DIAGNOSIS: &str =
 const APPOINTMENT: &str = r#"{"patient_id": {patient}, "doctor_id": {doctor}, "kind": "in_person",
     "starts_at": "{next_month}"}"#;
 
-/// The callers and the rows they ask for.
-struct Scene {
-    care: Care,
-    callers: Vec<Option<Account>>,
-    rows: Vec<(&'static str, i64)>,
-    next_month: Timestamp,
-}
-
-async fn scene() -> Scene {
-    let key = format!("care:{SERVICE_KEY}");
-    let settings = [("SERVICE_API_KEYS", key.as_str()), ("RATE_LIMIT_ENABLED", "false")];
-    let care = Care::on(support::start_with(&settings).await).await;
-    let (near, far) = (care.institution().await, care.institution().await);
-    let doctor = care.doctor(json!({"institution_id": near.id})).await;
-    let stranger = care.doctor(json!({})).await;
-    let patient = care
-        .patient(json!({"doctor_id": doctor.id, "institution_id": near.id,
-            "health_profile": {"height_cm": 170}}))
-        .await;
-    let other = care.patient(json!({"doctor_id": stranger.id})).await;
-    for status in ["validated_by_doctor", "validated_by_institution", "full_access"] {
-        let path = format!("/api/v1/patients/{}/validation", patient.id);
-        assert_eq!(care.post(&care.admin, &path, json!({"status": status})).await.status, 200);
-    }
-    let next_month = Timestamp::now().plus(Duration::from_hours(30 * 24));
-    let rows = rows(&care, &doctor, &patient, near.id, next_month).await;
-    let (company, client) =
-        (care.latido.account(Role::Company).await, care.latido.account(Role::Client).await);
-    let people = [doctor, stranger, patient, other, near, far].map(|person| Some(person.account));
-    let callers = [Some(care.admin.clone()), None]
-        .into_iter()
-        .chain(people)
-        .chain([Some(company), Some(client), None])
-        .collect();
-    Scene { care, callers, rows, next_month }
-}
-
-/// What there is of the patient.
-async fn rows(
-    care: &Care,
-    doctor: &Person,
-    patient: &Person,
-    institution: i64,
-    next_month: Timestamp,
-) -> Vec<(&'static str, i64)> {
-    let of_patient = format!("/api/v1/patients/{}", patient.id);
-    let made = async |name: &'static str, path: String, body: Value| {
-        let answer = care.post(&doctor.account, &path, body).await;
-        assert_eq!(answer.status, 201, "{path}: {}", answer.text());
-        (name, answer.json()["id"].as_i64().unwrap())
+/// What a caller asks, in such a way that who may is told so and nothing changes.
+fn call(scene: &Scene, operation: &Operation, caller: usize) -> Call {
+    let call = scene.call(caller, operation.method, operation.path);
+    // A step of a visit is refused by who asks for it only once its version is right.
+    let is_step = ["confirm", "check-in", "complete", "no-show"]
+        .iter()
+        .any(|step| operation.path.ends_with(step));
+    let call = match operation.method {
+        "GET" => call,
+        _ if is_step => call,
+        _ => call.header("if-match", "\"v0\""),
     };
-    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-    let note = json!({"kind": "soap", "body": "x", "released_to_patient": true});
-    let diagnosis = support::care::joined(read(DIAGNOSIS), json!({"released_to_patient": true}));
-    let appointment = json!({"patient_id": patient.id, "doctor_id": doctor.id, "kind": "in_person",
-        "starts_at": next_month});
-    let result = json!({"patient_id": patient.id, "exam_name": "Hemograma",
-        "values": [{"name": "Hb", "value": "14"}]});
-    vec![
-        ("doctor", doctor.id),
-        ("patient", patient.id),
-        ("institution", institution),
-        made("note", format!("{of_patient}/notes"), note).await,
-        made("prescription", format!("{of_patient}/prescriptions"), read(ITEMS)).await,
-        made("diagnosis", format!("{of_patient}/diagnoses"), diagnosis).await,
-        made("appointment", "/api/v1/appointments".into(), appointment).await,
-        made("result", "/api/v1/results".into(), result).await,
-    ]
-}
-
-impl Scene {
-    fn filled(&self, text: &str) -> String {
-        let text = text.replace("{next_month}", &self.next_month.to_string());
-        self.rows
-            .iter()
-            .fold(text, |text, (name, id)| text.replace(&format!("{{{name}}}"), &id.to_string()))
+    if operation.path.ends_with("/file") && operation.method == "PUT" {
+        return call.header("content-type", "application/pdf").body("not a pdf");
     }
-
-    fn call(&self, operation: &Operation, caller: usize) -> Call {
-        let call = self.care.latido.call(operation.method, &self.filled(operation.path));
-        let call = match (&self.callers[caller], CALLERS[caller]) {
-            (Some(account), _) => call.bearer(&account.token),
-            (None, "service") => call.header("x-service-key", SERVICE_KEY),
-            (None, _) => call,
-        };
-        // A step of a visit is refused by who asks for it only once its version is right.
-        let is_step = ["confirm", "check-in", "complete", "no-show"]
-            .iter()
-            .any(|step| operation.path.ends_with(step));
-        let call = match operation.method {
-            "GET" => call,
-            _ if is_step => call,
-            _ => call.header("if-match", "\"v0\""),
-        };
-        if operation.path.ends_with("/file") && operation.method == "PUT" {
-            return call.header("content-type", "application/pdf").body("not a pdf");
-        }
-        match operation.body {
-            "" => call,
-            body => call.json(&serde_json::from_str(&self.filled(body)).unwrap()),
-        }
-    }
-}
-
-fn letter(status: u16, said: &str) -> char {
-    match status {
-        422 if said.contains("there is no such patient") => 'h',
-        401 => 'u',
-        403 => 'f',
-        404 => 'h',
-        status if status < 500 => 'o',
-        _ => '!',
+    match operation.body {
+        "" => call,
+        body => call.json(&serde_json::from_str(&scene.filled(body)).unwrap()),
     }
 }
 
 #[tokio::test]
 async fn every_caller_gets_what_the_matrix_gives() {
-    let scene = scene().await;
+    let scene = Scene::start().await;
     let mut wrong = Vec::new();
     for operation in OPERATIONS {
         assert_eq!(operation.gets.len(), CALLERS.len(), "{}", operation.path);
         for (caller, expected) in operation.gets.chars().enumerate() {
-            let answer = scene.call(operation, caller).send().await;
+            let answer = call(&scene, operation, caller).send().await;
             let said = answer.text();
-            let got = letter(answer.status.as_u16(), said);
+            let got = letter(&answer);
             if got != expected {
                 let (method, path, name) = (operation.method, operation.path, CALLERS[caller]);
                 wrong.push(format!("{method} {path} by {name}: {expected} expected: {said}"));
@@ -319,29 +198,8 @@ async fn every_caller_gets_what_the_matrix_gives() {
 
 #[tokio::test]
 async fn the_matrix_knows_every_operation_of_care() {
-    let latido = support::start().await;
-    let document = latido.call("GET", "/openapi.json").send().await.json();
-    let plain = |path: &str| {
-        let path = path.split('?').next().unwrap_or_default();
-        let parts = path.split('/').map(|part| {
-            let is_id = part.starts_with('{') || part.parse::<i64>().is_ok();
-            if is_id { "{}" } else { part }
-        });
-        parts.collect::<Vec<_>>().join("/")
-    };
-    let known: BTreeSet<_> =
-        OPERATIONS.iter().map(|it| format!("{} {}", it.method, plain(it.path))).collect();
-    let documented: BTreeSet<_> = document["paths"]
-        .as_object()
-        .unwrap()
-        .iter()
-        .filter(|(path, _)| path.starts_with("/api/v1/") && !path.starts_with("/api/v1/catalog/"))
-        .flat_map(|(path, operations)| {
-            let methods = operations.as_object().unwrap().keys();
-            methods.map(move |method| format!("{} {}", method.to_uppercase(), plain(path)))
-        })
-        .collect();
-
-    assert_eq!(known.symmetric_difference(&documented).collect::<Vec<_>>(), [""; 0]);
-    assert!(known.len() > 70, "{}", known.len());
+    let known = OPERATIONS.iter().map(|it| (it.method, it.path.to_owned()));
+    let is_of_care =
+        |path: &str| path.starts_with("/api/v1/") && !path.starts_with("/api/v1/catalog/");
+    operations(known, is_of_care).await;
 }

@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::admin::AdminEvent;
 use crate::domain::events::values::EntityRef;
-use crate::domain::id::SessionId;
+use crate::domain::id::{NodeId, SessionId};
 use crate::domain::identity::Principal;
+use crate::domain::provenance::Provenance;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::http::App;
-use crate::http::context::Context;
+use crate::persistence::audit::AuditEntry;
 use crate::persistence::{Tx, audit, outbox};
 
 /// What someone did to which row.
@@ -38,12 +38,17 @@ impl Deed {
     pub async fn record(
         self,
         tx: &mut Tx,
-        app: &App,
-        context: &Context,
+        node: &NodeId,
         caller: &Principal,
+        from: &Provenance,
     ) -> Result<()> {
         let now = Timestamp::now();
-        let mut entry = context.audit(Some(caller), self.action, self.entity_type, &self.entity_id);
+        let mut entry = AuditEntry {
+            action: self.action,
+            entity_type: self.entity_type,
+            entity_id: Some(self.entity_id.to_string()),
+            ..AuditEntry::from_where(from).by(caller)
+        };
         entry.data.extend(self.data.clone());
         audit::append(tx, &entry, now).await?;
         if !caller.acts_for_the_house() {
@@ -53,7 +58,7 @@ impl Deed {
         let mut event =
             AdminEvent::new(self.entity_type, self.entity_id, self.action, caller.user, now);
         event.data = (!self.data.is_empty()).then(|| self.data.into());
-        outbox::append(tx, &event.event(), Some(&app.settings.node)).await?;
+        outbox::append(tx, &event.event(), Some(node)).await?;
         Ok(())
     }
 }

@@ -1,0 +1,292 @@
+//! Which patients a list shows, and how a search finds them among very many.
+
+use sqlx::{PgPool, QueryBuilder};
+
+use super::patients::Patient;
+use super::relations::{OF_DOCTOR, OF_INSTITUTION, push_related};
+use super::row::Row as _;
+use crate::domain::clinical::validation::ValidationStatus;
+use crate::domain::date::Date;
+use crate::domain::id::{DoctorId, InstitutionId, PatientId};
+use crate::domain::text::folded;
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::persistence::Store;
+use crate::persistence::search::folded_pattern;
+use crate::persistence::store::Either;
+
+/// Whose patients a list shows, visits counting from a moment on.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose {
+    Everyones,
+    Doctors(DoctorId, Timestamp),
+    Institutions(InstitutionId, Timestamp),
+    /// One patient's own row.
+    Own(PatientId),
+}
+
+/// Which patients a list shows.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    pub whose: Whose,
+    /// Looked for in names, e-mails and document numbers.
+    pub text: Option<String>,
+    pub doctor: Option<DoctorId>,
+    pub institution: Option<InstitutionId>,
+    pub validation_status: Option<ValidationStatus>,
+    /// Body mass index from the first value on and below the second.
+    pub bmi: Option<(f64, f64)>,
+    /// Born after this day.
+    pub born_after: Option<Date>,
+    /// Born on this day or before.
+    pub born_until: Option<Date>,
+    pub created_from: Option<Timestamp>,
+    pub created_to: Option<Timestamp>,
+    pub include_deleted: bool,
+}
+
+impl Filter {
+    /// Whether an index gives the newest of the narrowed rows, so that looking through a few is cheap.
+    fn is_ordered(&self) -> bool {
+        let is_ranged = self.bmi.is_some()
+            || self.born_after.is_some()
+            || self.born_until.is_some()
+            || self.created_from.is_some()
+            || self.created_to.is_some();
+        !is_ranged && !matches!(self.whose, Whose::Institutions(..))
+    }
+}
+
+/// Letters of a search from which on groups of three letters can answer.
+const INDEXED_FROM: usize = 3;
+
+/// How many of the newest rows a search on PostgreSQL looks through before it goes on: to the second
+/// number if the first promised enough, else to the index of groups of three letters.
+const RECENT: [i64; 2] = [2_000, 20_000];
+
+/// What stands before and behind a doctor's patients, hundreds as they are. PostgreSQL has to look for them
+/// one by one: left the choice, it reads the table from its end until a page of them has come by.
+const AMONG_SQLITE: (&str, &str) = ("in ", "");
+const AMONG_POSTGRES: (&str, &str) = ("= any (array", ")");
+
+/// Adds the conditions of a filter to a statement, but the text. A macro, because the statement has a
+/// type per engine.
+macro_rules! narrow {
+    ($sql:ident, $filter:ident, $among:ident) => {
+        match $filter.whose {
+            Whose::Everyones => {}
+            Whose::Doctors(doctor, since) => {
+                $sql.push(" and id ").push($among.0);
+                push_related!($sql, OF_DOCTOR, doctor, since);
+                $sql.push($among.1);
+            }
+            Whose::Institutions(institution, since) => {
+                $sql.push(" and id in ");
+                push_related!($sql, OF_INSTITUTION, institution, since);
+            }
+            Whose::Own(id) => {
+                $sql.push(" and id = ").push_bind(id);
+            }
+        }
+        if let Some(doctor) = $filter.doctor {
+            $sql.push(" and doctor_id = ").push_bind(doctor);
+        }
+        if let Some(institution) = $filter.institution {
+            $sql.push(" and institution_id = ").push_bind(institution);
+        }
+        if let Some(status) = $filter.validation_status {
+            $sql.push(" and validation_status = ").push_bind(status);
+        }
+        if let Some((from, below)) = $filter.bmi {
+            $sql.push(" and id in (select patient_id from health_profiles where bmi >= ");
+            $sql.push_bind(from).push(" and bmi < ").push_bind(below).push(")");
+        }
+        if let Some(day) = &$filter.born_after {
+            $sql.push(" and date_of_birth > ").push_bind(day.clone());
+        }
+        if let Some(day) = &$filter.born_until {
+            $sql.push(" and date_of_birth <= ").push_bind(day.clone());
+        }
+        if let Some(from) = $filter.created_from {
+            $sql.push(" and created_at >= ").push_bind(from);
+        }
+        if let Some(to) = $filter.created_to {
+            $sql.push(" and created_at <= ").push_bind(to);
+        }
+        if !$filter.include_deleted {
+            $sql.push(" and deleted_at is null");
+        }
+    };
+}
+
+/// Goes on with a statement that says what to select. A macro, because the statement has a type per
+/// engine.
+macro_rules! page_of {
+    ($sql:ident, $filter:ident, $before:ident, $limit:ident, $among:ident) => {
+        $sql.push(" from patients where id < ").push_bind($before);
+        if let Some(text) = &$filter.text {
+            $sql.push(" and search like ").push_bind(folded_pattern(text)).push(r" escape '\'");
+        }
+        narrow!($sql, $filter, $among);
+        $sql.push(" order by id desc limit ").push_bind($limit);
+    };
+}
+
+/// The same on SQLite, where a text of three letters or more is
+/// looked for in a table of its own, which gives what it finds by descending id, so that a page ends
+/// early however much is found.
+macro_rules! page_on_sqlite {
+    ($sql:ident, $filter:ident, $before:ident, $limit:ident) => {
+        match $filter.text.as_deref().and_then(phrase) {
+            Some(phrase) => {
+                $sql.push(
+                    " from patients_search cross join patients on id = patients_search.rowid",
+                );
+                $sql.push(" where patients_search match ").push_bind(phrase);
+                $sql.push(" and patients_search.rowid < ").push_bind($before);
+                narrow!($sql, $filter, AMONG_SQLITE);
+                $sql.push(" order by patients_search.rowid desc limit ").push_bind($limit);
+            }
+            None => {
+                page_of!($sql, $filter, $before, $limit, AMONG_SQLITE);
+            }
+        }
+    };
+}
+
+/// A page out of the newest rows alone. The limit inside keeps the planner to them: what it believes of
+/// a text decides nothing.
+macro_rules! page_of_recent {
+    ($sql:ident, $filter:ident, $pattern:ident, $before:ident, $limit:ident, $recent:ident) => {
+        $sql.push(" from patients where id in (select id from (select id, search from patients where id < ");
+        $sql.push_bind($before);
+        narrow!($sql, $filter, AMONG_POSTGRES);
+        $sql.push(" order by id desc limit ").push($recent).push(") recent where search like ");
+        $sql.push_bind($pattern).push(r" escape '\' order by id desc limit ").push_bind($limit);
+        $sql.push(") order by id desc");
+    };
+}
+
+/// A page of all that the index finds, which is the costlier the more it finds. Where the page begins is
+/// asked afterwards: the planner would join half the primary key to the search index.
+macro_rules! page_of_found {
+    ($sql:ident, $filter:ident, $pattern:ident, $before:ident, $limit:ident) => {
+        $sql.push(" from patients where id in (with found as materialized (");
+        $sql.push("select id from patients where search like ").push_bind($pattern);
+        $sql.push(r" escape '\'");
+        narrow!($sql, $filter, AMONG_POSTGRES);
+        $sql.push(") select id from found where id < ").push_bind($before);
+        $sql.push(" order by id desc limit ").push_bind($limit);
+        $sql.push(") order by id desc");
+    };
+}
+
+/// A text as a phrase for SQLite's table of groups of three letters, if it has as many.
+fn phrase(text: &str) -> Option<String> {
+    // In double quotes any letter may stand in it.
+    is_indexed(text).then(|| format!("\"{}\"", folded(text).replace('"', "\"\"")))
+}
+
+/// Whether groups of three letters can answer for a text.
+fn is_indexed(text: &str) -> bool {
+    folded(text).chars().count() >= INDEXED_FROM
+}
+
+/// The columns of a [`Patient`] from somewhere.
+fn select() -> String {
+    format!("select {}", Patient::COLUMNS)
+}
+
+/// At most `limit` patients with ids below `before`.
+pub async fn page(
+    store: &Store,
+    filter: &Filter,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Patient>> {
+    let before = before.unwrap_or(i64::MAX);
+    let _timed = store.timed();
+    Ok(match store.engine() {
+        Either::Sqlite(pool) => {
+            let mut sql = QueryBuilder::new(select());
+            page_on_sqlite!(sql, filter, before, limit);
+            sql.build_query_as().fetch_all(pool).await?
+        }
+        Either::Postgres(pool) => match filter.text.as_deref() {
+            Some(text) if is_indexed(text) && filter.is_ordered() => {
+                search(pool, filter, text, before, limit).await?
+            }
+            _ => {
+                let mut sql = QueryBuilder::new(select());
+                page_of!(sql, filter, before, limit, AMONG_POSTGRES);
+                sql.build_query_as().fetch_all(pool).await?
+            }
+        },
+    })
+}
+
+/// A page of a search on PostgreSQL. Its index gives what it finds unordered and all at once, so what is
+/// frequent is looked for among the newest rows, where it fills a page, and what is rare in the index.
+/// The planner cannot choose between them: it guesses how frequent a text is from a hundred rows.
+async fn search(
+    pool: &PgPool,
+    filter: &Filter,
+    text: &str,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Patient>> {
+    let pattern = &folded_pattern(text);
+    for (place, recent) in RECENT.into_iter().enumerate() {
+        let mut sql = QueryBuilder::new(select());
+        page_of_recent!(sql, filter, pattern, before, limit, recent);
+        let rows: Vec<Patient> = sql.build_query_as().fetch_all(pool).await?;
+        let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        if found >= limit {
+            return Ok(rows);
+        }
+        let wider = RECENT.get(place + 1).map_or(0, |wider| found * wider / recent);
+        if wider < limit {
+            break;
+        }
+    }
+    let mut sql = QueryBuilder::new(select());
+    page_of_found!(sql, filter, pattern, before, limit);
+    Ok(sql.build_query_as().fetch_all(pool).await?)
+}
+
+/// How many patients the filter shows on all pages together.
+pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
+    const SQL: &str = "select count(*) from patients where 1 = 1";
+    let _timed = store.timed();
+    Ok(match store.engine() {
+        Either::Sqlite(pool) => {
+            let mut sql = QueryBuilder::new(SQL);
+            match filter.text.as_deref().map(|text| (text, phrase(text))) {
+                None => {}
+                Some((_, Some(phrase))) => {
+                    sql.push(" and id in (select rowid from patients_search where patients_search match ");
+                    sql.push_bind(phrase).push(")");
+                }
+                Some((text, None)) => {
+                    sql.push(" and search like ").push_bind(folded_pattern(text));
+                    sql.push(r" escape '\'");
+                }
+            }
+            narrow!(sql, filter, AMONG_SQLITE);
+            sql.build_query_scalar().fetch_one(pool).await?
+        }
+        Either::Postgres(pool) => {
+            let mut sql = QueryBuilder::new(SQL);
+            if let Some(text) = &filter.text {
+                sql.push(" and search like ").push_bind(folded_pattern(text));
+                sql.push(r" escape '\'");
+            }
+            narrow!(sql, filter, AMONG_POSTGRES);
+            sql.build_query_scalar().fetch_one(pool).await?
+        }
+    })
+}
+
+#[cfg(test)]
+#[path = "patient_list_tests.rs"]
+mod tests;
