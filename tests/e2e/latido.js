@@ -6,12 +6,15 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BINARY = process.env.LATIDO_BIN ?? join(ROOT, "target/debug/latido");
-const ADMIN = { email: "admin@example.com", password: "a long enough password" };
+/** The same hub, with rooms that fail when they are told to. */
+const FRAGILE = join(dirname(BINARY), "examples/fragile");
+const PASSWORD = "a long enough password";
+const ADMIN = { email: "admin@example.com", password: PASSWORD };
 
 export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
@@ -50,8 +53,9 @@ export function next(emitter, event) {
 
 export class Latido {
   /** Starts a node; `settings`, or what they make of the node, go on top of those of the tests. */
-  static async start(settings = {}, { tls = false } = {}) {
+  static async start(settings = {}, { tls = false, fragile = false } = {}) {
     const latido = new Latido();
+    latido.program = fragile ? FRAGILE : BINARY;
     latido.directory = mkdtempSync(join(tmpdir(), "latido-e2e-"));
     latido.port = await freePort();
     const files = tls ? certificate(latido.directory) : {};
@@ -85,8 +89,8 @@ export class Latido {
   }
 
   async serve() {
-    this.process = spawn(BINARY, ["serve"], {
-      env: this.environment, cwd: this.directory, stdio: ["ignore", "ignore", "inherit"],
+    this.process = spawn(this.program, ["serve"], {
+      env: this.environment, cwd: this.directory, stdio: ["pipe", "ignore", "inherit"],
     });
     this.ended = once(this.process, "exit").then(([code]) => code);
     const ready = async () => {
@@ -106,6 +110,11 @@ export class Latido {
   async end(signal = "SIGTERM") {
     this.process.kill(signal);
     return within("the node to end", this.ended);
+  }
+
+  /** Has the room of a consultation panic, in a fragile hub. */
+  failRoom(consultation) {
+    this.process.stdin.write(`${consultation}\n`);
   }
 
   async stop() {
@@ -153,13 +162,38 @@ export class Latido {
   /** A new patient, signed in. */
   async patient(name) {
     const email = `${name}@example.com`;
-    const password = "a long enough password";
     await this.call("POST", "/auth/register", {
       body: {
-        email, password, nombre: name, apellido: "Ruiz", rol: "PACIENTE", fecha_nacimiento: "1990-01-01",
+        email, password: PASSWORD, nombre: name, apellido: "Ruiz", rol: "PACIENTE",
+        fecha_nacimiento: "1990-01-01",
       },
     });
-    return this.signIn(email, password);
+    return this.signIn(email, PASSWORD);
+  }
+
+  /** A new doctor, signed in. */
+  async doctor(name) {
+    const email = `${name}@example.com`;
+    const { token } = this.admin;
+    const specialty = await this.call("POST", "/api/v1/specialties", {
+      token, body: { name: `Clínica de ${name}` },
+    });
+    await this.call("POST", "/api/v1/doctors", {
+      token,
+      body: {
+        email, password: PASSWORD, first_name: name, last_name: "Ruiz", medical_license: `MN-${name}`,
+        specialty_ids: [specialty.body.id], years_experience: 12, consultation_fee_cents: 1_500_000,
+      },
+    });
+    return this.signIn(email, PASSWORD);
+  }
+
+  /** A consultation from browser to browser. */
+  async consultation(id, doctor, patient) {
+    const [doctorId, patientId] = [doctor, patient].map(({ user }) => String(user.reference_id));
+    await this.call("POST", "/api/consultations/create", {
+      token: this.admin.token, body: { consultationId: id, doctorId, patientId, mode: "p2p" },
+    });
   }
 
   /** Has the node send an event to its usual audience. */

@@ -24,6 +24,7 @@ install_packages() {
   python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
   [[ -x /usr/bin/chromium ]] || missing+=(chromium)
   [[ -x /usr/sbin/nginx ]] || missing+=(nginx-light)
+  [[ -x /usr/bin/turnserver ]] || missing+=(coturn)
   postgres_bin >/dev/null || missing+=(postgresql)
   if ((${#missing[@]} == 0)); then
     echo "Debian packages: nothing missing"

@@ -1,4 +1,5 @@
-// Debian's Chromium with a profile of its own, in which every `.example` host is this machine.
+// Debian's Chromium with a profile of its own, in which every `.example` host is this machine; its
+// camera and its microphone are made up, and may be used without asking.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +10,7 @@ const ARGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
   "--host-resolver-rules=MAP *.example 127.0.0.1", "--ignore-certificate-errors",
+  "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
 ];
 
 export class Browser {

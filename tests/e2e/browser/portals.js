@@ -10,11 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const file = (path) => readFileSync(fileURLToPath(new URL(path, import.meta.url)));
-const PAGE = file("portal/index.html");
-const SCRIPTS = {
-  "/portal.js": file("portal/portal.js"),
-  "/socket.io.min.js": file("../../node_modules/socket.io-client/dist/socket.io.min.js"),
-};
+const CLIENT = file("../../node_modules/socket.io-client/dist/socket.io.min.js");
 
 /** A certificate nobody signed, gone with `remove`. */
 export function certificate() {
@@ -29,12 +25,14 @@ export function certificate() {
   return { cert, key, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-/** A portal at `host`; call `serve` once the hub's address is known. */
+/** A portal at `host`, of the page and the script that `kind` names; call `serve` once the hub's address is known. */
 export class Portal {
-  static async open(app, host, tls) {
+  static async open(app, host, tls, kind = "portal") {
     const portal = new Portal();
     const answer = (request, response) => portal.answer(request, response);
     portal.app = app;
+    portal.page = file(`${kind}/index.html`);
+    portal.scripts = { "/socket.io.min.js": CLIENT, [`/${kind}.js`]: file(`${kind}/${kind}.js`) };
     portal.server = tls
       ? createTlsServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key) }, answer)
       : createServer(answer);
@@ -53,12 +51,12 @@ export class Portal {
     if (pathname === "/portal.json") {
       response.setHeader("content-type", "application/json");
       response.end(JSON.stringify({ hub: this.hub, app: this.app }));
-    } else if (SCRIPTS[pathname]) {
+    } else if (this.scripts[pathname]) {
       response.setHeader("content-type", "text/javascript");
-      response.end(SCRIPTS[pathname]);
+      response.end(this.scripts[pathname]);
     } else {
       response.setHeader("content-type", "text/html");
-      response.end(PAGE);
+      response.end(this.page);
     }
   }
 
