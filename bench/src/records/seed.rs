@@ -3,7 +3,8 @@
 //! Patient `i` is the same on both engines. Names come with the skew of real ones; every patient has an
 //! account, a doctor and an institution, every second one a health profile.
 
-use std::{io, time::Instant};
+use std::io;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection, raw_sql};
 
@@ -18,6 +19,14 @@ const EXAMS: u64 = 300;
 const FIRST_ACCOUNT: u64 = 1_000_000;
 /// When the first patient was written, in milliseconds.
 const EPOCH: u64 = 1_700_000_000_000;
+
+/// Whoever was born before that year is of age. Scores are written as the product writes them: it would
+/// go through those of adults that are not, while it is measured.
+fn adult_before() -> u64 {
+    const SECONDS_OF_A_YEAR: u64 = 31_556_952;
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    1970 + since_1970.as_secs() / SECONDS_OF_A_YEAR - 18
+}
 
 /// PostgreSQL builds the search index over rows that are there many times faster than row by row.
 const TAKE_INDEX: &str = "
@@ -180,6 +189,7 @@ fn people(from: u64, to: u64, first: &(usize, String), last: &(usize, String)) -
         given_count = first.0,
         surname_count = last.0,
     );
+    let adult_before = adult_before();
     [
         format!(
             "insert into users
@@ -207,12 +217,12 @@ fn people(from: u64, to: u64, first: &(usize, String), last: &(usize, String)) -
         ),
         format!(
             "insert into health_profiles
-                 (patient_id, height_cm, weight_kg, systolic, diastolic, bmi, health_score, recorded_at,
-                  created_at, updated_at)
+                 (patient_id, height_cm, weight_kg, systolic, diastolic, bmi, health_score, as_adult,
+                  recorded_at, created_at, updated_at)
              {people}
              select i, 150 + a % 45, 50 + b % 60, 100 + c % 50, 60 + d % 40,
-                 (50 + b % 60) * 10000.0 / ((150 + a % 45) * (150 + a % 45)), 40 + a % 60, {EPOCH} + i,
-                 {EPOCH} + i, {EPOCH} + i
+                 (50 + b % 60) * 10000.0 / ((150 + a % 45) * (150 + a % 45)), 40 + a % 60,
+                 1935 + a % 85 < {adult_before}, {EPOCH} + i, {EPOCH} + i, {EPOCH} + i
              from people where i % 2 = 0 order by i"
         ),
     ]

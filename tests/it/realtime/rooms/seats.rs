@@ -92,7 +92,10 @@ async fn an_abandoned_room_closes_and_its_live_consultation_ends() {
     let ended = admin.next("room-ended").await;
 
     assert_eq!((&ended["roomId"], &ended["reason"]), (&json!("visit-1"), &json!("idle")));
-    for (status, present) in [("waiting", 1), ("live", 2), ("live", 1), ("live", 0), ("ended", 0)] {
+    // The administrator who looks on is told of as well.
+    for (status, present) in
+        [("waiting", 1), ("live", 2), ("live", 2), ("live", 1), ("live", 0), ("ended", 0)]
+    {
         let update = portal.next("consultation:update").await;
         assert_eq!(update["status"], status);
         let there = update["participants"].as_array().unwrap().iter();
