@@ -203,7 +203,7 @@ impl State {
 }
 
 /// Writes a note, and answers the consultation if that moved it on.
-async fn write(store: &Store, node: &NodeId, note: Note) -> Result<Option<Consultation>> {
+async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<Option<Consultation>> {
     let Note { id, steps, by, at } = note;
     let mut tx = store.begin().await?;
     let mut current = consultations::hold(&mut tx, &id).await?;
@@ -212,11 +212,11 @@ async fn write(store: &Store, node: &NodeId, note: Note) -> Result<Option<Consul
         match step {
             Step::Reached(to) if current.status == to => {}
             Step::Reached(to) => {
-                current = reach(&mut tx, node, &current, to, by.clone(), at).await?;
+                current = reach(&mut tx, origin, &current, to, by.clone(), at).await?;
                 (has_moved, is_untold) = (true, false);
             }
             Step::Invite { callee, from } if !current.status.is_over() => {
-                news::invite(&mut tx, node, &current, callee, from, at).await?;
+                news::invite(&mut tx, origin, &current, callee, from, at).await?;
             }
             Step::Waited(waited) => consultations::note_wait(&mut tx, &id, waited).await?,
             // Who comes when it is over is about to be told so.
@@ -232,7 +232,7 @@ async fn write(store: &Store, node: &NodeId, note: Note) -> Result<Option<Consul
     }
     if is_untold {
         let consultation = consultations::touch(&mut tx, &id, at).await?;
-        news::announce(&mut tx, node, &consultation).await?;
+        news::announce(&mut tx, origin, &consultation).await?;
     }
     tx.commit().await?;
     Ok(has_moved.then_some(current))

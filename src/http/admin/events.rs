@@ -109,6 +109,7 @@ mod tests {
             version: 1,
             service: None,
             session: Some("s_1".into()),
+            admission: None,
             expires_at: None,
         };
         let admin = Principal { roles: vec![Role::Admin], ..doctor.clone() };

@@ -22,9 +22,10 @@ impl Call {
         Self::carried("p2p", more).await
     }
 
-    async fn carried(mode: &str, more: &[(&str, &str)]) -> Self {
+    async fn carried(mode: &str, settings: &[(&str, &str)]) -> Self {
         let server = MediaServer::double().await;
-        let visit = Visit::start_with(&[&server.settings()[..], more].concat()).await;
+        let settings = [&server.settings()[..], settings].concat();
+        let visit = Visit::start_with(&settings).await;
         visit.opened_with("c-1", json!({"mode": mode})).await;
         let (doctor, first) = visit.inside("c-1", &visit.doctor.account.token).await;
         let (patient, second) = visit.inside("c-1", &visit.patient.account.token).await;

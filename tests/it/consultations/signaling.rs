@@ -51,9 +51,9 @@ async fn a_call_takes_its_visit_along_and_keeps_who_was_there() {
     while portal.next("consultation:update").await["participants"].as_array().unwrap().len() > 1 {}
     let sample = json!({"roomId": id, "latencyMs": 80, "packetLossPct": 1});
     assert_eq!(doctor.ask("stats", &sample).await, json!({"ok": true}));
-    let stats = data(&visit.get(&visit.doctor.account, &format!("/api/rooms/{id}/stats")).await);
+    let measured = data(&visit.get(&visit.doctor.account, &format!("/api/rooms/{id}/stats")).await);
     assert_eq!(
-        (&stats["numParticipants"], &stats["quality"]["latencyMs"]),
+        (&measured["numParticipants"], &measured["quality"]["latencyMs"]),
         (&json!(1), &json!(80.0))
     );
     assert_eq!(doctor.ask("end", &json!({"roomId": id})).await, json!({"ok": true}));
