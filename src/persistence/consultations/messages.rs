@@ -13,7 +13,9 @@ use crate::persistence::{Store, Tx};
 /// Something that was said in a call.
 #[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ConsultationMessage)]
+#[schema(as = ConsultationMessage, example = json!({"id": 8, "identity": "patient-maria-123",
+    "userId": 123, "role": "patient", "text": "¿Me escucha?", "clientMsgId": "m-1",
+    "timestamp": "2025-10-05T12:12:30.000Z"}))]
 pub struct Message {
     pub id: i64,
     /// How its author is named in the consultation.

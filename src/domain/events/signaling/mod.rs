@@ -146,6 +146,8 @@ pub struct IceCandidate {
 
 /// A STUN or TURN server, as `RTCPeerConnection` takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"urls": ["turn:turn.example:3478"], "username": "1700003600:patient-7",
+    "credential": "ub2MOZlsBl4194FyYxYJahe+4aw="}))]
 pub struct IceServer {
     pub urls: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
