@@ -129,7 +129,7 @@ impl Hub {
         let Admit { room_id, peer_id, .. } = asked;
         let peer = PeerId::from(peer_id);
         let met = self.meet(socket, &room_id, &peer).await?;
-        if met.mode == MediaMode::Sfu && self.sitting(socket, &room_id).await?.seat.role.admits() {
+        if self.sitting(socket, &room_id).await?.seat.role.admits() {
             let identity = met.seat.pass.identity.clone();
             self.ask_media_server(socket, &met, MediaRequest::LetIn { identity }).await?;
         }

@@ -133,9 +133,12 @@ impl Hub {
             if by.admission.as_ref().is_some_and(|admission| admission.issued_at <= at) {
                 return Err(Refusal::new(Code::Forbidden, "you were sent away"));
             }
-            let mut tx = self.store().begin().await?;
-            removals::lift(&mut tx, &facts.id, &pass.identity).await?;
-            tx.commit().await?;
+            // Who waits is let in by the doctor alone.
+            if !facts.makes_wait(pass.role) {
+                let mut tx = self.store().begin().await?;
+                removals::lift(&mut tx, &facts.id, &pass.identity).await?;
+                tx.commit().await?;
+            }
         }
         Ok(pass)
     }

@@ -43,7 +43,7 @@ impl Room {
 
     fn take_seat(&mut self, arrival: Arrival, now: Timestamp) -> Result<(), Refused> {
         let (user, role, name) = (arrival.user, arrival.pass.role, arrival.display_name.clone());
-        if self.facts.has_lobby && role != SeatRole::Doctor {
+        if self.facts.makes_wait(role) {
             self.seats.push(Seat::new(arrival, Place::Lobby { since: now, checks: None }));
             self.tell_lobby();
         } else {

@@ -75,6 +75,11 @@ impl Facts {
         Err(Kind::Forbidden("calls are for their doctor and their patient").into())
     }
 
+    /// Whether somebody in that role waits in the lobby first.
+    pub fn makes_wait(&self, role: SeatRole) -> bool {
+        self.has_lobby && role != SeatRole::Doctor
+    }
+
     /// The doctor or the patient.
     pub fn party(&self, role: SeatRole) -> Option<&Party> {
         match role {

@@ -237,6 +237,9 @@ async fn note(
     entry.data = Map::from_iter([("role".to_owned(), json!(pass.role))]);
     let mut tx = app.store.begin().await?;
     audit::append(&mut tx, &entry, Timestamp::now()).await?;
-    removals::lift(&mut tx, id, &pass.identity).await?;
+    // Who waits is let in by the doctor alone.
+    if !pass.is_waiting {
+        removals::lift(&mut tx, id, &pass.identity).await?;
+    }
     tx.commit().await
 }
