@@ -65,9 +65,9 @@ pub(super) async fn upload(
     let keyed = request.extensions().get::<Keyed>().cloned();
     let brought = receive(&app, request).await?;
     let Some(keyed) = keyed else { return keep(app, caller, context, brought).await };
-    let content = brought.content()?;
+    let same = brought.content()?;
     let kept = keep(app.clone(), caller, context, brought).map(IntoResponse::into_response);
-    keyed.once(&app, &[&content], kept).await
+    keyed.once(&app, &[&same], kept).await
 }
 
 /// Writes the row of what was brought.
