@@ -121,7 +121,7 @@ async fn every_caller_reads_the_events_again_that_it_might_have_heard() {
     let mut scene = Scene::start().await;
     let exam = json!({"code": "HEM", "name": "Hemograma"});
     scene.made("exam", "admin", "/api/v1/catalog/exams", exam).await;
-    let pending = scene.result("{patient}", Value::Null);
+    let pending = scene.result("{patient}", &Value::Null);
     scene.made("pending", "their doctor", "/api/v1/results", pending).await;
     let patient = scene.account("the patient").id;
     for (message, more) in [

@@ -138,7 +138,7 @@ const VIEWS: &[View] = &[
 fn at<'a>(body: &'a Value, place: &str) -> Option<&'a Value> {
     place.split('/').filter(|name| !name.is_empty()).try_fold(body, |body, name| match body {
         Value::Array(rows) if name == "first" => rows.first(),
-        Value::Array(rows) => rows.iter().find(|row| row["id"].to_string() == name),
+        Value::Array(rows) => rows.iter().find(|row| row["id"].as_i64() == name.parse().ok()),
         body => body.get(name),
     })
 }

@@ -58,7 +58,7 @@ async fn every_caller_gets_and_removes_the_files_that_the_matrix_gives() {
         }
     };
 
-    for caller in 0..CALLERS.len() {
+    for (caller, name) in CALLERS.iter().enumerate() {
         for (file, gets, removes) in FILES {
             let path = format!("/files/{file}");
             let removed = scene.call(caller, "DELETE", &path).send().await;
@@ -75,7 +75,7 @@ async fn every_caller_gets_and_removes_the_files_that_the_matrix_gives() {
         let removed = scene.call(caller, "DELETE", &path).send().await;
         check("DELETE a free file", caller, expected, &removed);
         let left = scene.call(place, "GET", &path).send().await;
-        assert_eq!(left.status == 404, removed.status == 204, "{}", CALLERS[caller]);
+        assert_eq!(left.status == 404, removed.status == 204, "{name}");
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -106,7 +106,7 @@ async fn everyone_with_an_account_and_services_bring_files_of_every_purpose() {
 #[tokio::test]
 async fn nobody_gets_a_file_by_a_row_of_theirs_that_would_refer_to_it() {
     let mut scene = scene().await;
-    let result = scene.result("{other_patient}", Value::Null);
+    let result = scene.result("{other_patient}", &Value::Null);
     scene.made("own_result", "a doctor", "/api/v1/results", result).await;
     let own = scene.filled("/api/v1/results/{own_result}");
     let foreign = json!({"file_id": scene.filled("{result_file}")});

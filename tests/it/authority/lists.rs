@@ -153,10 +153,10 @@ async fn write(scene: &mut Scene) {
     scene.made("draft_note", doctor, "/api/v1/patients/{patient}/notes", draft).await;
     let path = "/api/v1/patients/{patient}/diagnoses";
     scene.made("draft_diagnosis", doctor, path, diagnosis(false)).await;
-    let pending = scene.result("{patient}", Value::Null);
+    let pending = scene.result("{patient}", &Value::Null);
     scene.made("pending_result", doctor, "/api/v1/results", pending).await;
     let values = json!([{"name": "Hb", "value": "14"}]);
-    let result = scene.result("{other_patient}", values);
+    let result = scene.result("{other_patient}", &values);
     scene.made("other_result", stranger, "/api/v1/results", result).await;
     let visit = scene.visit("{other_patient}", "{other_doctor}", 30);
     scene.made("other_appointment", stranger, "/api/v1/appointments", visit).await;

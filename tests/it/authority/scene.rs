@@ -100,7 +100,7 @@ impl Scene {
         self.made("diagnosis", doctor, path, diagnosis(true)).await;
         let visit = self.visit("{patient}", "{doctor}", 30);
         self.made("appointment", doctor, "/api/v1/appointments", visit).await;
-        let result = self.result("{patient}", json!([{"name": "Hb", "value": "14"}]));
+        let result = self.result("{patient}", &json!([{"name": "Hb", "value": "14"}]));
         self.made("result", doctor, "/api/v1/results", result).await;
     }
 
@@ -138,7 +138,7 @@ impl Scene {
     }
 
     /// A result, which is pending without values.
-    pub(super) fn result(&self, patient: &str, values: Value) -> Value {
+    pub(super) fn result(&self, patient: &str, values: &Value) -> Value {
         json!({"patient_id": self.id(patient), "exam_name": "Hemograma", "values": values})
     }
 
