@@ -1,4 +1,4 @@
-//! One simulated client: a Socket.IO session on `/events` over a single WebSocket.
+//! One simulated client: a Socket.IO session on one namespace over a single WebSocket.
 //!
 //! It signs in with a token, answers heartbeats and hands every other message over, in place. It keeps no
 //! buffer while no frame is cut in two. [`crate::swarm`] holds the many.
@@ -14,8 +14,7 @@ use rustix::net::sockopt::set_socket_linger;
 use crate::ws;
 
 const UPGRADE: &[u8] = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: bGF0aWRvLWJlbmNoLWtleQ==\r\n\r\n";
-const ADMITTED: &[u8] = b"40/events,";
-const GREETING: &[u8] = b"42/events,[\"connected\"";
+const GREETING: &str = "[\"connected\"";
 
 /// How far a client has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +31,8 @@ pub(crate) enum Stage {
 
 pub(crate) struct Client {
     stream: TcpStream,
+    /// Without the stroke before it.
+    namespace: &'static str,
     stage: Stage,
     /// Bytes of a frame whose rest has not come yet.
     partial: Vec<u8>,
@@ -40,7 +41,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// Connects and asks for the upgrade.
-    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn connect(address: SocketAddr, namespace: &'static str) -> io::Result<Self> {
         let started = Instant::now();
         let mut stream = TcpStream::connect(address)?;
         // Closing resets the connection, so that thousands of closed ones do not hold their ports for a minute.
@@ -48,7 +49,7 @@ impl Client {
         stream.set_nodelay(true)?;
         stream.write_all(UPGRADE)?;
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, stage: Stage::Upgrading, partial: Vec::new(), started })
+        Ok(Self { stream, namespace, stage: Stage::Upgrading, partial: Vec::new(), started })
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
@@ -140,16 +141,17 @@ impl Client {
         }
         match self.stage {
             Stage::Opening if text.starts_with(b"0{") => {
-                self.send(format!("40/events,{{\"token\":\"{token}\"}}").as_bytes())?;
+                let namespace = self.namespace;
+                self.send(format!("40/{namespace},{{\"token\":\"{token}\"}}").as_bytes())?;
                 self.stage = Stage::Joining { is_admitted: false, is_greeted: false };
             }
             Stage::Joining { is_admitted, is_greeted } => {
-                if text.starts_with(b"44/events,") {
+                if self.is_packet(text, "44", "") {
                     let reason = String::from_utf8_lossy(text);
                     return Err(io::Error::other(format!("the namespace was refused: {reason}")));
                 }
-                let is_admitted = is_admitted || text.starts_with(ADMITTED);
-                let is_greeted = is_greeted || text.starts_with(GREETING);
+                let is_admitted = is_admitted || self.is_packet(text, "40", "");
+                let is_greeted = is_greeted || self.is_packet(text, "42", GREETING);
                 self.stage = if is_admitted && is_greeted {
                     Stage::Ready
                 } else {
@@ -159,5 +161,11 @@ impl Client {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether `text` is a packet of that type in the client's namespace, and what it carries begins so.
+    fn is_packet(&self, text: &[u8], packet: &str, content: &str) -> bool {
+        let parts = [packet, "/", self.namespace, ",", content];
+        parts.iter().try_fold(text, |rest, part| rest.strip_prefix(part.as_bytes())).is_some()
     }
 }

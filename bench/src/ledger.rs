@@ -160,11 +160,16 @@ impl Ledger {
         if let Some(number) = number_at(text, self.usual_place) {
             return Some(number);
         }
-        let place = text.windows(2).position(|two| two == b"n=")?;
-        let number = number_at(text, place)?;
+        let (place, number) = number_in(text)?;
         self.usual_place = place;
         Some(number)
     }
+}
+
+/// The number that `text` carries, and where.
+pub(crate) fn number_in(text: &[u8]) -> Option<(usize, u32)> {
+    let place = text.windows(2).position(|two| two == b"n=")?;
+    Some((place, number_at(text, place)?))
 }
 
 fn number_at(text: &[u8], place: usize) -> Option<u32> {

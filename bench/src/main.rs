@@ -18,6 +18,7 @@ mod records;
 mod report;
 mod scenarios;
 mod servers;
+mod signaling;
 mod stats;
 mod swarm;
 mod ws;
@@ -55,6 +56,8 @@ enum Command {
     Identity(Identity),
     /// Measures lists and searches of many patients, and the cached catalogue, beside busy sockets.
     Records(records::Command),
+    /// Measures offers and candidates relayed in many rooms, and the memory of rooms.
+    Signaling(signaling::Command),
     /// Serves as the raw loop; `run` starts it.
     RawServer {
         #[arg(long, value_enum, default_value = "joined")]
@@ -139,6 +142,7 @@ fn main() -> ExitCode {
         Command::Run(run) => measure(&run),
         Command::Identity(identity) => measure_identity(&identity).map(|()| true),
         Command::Records(asked) => asked.run(),
+        Command::Signaling(asked) => asked.run(),
         Command::RawServer { mode, port } => raw_server::run(mode, port).map(|()| true),
     };
     match outcome {

@@ -42,6 +42,7 @@ pub(crate) struct Swarm {
     clients: Vec<Client>,
     tokens: Vec<String>,
     address: SocketAddr,
+    namespace: &'static str,
     buffer: Vec<u8>,
     ready: usize,
     /// Microseconds from connecting to signed in, one per client since the last take.
@@ -49,13 +50,23 @@ pub(crate) struct Swarm {
 }
 
 impl Swarm {
-    /// A swarm of nobody. Clients will sign in with `tokens`, by turns.
+    /// A swarm of nobody. Clients will sign in on `/events` with `tokens`, by turns.
     pub(crate) fn new(address: SocketAddr, tokens: &[String]) -> io::Result<Self> {
+        Self::on("events", address, tokens)
+    }
+
+    /// The same on another namespace, named without its stroke.
+    pub(crate) fn on(
+        namespace: &'static str,
+        address: SocketAddr,
+        tokens: &[String],
+    ) -> io::Result<Self> {
         Ok(Self {
             poll: Poll::new(EVENTS)?,
             clients: Vec::new(),
             tokens: tokens.to_vec(),
             address,
+            namespace,
             buffer: vec![0; READ_BUFFER],
             ready: 0,
             handshakes: Vec::new(),
@@ -81,7 +92,7 @@ impl Swarm {
         let mut progress = (self.ready, Instant::now());
         while self.ready < goal {
             while self.clients.len() < goal && self.clients.len() - self.ready < at_once {
-                let client = Client::connect(self.address)?;
+                let client = Client::connect(self.address, self.namespace)?;
                 self.poll.add(client.stream(), self.clients.len() as u64, Interest::Read)?;
                 self.clients.push(client);
             }

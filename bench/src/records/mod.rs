@@ -158,6 +158,7 @@ fn save(report: &Report, folder: &Path) -> io::Result<String> {
 
 /// Sessions that the sockets belong to.
 const SESSIONS: usize = 200;
+const ADMINISTRATOR: &str = "bench-admin@example.com";
 
 impl Site {
     /// Migrates a new database, signs everybody in and fills it.
@@ -169,7 +170,7 @@ impl Site {
             stand.keep_rows_in(cluster.url(&name));
         }
         stand.sign_in(SESSIONS)?;
-        let administrator = stand.administrator()?;
+        let administrator = stand.administrator(ADMINISTRATOR)?;
         seed::fill(&stand.database(), patients)?;
         Ok(Self { stand, administrator })
     }

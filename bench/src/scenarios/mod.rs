@@ -127,7 +127,7 @@ impl Scenario {
 
 impl Sample {
     /// CPU time spread over `units`, in microseconds each.
-    fn of_cpu(spent: Spent, units: u64, elapsed: Duration) -> Self {
+    pub(crate) fn of_cpu(spent: Spent, units: u64, elapsed: Duration) -> Self {
         let value = spent.total.as_secs_f64() * 1e6 / approximate(units.max(1));
         let user = value * spent.user_share;
         Self {
@@ -141,7 +141,7 @@ impl Sample {
     }
 
     /// Adds the percentiles of `microseconds`.
-    fn with_latency(mut self, microseconds: &mut [u32]) -> Self {
+    pub(crate) fn with_latency(mut self, microseconds: &mut [u32]) -> Self {
         let in_ms = |us| f64::from(us) / 1000.0;
         self.p50_ms = stats::percentile(microseconds, 50).map(in_ms);
         self.p99_ms = stats::percentile(microseconds, 99).map(in_ms);

@@ -18,8 +18,7 @@ use crate::http;
 
 const SERVICE_KEY: &str = "bench-service-key-0123456789abcdef0123456789";
 const SIGNING_KEY: &str = "bench-signing-key-0123456789abcdef0123456789";
-const PASSWORD: &str = "a long bench passphrase";
-const ADMINISTRATOR: &str = "bench-admin@example.com";
+pub(crate) const PASSWORD: &str = "a long bench passphrase";
 /// Accounts that the sessions are spread over.
 const ACCOUNTS: usize = 20;
 /// Sign-ins on the way at once; the server hashes as many as it has cores.
@@ -117,10 +116,15 @@ pub(super) fn serve(program: &Path, scratch: &Path, database: &str, port: u16) -
     command
 }
 
-/// Makes the administrator. Nobody can register as one.
-pub(super) fn create_admin(program: &Path, scratch: &Path, database: &str) -> io::Result<()> {
+/// Makes an administrator. Nobody can register as one.
+pub(super) fn create_admin(
+    program: &Path,
+    scratch: &Path,
+    database: &str,
+    email: &str,
+) -> io::Result<()> {
     let mut child = command(program, scratch, database)
-        .args(["create-admin", "--email", ADMINISTRATOR, "--password-stdin"])
+        .args(["create-admin", "--email", email, "--password-stdin"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()?;
@@ -135,9 +139,9 @@ pub(super) fn create_admin(program: &Path, scratch: &Path, database: &str) -> io
     }
 }
 
-/// An access token of the administrator.
-pub(super) fn admin_token(address: SocketAddr) -> io::Result<String> {
-    let body = format!(r#"{{"email":"{ADMINISTRATOR}","password":"{PASSWORD}"}}"#);
+/// An access token of an account with the usual password.
+pub(crate) fn access_token(address: SocketAddr, email: &str) -> io::Result<String> {
+    let body = format!(r#"{{"email":"{email}","password":"{PASSWORD}"}}"#);
     token(address, "/auth/login", 0, &body)
 }
 

@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use rustix::process::Signal;
 use serde::Serialize;
 
-pub(crate) use latido::{Accounts, sign_in_request};
+pub(crate) use latido::{Accounts, PASSWORD, access_token, sign_in_request};
 
 use crate::{
     http,
@@ -122,11 +122,11 @@ impl Stand {
     }
 
     /// Makes an administrator of the product and gives an access token of theirs.
-    pub(crate) fn administrator(&self) -> io::Result<String> {
+    pub(crate) fn administrator(&self, email: &str) -> io::Result<String> {
         let program = self.program(Kind::Latido).map_err(io::Error::other)?;
-        latido::create_admin(&program, &self.scratch, &self.database())?;
+        latido::create_admin(&program, &self.scratch, &self.database(), email)?;
         let server = self.start(Kind::Latido)?;
-        latido::admin_token(server.address)
+        access_token(server.address, email)
     }
 
     /// What clients of `kind` sign in with.
