@@ -3,7 +3,8 @@
 //! A hub has as many sessions as there are people, and an actor with a task and queues of its own
 //! costs each of them some eight KiB. Here an actor is its state and one queue; whoever leaves a
 //! message for an actor at rest starts a task, which ends when the queue is empty. Messages are
-//! handled one at a time and in order. A panic ends the actor, and whoever supervises it is told.
+//! handled one at a time and in order. A panic ends the actor, and whoever supervises it is told; what
+//! waits then, and is left until another actor takes its place, waits for that one.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -39,7 +40,15 @@ struct Queue<A: Turn> {
     messages: VecDeque<A::Message>,
     /// The actor, while it is not run.
     resting: Option<A>,
-    is_over: bool,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Alive,
+    /// It panicked; another one may take its place.
+    Failed,
+    Stopped,
 }
 
 impl<A: Turn> OnDemand<A> {
@@ -49,29 +58,48 @@ impl<A: Turn> OnDemand<A> {
         depth: Histogram,
         failed: impl Fn(String) + Send + Sync + 'static,
     ) -> Self {
-        let queue = Queue { messages: VecDeque::new(), resting: Some(actor), is_over: false };
+        let resting = Some(actor);
+        let queue = Queue { messages: VecDeque::new(), resting, state: State::Alive };
         Self(Arc::new(Inner { queue: Mutex::new(queue), depth, failed: Box::new(failed) }))
     }
 
-    /// Leaves a message. It is lost when the actor is over.
+    /// Leaves a message. It is lost when the actor was stopped, and waits for the next one when it failed.
     pub(super) fn cast(&self, message: A::Message) {
         let mut queue = self.0.queue.lock();
-        if queue.is_over {
+        if queue.state == State::Stopped {
             return;
         }
         queue.messages.push_back(message);
         if let Some(actor) = queue.resting.take() {
             drop(queue);
-            let inner = Arc::clone(&self.0);
-            tokio::spawn(async move { inner.run(actor) });
+            self.start(actor);
         }
     }
 
-    /// Asks a question. None when the actor is over, or ends before it answers.
+    /// Puts another actor in the place of one that failed. It hears `first` before what waits.
+    pub(super) fn replace(&self, actor: A, first: A::Message) {
+        let mut queue = self.0.queue.lock();
+        if queue.state == State::Failed {
+            queue.state = State::Alive;
+            queue.messages.push_front(first);
+            drop(queue);
+            self.start(actor);
+        }
+    }
+
+    fn start(&self, actor: A) {
+        let inner = Arc::clone(&self.0);
+        tokio::spawn(async move { inner.run(actor) });
+    }
+
+    /// Asks a question. None when the actor is over, or is stopped before it answers.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         question: impl FnOnce(Reply<T>) -> A::Message,
     ) -> Option<T> {
+        if self.is_over() {
+            return None;
+        }
         let (reply, answer) = oneshot::channel();
         self.cast(question(reply.into()));
         answer.await.ok()
@@ -79,11 +107,15 @@ impl<A: Turn> OnDemand<A> {
 
     /// Ends the actor after the message it is at; what waits is dropped.
     pub(super) fn stop(&self) {
-        self.0.queue.lock().end();
+        let mut queue = self.0.queue.lock();
+        queue.state = State::Stopped;
+        queue.messages = VecDeque::new();
+        queue.resting = None;
     }
 
+    /// Whether it failed or was stopped.
     pub(super) fn is_over(&self) -> bool {
-        self.0.queue.lock().is_over
+        self.0.queue.lock().state != State::Alive
     }
 }
 
@@ -94,25 +126,21 @@ impl<A: Turn> Inner<A> {
             let Some(message) = queue.messages.pop_front() else {
                 // An actor at rest keeps no room for messages.
                 queue.messages = VecDeque::new();
-                queue.resting = (!queue.is_over).then_some(actor);
+                queue.resting = (queue.state == State::Alive).then_some(actor);
                 return;
             };
             self.depth.record(u32::try_from(queue.messages.len()).unwrap_or(u32::MAX));
             drop(queue);
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| actor.handle(message))) {
-                self.queue.lock().end();
+                let mut queue = self.queue.lock();
+                if queue.state == State::Alive {
+                    queue.state = State::Failed;
+                }
+                drop(queue);
                 (self.failed)(cause(&*panic));
                 return;
             }
         }
-    }
-}
-
-impl<A: Turn> Queue<A> {
-    fn end(&mut self) {
-        self.is_over = true;
-        self.messages = VecDeque::new();
-        self.resting = None;
     }
 }
 
@@ -192,6 +220,21 @@ mod tests {
         assert_eq!(failures.recv().await.as_deref(), Some("failure injected"));
         assert!(actor.is_over());
         assert_eq!(actor.call(Ask::Total).await, None);
+    }
+
+    #[tokio::test]
+    async fn what_waited_behind_a_panic_and_came_after_it_is_for_the_next_one() {
+        let (actor, mut failures) = sum();
+        actor.cast(Ask::Fail);
+        actor.cast(Ask::Add(1));
+        failures.recv().await.unwrap();
+        actor.cast(Ask::Add(2));
+
+        actor.replace(Sum(100), Ask::Add(10));
+
+        assert_eq!(actor.call(Ask::Total).await, Some(113));
+        actor.replace(Sum(0), Ask::Fail);
+        assert_eq!(actor.call(Ask::Total).await, Some(113), "one that lives keeps its place");
     }
 
     #[tokio::test]

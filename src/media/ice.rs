@@ -1,12 +1,13 @@
 //! The STUN and TURN servers browsers are told of.
 //!
 //! Credentials of relays are made as coturn's `use-auth-secret` checks them: the name is the moment they
-//! expire and who they are for, the password an HMAC-SHA1 of it (draft-uberti-behave-turn-rest-00).
+//! expire and who they are for, the password an HMAC-SHA1 of it (draft-uberti-behave-turn-rest-00). Relays
+//! write names into their logs, so whoever it is goes by a pseudonym there, always the same one.
 
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
@@ -31,19 +32,25 @@ impl Ice {
     pub fn servers(&self, user: &str, now: Timestamp) -> Vec<IceServer> {
         let mut servers = self.servers.clone();
         if let Some((urls, secret)) = &self.relays {
-            let name = format!("{}:{user}", now.plus(LIFE).seconds());
-            let credential = Some(credential(secret, &name));
+            let name = format!("{}:{}", now.plus(LIFE).seconds(), pseudonym(secret, user));
+            let credential = Some(STANDARD.encode(signed(secret, &name)));
             servers.push(IceServer { urls: urls.clone(), username: Some(name), credential });
         }
         servers
     }
 }
 
-fn credential(secret: &Secret, name: &str) -> String {
+fn pseudonym(secret: &Secret, user: &str) -> String {
+    let mut name = URL_SAFE_NO_PAD.encode(signed(secret, &format!("user {user}")));
+    name.truncate(16);
+    name
+}
+
+fn signed(secret: &Secret, text: &str) -> impl AsRef<[u8]> + use<> {
     let mut mac = Hmac::<Sha1>::new_from_slice(secret.expose().as_bytes())
         .expect("an HMAC key may have any length");
-    mac.update(name.as_bytes());
-    STANDARD.encode(mac.finalize().into_bytes())
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes()
 }
 
 #[cfg(test)]
@@ -64,11 +71,12 @@ mod tests {
 
         let servers = ice.servers("patient-7", Timestamp(1_700_000_000_000));
 
-        // printf '%s' '1700003600:patient-7' | openssl dgst -sha1 -hmac north -binary | base64
+        // printf '%s' 'user patient-7' | openssl dgst -sha1 -hmac north -binary | base64 gives the name,
+        // printf '%s' '1700003600:EErudHWqShJGdMIu' | openssl dgst -sha1 -hmac north -binary | base64
         let relay = IceServer {
             urls: vec!["turn:turn.example:3478".into()],
-            username: Some("1700003600:patient-7".into()),
-            credential: Some("ub2MOZlsBl4194FyYxYJahe+4aw=".into()),
+            username: Some("1700003600:EErudHWqShJGdMIu".into()),
+            credential: Some("l4xhX5VKV7jyreiIt1W11GXfmpo=".into()),
         };
         assert_eq!(servers, [stun, relay]);
         assert!(Ice::default().servers("x", Timestamp(0)).is_empty());

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::entry::no_media_server;
+use super::journal::Doer;
 use super::media::{MediaRequest, Sitting};
 use super::quality;
 use super::room::Message;
@@ -26,7 +27,6 @@ use crate::domain::events::signaling::requests::{
 };
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{PeerId, RecordingId};
-use crate::persistence::audit::AuditEntry;
 
 /// The fields of an ack beside `ok`.
 type Fields = Map<String, Value>;
@@ -107,7 +107,7 @@ impl Hub {
         let sitting = self.sitting(socket, &asked.room_id).await?;
         self.act(socket, &asked.room_id, Deed::End).await?;
         let (id, to) = (&sitting.consultation, ConsultationStatus::Ended);
-        let by = AuditEntry::from_where(socket.provenance()).by(&socket.principal());
+        let by = Doer { principal: socket.principal(), provenance: socket.provenance().clone() };
         self.rooms().journal().advance(id, to, by).await?;
         self.rooms().cast(id, Message::End(EndReason::Ended));
         Ok(Fields::new())

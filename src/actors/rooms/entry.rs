@@ -47,6 +47,7 @@ impl Hub {
                 display_name: name.unwrap_or_else(|| facts.name_of(pass.role).to_owned()),
                 media: asked.media.unwrap_or_default(),
                 ice_servers: self.rooms().entrance().ice_servers(&pass),
+                device: device(&by),
                 pass,
                 fresh: auth::new_id("p_").into(),
             });
@@ -142,6 +143,12 @@ impl Hub {
         }
         Ok(pass)
     }
+}
+
+/// What a caller came by: their session, or the token for the room.
+fn device(by: &Principal) -> Option<Box<str>> {
+    let session = by.session.as_ref().map(|session| session.as_str().into());
+    session.or_else(|| Some(by.admission.as_ref()?.issued_at.to_string().into()))
 }
 
 /// Nobody carries or records calls for this hub.

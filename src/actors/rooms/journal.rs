@@ -21,6 +21,8 @@ use crate::actors::relay::Progress;
 use crate::domain::consultations::notice::Step;
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::id::{ConsultationId, NodeId};
+use crate::domain::identity::Principal;
+use crate::domain::provenance::Provenance;
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
@@ -29,6 +31,7 @@ use crate::persistence::consultations::participants::Arrival;
 use crate::persistence::consultations::{
     Consultation, consultations, news, participants, progress,
 };
+use crate::persistence::deed::Deed;
 use crate::persistence::{Store, Tx};
 
 /// Notes that wait to be written.
@@ -49,8 +52,16 @@ struct Entry {
 struct Note {
     id: ConsultationId,
     steps: Vec<Step>,
-    by: AuditEntry,
+    /// Absent for what came about by itself.
+    by: Option<Doer>,
     at: Timestamp,
+}
+
+/// Who moves a consultation on, from where.
+#[derive(Debug, Clone)]
+pub(super) struct Doer {
+    pub(super) principal: Arc<Principal>,
+    pub(super) provenance: Provenance,
 }
 
 /// The actor that writes. Restarted with a growing pause.
@@ -84,7 +95,7 @@ pub(in crate::actors) struct State {
 impl Journal {
     /// Leaves a note of what came about by itself in one turn.
     pub(super) fn note(&self, id: &ConsultationId, steps: Vec<Step>) {
-        self.push(id, steps, AuditEntry::default(), None);
+        self.push(id, steps, None, None);
     }
 
     /// Moves a consultation on for somebody, and waits until that is written.
@@ -92,10 +103,10 @@ impl Journal {
         &self,
         id: &ConsultationId,
         to: ConsultationStatus,
-        by: AuditEntry,
+        by: Doer,
     ) -> Result<()> {
         let (reply, written) = oneshot::channel();
-        self.push(id, vec![Step::Reached(to)], by, Some(reply));
+        self.push(id, vec![Step::Reached(to)], Some(by), Some(reply));
         written.await.unwrap_or_else(|_| Err(Kind::Unavailable { retry_after: 1 }.into()))
     }
 
@@ -103,7 +114,7 @@ impl Journal {
         &self,
         id: &ConsultationId,
         steps: Vec<Step>,
-        by: AuditEntry,
+        by: Option<Doer>,
         reply: Option<oneshot::Sender<Result<()>>>,
     ) {
         let note = Note { id: id.clone(), steps, by, at: Timestamp::now() };
@@ -212,7 +223,7 @@ async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<Option<Cons
         match step {
             Step::Reached(to) if current.status == to => {}
             Step::Reached(to) => {
-                current = reach(&mut tx, origin, &current, to, by.clone(), at).await?;
+                current = reach(&mut tx, origin, &current, to, by.as_ref(), at).await?;
                 (has_moved, is_untold) = (true, false);
             }
             Step::Invite { callee, from } if !current.status.is_over() => {
@@ -238,22 +249,33 @@ async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<Option<Cons
     Ok(has_moved.then_some(current))
 }
 
+/// What peers bring about by coming is the trail's `updated`; what one of them did is their deed.
 async fn reach(
     tx: &mut Tx,
     node: &NodeId,
     current: &Consultation,
     to: ConsultationStatus,
-    by: AuditEntry,
+    by: Option<&Doer>,
     now: Timestamp,
 ) -> Result<Consultation> {
     let moved = progress::advance(tx, node, current, to, None, now).await?;
-    let entry = AuditEntry {
-        action: "updated",
-        entity_type: "consultation",
-        entity_id: Some(current.id.to_string()),
-        data: Map::from_iter([("status".to_owned(), to.name().into())]),
-        ..by
-    };
-    audit::append(tx, &entry, now).await?;
+    let data = Map::from_iter([
+        ("from".to_owned(), current.status.name().into()),
+        ("to".to_owned(), to.name().into()),
+    ]);
+    if let Some(Doer { principal, provenance }) = by {
+        let entity_id = current.id.as_str().into();
+        let deed = Deed { action: to.name(), entity_type: "consultation", entity_id, data };
+        deed.record(tx, node, principal, provenance).await?;
+    } else {
+        let entry = AuditEntry {
+            action: "updated",
+            entity_type: "consultation",
+            entity_id: Some(current.id.to_string()),
+            data,
+            ..AuditEntry::default()
+        };
+        audit::append(tx, &entry, now).await?;
+    }
     Ok(moved)
 }

@@ -243,12 +243,12 @@ impl RoomTable {
         pause(entered.crashes.saturating_sub(AT_ONCE))
     }
 
-    /// Replaces an actor that failed by one that goes on from what was kept.
+    /// Puts another actor in the place of one that failed, which goes on from what was kept.
     pub(super) fn restart(&self, id: &ConsultationId) {
-        running(-1.0);
-        let Some(mut entered) = self.rooms.get_mut(id) else { return };
-        entered.actor = self.spawn(id.clone(), Arc::clone(&entered.kept));
-        entered.actor.cast(Message::Resume);
+        if let Some(entered) = self.rooms.get(id) {
+            let actor = RoomActor::new(Arc::clone(&entered.kept), self.me.clone());
+            entered.actor.replace(actor, Message::Resume);
+        }
     }
 
     fn spawn(&self, id: ConsultationId, kept: Arc<Mutex<Kept>>) -> OnDemand<RoomActor> {

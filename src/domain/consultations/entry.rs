@@ -25,12 +25,15 @@ impl Room {
                 self.take_seat(arrival, now)
             }
             Some(at) if self.seats[at].socket == arrival.socket => Ok(()),
-            Some(at) if self.seats[at].is_connected() => {
-                self.change_device(at, arrival, now);
+            Some(at)
+                if !self.seats[at].is_connected()
+                    || self.seats[at].is_of(arrival.device.as_deref()) =>
+            {
+                self.come_back(at, arrival, now);
                 Ok(())
             }
             Some(at) => {
-                self.come_back(at, arrival, now);
+                self.change_device(at, arrival, now);
                 Ok(())
             }
             None => self.take_seat(arrival, now),
@@ -60,9 +63,17 @@ impl Room {
         Ok(())
     }
 
-    /// The seat was kept; the same user has it again.
+    /// The seat was kept; the same user has it again. A network that vanished may not have been missed
+    /// yet: then it is the socket before that is told to let go.
     fn come_back(&mut self, at: usize, arrival: Arrival, now: Timestamp) {
+        if self.seats[at].is_connected() {
+            let before = &self.seats[at];
+            let (socket, moved) =
+                (before.socket.clone(), self.left(before, LeaveReason::Moved, now));
+            self.tell(vec![socket], moved);
+        }
         let seat = &mut self.seats[at];
+        seat.device = arrival.device;
         seat.socket = arrival.socket;
         seat.user = arrival.user;
         seat.lost_at = None;

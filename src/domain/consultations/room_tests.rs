@@ -62,6 +62,7 @@ impl Scene {
         let arrival = Arrival {
             user: UserId(user),
             pass: pass(user),
+            device: None,
             socket: socket.into(),
             display_name: format!("user {user}"),
             media: JoinMedia { audio: true, video: true },
@@ -542,4 +543,41 @@ fn the_media_server_silences_whom_peers_can_only_ask() {
     assert_eq!(scene.told("p"), ["muted"]);
     assert!(!scene.room.peer(&patient).unwrap().audio);
     assert!(matches!(scene.act("d", mute(false)), Err(Refused::Invalid(_))));
+}
+
+#[test]
+fn who_comes_back_before_the_network_was_missed_keeps_the_seat() {
+    let mut scene = Scene::new(false);
+    scene.seat(DOCTOR, "d");
+    let mut by = |scene: &mut Scene, device: &str, socket: &str| {
+        let arrival = Arrival {
+            user: UserId(PATIENT),
+            pass: pass(PATIENT),
+            device: Some(device.into()),
+            socket: socket.into(),
+            display_name: "Ana".into(),
+            media: JoinMedia::default(),
+            ice_servers: Vec::new(),
+            fresh: scene.fresh(),
+        };
+        match scene.room.join(arrival, scene.now).unwrap() {
+            JoinAnswer::Joined(joined) => joined.peer_id,
+            JoinAnswer::Waiting(_) => panic!("there is no lobby"),
+        }
+    };
+    let first = by(&mut scene, "phone", "wifi");
+    scene.room.take_effects();
+
+    assert_eq!(by(&mut scene, "phone", "mobile"), first);
+
+    let told = scene.room.clone();
+    assert_eq!(scene.told("d"), ["state"]);
+    scene.room = told;
+    assert_eq!(scene.told("wifi"), [format!("left {first} Moved")]);
+    scene.lose("wifi");
+    assert!(
+        scene.room.route(&"d".into(), &first.as_str().into()).is_ok(),
+        "the seat is the new socket's"
+    );
+    assert_ne!(by(&mut scene, "desk", "desk"), first);
 }

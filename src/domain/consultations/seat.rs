@@ -19,6 +19,7 @@ pub struct Seat {
     pub role: SeatRole,
     /// How its holder is known outside the hub, on whichever device.
     pub pass: Arc<Pass>,
+    pub(super) device: Option<Box<str>>,
     pub display_name: String,
     pub audio: bool,
     pub video: bool,
@@ -46,6 +47,8 @@ pub enum Place {
 pub struct Arrival {
     pub user: UserId,
     pub pass: Pass,
+    /// The session or the token it came by: who comes by the same one comes back.
+    pub device: Option<Box<str>>,
     pub socket: SocketId,
     /// What the peer asks to be called, or is called otherwise.
     pub display_name: String,
@@ -63,6 +66,7 @@ impl Seat {
             user: arrival.user,
             role: arrival.pass.role,
             pass: Arc::new(arrival.pass),
+            device: arrival.device,
             display_name: arrival.display_name,
             audio: arrival.media.audio,
             video: arrival.media.video,
@@ -81,6 +85,11 @@ impl Seat {
 
     pub fn is_connected(&self) -> bool {
         self.lost_at.is_none()
+    }
+
+    /// Whether it was taken from that device.
+    pub(super) fn is_of(&self, device: Option<&str>) -> bool {
+        device.is_some() && self.device.as_deref() == device
     }
 
     /// The doctor or the patient.

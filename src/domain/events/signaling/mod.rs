@@ -146,8 +146,8 @@ pub struct IceCandidate {
 
 /// A STUN or TURN server, as `RTCPeerConnection` takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"urls": ["turn:turn.example:3478"], "username": "1700003600:patient-7",
-    "credential": "ub2MOZlsBl4194FyYxYJahe+4aw="}))]
+#[schema(example = json!({"urls": ["turn:turn.example:3478"], "username": "1700003600:EErudHWqShJGdMIu",
+    "credential": "l4xhX5VKV7jyreiIt1W11GXfmpo="}))]
 pub struct IceServer {
     pub urls: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

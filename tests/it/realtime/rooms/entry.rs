@@ -144,6 +144,23 @@ async fn patients_neither_move_nor_record_a_call() {
 }
 
 #[tokio::test]
+async fn what_an_administrator_ends_administrators_hear_of() {
+    let visit = Visit::start().await;
+    let (mut doctor, ..) = visit.both().await;
+    let mut office = visit.latido().connect(&visit.care.admin).await;
+    let (mut admin, _) = visit.join(&visit.care.admin).await;
+
+    assert_eq!(admin.ask("end", &visit.room(json!({}))).await, json!({ "ok": true }));
+
+    assert_eq!(doctor.next("room-ended").await["reason"], "admin");
+    let heard = office.next("admin:event").await;
+    assert_eq!(
+        (&heard["eventType"], &heard["entityId"]),
+        (&json!("consultation.ended"), &json!("visit-1"))
+    );
+}
+
+#[tokio::test]
 async fn a_peer_to_peer_room_holds_only_so_many() {
     let visit = Visit::with(&[("P2P_MAX_PEERS", "2")], false).await;
     let (mut doctor, ..) = visit.both().await;

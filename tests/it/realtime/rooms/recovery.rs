@@ -34,6 +34,24 @@ async fn a_room_that_failed_goes_on_and_everybody_sees_how_it_stands() {
 }
 
 #[tokio::test]
+async fn a_room_that_failed_hears_what_happened_meanwhile() {
+    let visit = Visit::start().await;
+    let (mut doctor, mut patient, ..) = visit.both().await;
+    // So many failures that the next start is put off.
+    for _ in 0..7 {
+        visit.latido().hub().inject_failure(&Failing::Room("visit-1".into()));
+    }
+
+    let path = "/api/consultations/visit-1/end";
+    let ended = visit.care.post(&visit.doctor.account, path, json!({})).await;
+
+    assert_eq!(ended.status, 200, "{}", ended.text());
+    for socket in [&mut doctor, &mut patient] {
+        assert_eq!(socket.next("room-ended").await["reason"], "ended");
+    }
+}
+
+#[tokio::test]
 async fn what_is_written_about_consultations_survives_a_failure() {
     let visit = Visit::start().await;
     let mut portal = visit.care.connect(&visit.patient).await;

@@ -65,6 +65,21 @@ async fn another_device_takes_the_seat_over() {
 }
 
 #[tokio::test]
+async fn who_comes_back_before_the_hub_missed_them_keeps_the_seat() {
+    let visit = Visit::start().await;
+    let (mut doctor, mut wifi, _, patients) = visit.both().await;
+
+    let (mut mobile, joined) = visit.join(&visit.patient.account).await;
+
+    assert_eq!(joined["peerId"], json!(patients));
+    assert_eq!(wifi.next("peer-left").await["reason"], "moved");
+    doctor.next("room-state").await;
+    assert!(doctor.heard("peer-left").is_empty() && doctor.heard("peer-joined").is_empty());
+    let raised = visit.room(json!({ "raised": true }));
+    assert_eq!(mobile.ask("hand-raise", &raised).await["ok"], true);
+}
+
+#[tokio::test]
 async fn who_leaves_is_gone_at_once() {
     let visit = Visit::start().await;
     let (mut doctor, mut patient, _, patients) = visit.both().await;
