@@ -549,7 +549,7 @@ fn the_media_server_silences_whom_peers_can_only_ask() {
 fn who_comes_back_before_the_network_was_missed_keeps_the_seat() {
     let mut scene = Scene::new(false);
     scene.seat(DOCTOR, "d");
-    let mut by = |scene: &mut Scene, device: &str, socket: &str| {
+    let by = |scene: &mut Scene, device: &str, socket: &str| {
         let arrival = Arrival {
             user: UserId(PATIENT),
             pass: pass(PATIENT),
