@@ -42,6 +42,8 @@ pub struct Told {
 pub struct Room {
     #[serde(default)]
     pub name: String,
+    /// Another one each time a room of that name opens.
+    pub sid: Option<String>,
 }
 
 /// Whom it happened to.

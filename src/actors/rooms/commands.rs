@@ -16,10 +16,9 @@ use crate::actors::hub::Hub;
 use crate::actors::socket::Socket;
 use crate::auth;
 use crate::domain::consultations::status::ConsultationStatus;
-use crate::domain::consultations::steering::{Deed, steers};
+use crate::domain::consultations::steering::Deed;
 use crate::domain::events::ClientEvent;
 use crate::domain::events::lobby::{Admit, Checks, Deny, ReturnToLobby};
-use crate::domain::events::signaling::SeatRole;
 use crate::domain::events::signaling::notices::{EndReason, HandOverReason};
 use crate::domain::events::signaling::requests::{
     ControlRecording, End, Join, Kick, Leave, RaiseHand, RecordingConsent, ReportStats,
@@ -62,10 +61,6 @@ impl Hub {
             }
             SetMute::NAME => {
                 Box::pin(self.mute(socket, ask(arg)?)).await?;
-                Fields::new()
-            }
-            Admit::NAME => {
-                Box::pin(self.let_in(socket, ask(arg)?)).await?;
                 Fields::new()
             }
             ReturnToLobby::NAME => {
@@ -113,27 +108,18 @@ impl Hub {
         Ok(Fields::new())
     }
 
-    /// Puts a peer out, and keeps it out.
+    /// Puts a peer out, and keeps it out: written first, so that nobody is quicker who comes back.
     async fn kick(&self, socket: &Socket, asked: Kick) -> Result<(), Refusal> {
         let Kick { room_id, peer_id, reason } = asked;
         let peer = PeerId::from(peer_id);
+        let by = self.sitting(socket, &room_id).await?.seat;
         let met = self.meet(socket, &room_id, &peer).await?;
-        self.act(socket, &room_id, Deed::Kick { peer, reason: reason.clone() }).await?;
-        let identity = met.seat.pass.identity.clone();
-        let asked = MediaRequest::SendAway { identity, reason };
-        self.ask_media_server(socket, &met, asked).await.map(drop)
-    }
-
-    /// Lets somebody in who waits, also if they were sent out again before.
-    async fn let_in(&self, socket: &Socket, asked: Admit) -> Result<(), Refusal> {
-        let Admit { room_id, peer_id, .. } = asked;
-        let peer = PeerId::from(peer_id);
-        let met = self.meet(socket, &room_id, &peer).await?;
-        if self.sitting(socket, &room_id).await?.seat.role.admits() {
+        if by.steers() && by.peer != peer && met.seat.is_inside() {
             let identity = met.seat.pass.identity.clone();
-            self.ask_media_server(socket, &met, MediaRequest::LetIn { identity }).await?;
+            let asked = MediaRequest::SendAway { identity, reason: reason.clone() };
+            self.ask_media_server(socket, &met, asked).await?;
         }
-        self.act(socket, &room_id, Deed::Admit(peer)).await
+        self.act(socket, &room_id, Deed::Kick { peer, reason }).await
     }
 
     /// Sends somebody back to the lobby, and out of the media server.
@@ -196,8 +182,8 @@ impl Hub {
         };
         let by = self.sitting(socket, &room).await?;
         let may = match asked {
-            MediaRequest::Consent { .. } => by.seat.role == SeatRole::Patient,
-            _ => steers(by.seat.role),
+            MediaRequest::Consent { .. } => by.seat.consents(),
+            _ => by.seat.steers(),
         };
         if !may {
             return Err(Refusal::new(Code::Forbidden, "this is not for your role"));
@@ -254,6 +240,10 @@ fn deed(event: &str, arg: Option<&RawValue>) -> Result<Option<(String, Deed)>, R
         RaiseHand::NAME => {
             let RaiseHand { room_id, raised } = ask(arg)?;
             (room_id, Deed::RaiseHand(raised))
+        }
+        Admit::NAME => {
+            let Admit { room_id, peer_id, .. } = ask(arg)?;
+            (room_id, Deed::Admit(peer_id.into()))
         }
         Deny::NAME => {
             let Deny { room_id, peer_id, reason } = ask(arg)?;

@@ -130,16 +130,17 @@ impl Hub {
     /// they had.
     async fn pass_of(&self, facts: &Facts, by: &Principal) -> Result<Pass, Refusal> {
         let pass = facts.pass_of(by)?;
+        // Who waits is let in by the doctor alone.
+        if facts.makes_wait(pass.role) {
+            return Ok(pass);
+        }
         if let Some(at) = removals::at(self.store(), &facts.id, &pass.identity).await? {
             if by.admission.as_ref().is_some_and(|admission| admission.issued_at <= at) {
                 return Err(Refusal::new(Code::Forbidden, "you were sent away"));
             }
-            // Who waits is let in by the doctor alone.
-            if !facts.makes_wait(pass.role) {
-                let mut tx = self.store().begin().await?;
-                removals::lift(&mut tx, &facts.id, &pass.identity).await?;
-                tx.commit().await?;
-            }
+            let mut tx = self.store().begin().await?;
+            removals::lift(&mut tx, &facts.id, &pass.identity).await?;
+            tx.commit().await?;
         }
         Ok(pass)
     }

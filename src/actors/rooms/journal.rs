@@ -29,7 +29,7 @@ use crate::error::{Kind, Result};
 use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::consultations::participants::Arrival;
 use crate::persistence::consultations::{
-    Consultation, consultations, news, participants, progress,
+    Consultation, consultations, news, participants, progress, removals,
 };
 use crate::persistence::deed::Deed;
 use crate::persistence::{Store, Tx};
@@ -238,6 +238,8 @@ async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<Option<Cons
             Step::Left { identity } => {
                 is_untold |= participants::leave(&mut tx, &id, &identity, at, at).await?;
             }
+            Step::LetIn { identity } => removals::lift(&mut tx, &id, &identity).await?,
+            Step::KeptOut { identity } => removals::note(&mut tx, &id, &identity, at).await?,
             Step::Invite { .. } | Step::Entered { .. } => {}
         }
     }

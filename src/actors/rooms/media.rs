@@ -49,10 +49,6 @@ pub enum MediaRequest {
         identity: String,
         reason: Option<String>,
     },
-    /// Somebody who was put out may come back.
-    LetIn {
-        identity: String,
-    },
     /// What a peer measured.
     Measured(QualitySample),
 }

@@ -310,7 +310,7 @@ impl RoomActor {
         let tally = Tally::of(&self.room);
         let mut kept = self.kept.lock();
         if kept.tally != tally {
-            table.totals().change(table.registry(), self.room.mode(), &kept.tally, &tally);
+            table.totals().change(table.registry(), &kept.tally, &tally);
         }
         *kept = Kept { room: self.room.clone(), tally };
         drop(kept);

@@ -13,6 +13,8 @@ use crate::telemetry::names;
 /// A room in figures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
+    /// Absent before there is a room.
+    mode: Option<MediaMode>,
     peers: usize,
     is_live: bool,
     on_call: Vec<UserId>,
@@ -29,7 +31,8 @@ pub(in crate::actors) struct Totals {
 
 impl Tally {
     pub(super) fn of(room: &Room) -> Self {
-        Self { peers: room.peers(), is_live: room.is_live(), on_call: room.on_call() }
+        let (peers, is_live, on_call) = (room.peers(), room.is_live(), room.on_call());
+        Self { mode: Some(room.mode()), peers, is_live, on_call }
     }
 }
 
@@ -47,19 +50,18 @@ impl Totals {
     }
 
     /// Counts what changed in a room, and who began or ended a call by it.
-    pub(super) fn change(
-        &self,
-        registry: &Registry,
-        mode: MediaMode,
-        before: &Tally,
-        after: &Tally,
-    ) {
-        let change = |total: &AtomicUsize, name: &'static str, before: usize, after: usize| {
+    pub(super) fn change(&self, registry: &Registry, before: &Tally, after: &Tally) {
+        let count = |name: &'static str, tally: &Tally, figure: usize, sign: f64| {
+            if let Some(mode) = tally.mode {
+                let figure = f64::from(u32::try_from(figure).unwrap_or(u32::MAX));
+                gauge!(name, "mode" => label(mode)).increment(sign * figure);
+            }
+        };
+        let change = |total: &AtomicUsize, name: &'static str, was: usize, is: usize| {
             // Wraps around to the difference.
-            total.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
-            let figure = gauge!(name, "mode" => label(mode));
-            figure.increment(u32::try_from(after).unwrap_or(u32::MAX));
-            figure.decrement(u32::try_from(before).unwrap_or(u32::MAX));
+            total.fetch_add(is.wrapping_sub(was), Ordering::Relaxed);
+            count(name, before, was, -1.0);
+            count(name, after, is, 1.0);
         };
         let is_active = |tally: &Tally| usize::from(tally.peers > 0);
         let is_live = |tally: &Tally| usize::from(tally.is_live);

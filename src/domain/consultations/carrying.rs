@@ -6,7 +6,6 @@
 use super::notice::Notice;
 use super::room::Room;
 use super::seat::Seat;
-use crate::domain::events::signaling::SeatRole;
 use crate::domain::events::signaling::notices::{
     HandOver, HandOverReason, RecordingChanged, RecordingRequest,
 };
@@ -52,7 +51,6 @@ impl Room {
 
     /// Asks the patient to agree to a recording.
     pub fn ask_for_consent(&mut self, request: RecordingRequest) {
-        let is_patient = |seat: &Seat| seat.role == SeatRole::Patient;
-        self.tell(self.sockets(is_patient), Notice::RecordingRequest(request));
+        self.tell(self.sockets(Seat::consents), Notice::RecordingRequest(request));
     }
 }

@@ -25,6 +25,15 @@ impl Room {
                 self.take_seat(arrival, now)
             }
             Some(at) if self.seats[at].socket == arrival.socket => Ok(()),
+            // A token of the lobby opens the lobby, whoever of that name was let in.
+            Some(at) if self.seats[at].is_connected() && arrival.pass.is_waiting => {
+                let before = &self.seats[at];
+                let (socket, moved) =
+                    (before.socket.clone(), self.left(before, LeaveReason::Moved, now));
+                self.tell(vec![socket], moved);
+                self.remove(at, LeaveReason::Moved, now);
+                self.take_seat(arrival, now)
+            }
             Some(at)
                 if !self.seats[at].is_connected()
                     || self.seats[at].is_of(arrival.device.as_deref()) =>
@@ -47,7 +56,9 @@ impl Room {
     fn take_seat(&mut self, arrival: Arrival, now: Timestamp) -> Result<(), Refused> {
         let (user, role, name) = (arrival.user, arrival.pass.role, arrival.display_name.clone());
         if self.facts.makes_wait(role) {
-            self.seats.push(Seat::new(arrival, Place::Lobby { since: now, checks: None }));
+            let seat = Seat::new(arrival, Place::Lobby { since: now, checks: None });
+            self.note_kept_out(&seat);
+            self.seats.push(seat);
             self.tell_lobby();
         } else {
             self.must_have_room_for(role)?;

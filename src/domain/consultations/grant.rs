@@ -169,7 +169,15 @@ pub fn sources(role: SeatRole) -> &'static [Source] {
     }
 }
 
+/// What the identities of guests begin with.
+pub const GUEST: &str = "guest-";
+
 impl Pass {
+    /// Whether it is an invited guest's, who stands for neither patient nor doctor.
+    pub fn is_guest(&self) -> bool {
+        self.identity.starts_with(GUEST)
+    }
+
     /// For the patient or the doctor of a consultation, as they are named in it.
     pub fn of_party(
         consultation: &ConsultationId,

@@ -21,6 +21,8 @@ impl Room {
             self.write(Step::Waited(now.since(since)));
         }
         self.seats[at].place = self.next_place(now);
+        let identity = self.seats[at].pass.identity.clone();
+        self.write(Step::LetIn { identity });
         self.note_entered(at);
         let seat = &self.seats[at];
         let to = seat.is_connected().then(|| seat.socket.clone());
@@ -59,6 +61,7 @@ impl Room {
         }
         let before = self.seats[at].clone();
         self.note_left(&before);
+        self.note_kept_out(&before);
         self.tell_left(&before, LeaveReason::Kicked, now);
         if before.is_connected() {
             let out = self.left(&before, LeaveReason::Kicked, now);

@@ -55,6 +55,11 @@ pub enum Step {
     Entered { identity: String, user: Option<UserId>, role: SeatRole },
     /// Somebody no longer does.
     Left { identity: String },
+    /// The doctor let somebody in who waits.
+    LetIn { identity: String },
+    /// Somebody waits to be let in, or has given up a place the doctor gave: what opened the media server
+    /// to them before does no longer.
+    KeptOut { identity: String },
 }
 
 /// Why a room does not do what it was asked.

@@ -207,7 +207,8 @@ impl Room {
         } else {
             self.empty_since.get_or_insert(now);
         }
-        let is_here = |role| self.inside().any(|seat| seat.role == role && seat.is_connected());
+        let is_there = |seat: &Seat| seat.is_connected() && !seat.pass.is_guest();
+        let is_here = |role| self.inside().any(|seat| seat.role == role && is_there(seat));
         let are_both_here = is_here(SeatRole::Doctor) && is_here(SeatRole::Patient);
         if self.status == ConsultationStatus::Created && self.empty_since.is_none() {
             self.reach(ConsultationStatus::Waiting);
@@ -227,6 +228,7 @@ impl Room {
         let seat = self.seats.remove(at);
         if seat.is_inside() {
             self.note_left(&seat);
+            self.note_kept_out(&seat);
             self.tell_left(&seat, reason, now);
         } else {
             self.tell_lobby();

@@ -112,6 +112,8 @@ impl Scene {
             Effect::Write(Step::Waited(time)) => Some(format!("waited {}", time.as_secs())),
             Effect::Write(Step::Entered { identity, .. }) => Some(format!("entered {identity}")),
             Effect::Write(Step::Left { identity }) => Some(format!("left {identity}")),
+            Effect::Write(Step::LetIn { identity }) => Some(format!("let in {identity}")),
+            Effect::Write(Step::KeptOut { identity }) => Some(format!("kept out {identity}")),
             Effect::Tell { .. } => None,
         });
         steps.collect()
@@ -307,7 +309,7 @@ fn a_room_without_its_parties_closes_after_a_while() {
 fn the_doctor_opens_the_door_and_shuts_it_again() {
     let mut scene = Scene::new(true);
     let guest = scene.seat(PATIENT, "p");
-    assert_eq!(scene.steps(), [format!("invite {DOCTOR}"), "Waiting".to_owned()]);
+    assert_eq!(scene.steps(), ["kept out patient-2", "invite 1", "Waiting"]);
     scene.seat(DOCTOR, "d");
     assert_eq!(scene.told("d"), ["lobby 1"]);
     assert_eq!(scene.room.peers(), 1);
@@ -316,7 +318,7 @@ fn the_doctor_opens_the_door_and_shuts_it_again() {
 
     scene.pass(Duration::from_secs(40));
     scene.act("d", Deed::Admit(guest.clone())).unwrap();
-    assert_eq!(scene.steps(), ["waited 40", "entered patient-2", "Live"]);
+    assert_eq!(scene.steps(), ["waited 40", "let in patient-2", "entered patient-2", "Live"]);
     assert!(scene.room.route(&"p".into(), &"p2".into()).is_ok());
 
     scene.room.take_effects();

@@ -92,6 +92,21 @@ impl Seat {
         device.is_some() && self.device.as_deref() == device
     }
 
+    /// Whether its holder moves the call, records it, puts others out or mutes them: the doctor, and
+    /// administrators who look on, but no guest who does.
+    pub fn steers(&self) -> bool {
+        match self.role {
+            SeatRole::Doctor => !self.pass.is_guest(),
+            SeatRole::Observer => self.user >= UserId(0),
+            SeatRole::Patient => false,
+        }
+    }
+
+    /// Whether its holder agrees to a recording, or not.
+    pub fn consents(&self) -> bool {
+        self.role == SeatRole::Patient && !self.pass.is_guest()
+    }
+
     /// The doctor or the patient.
     pub fn is_party(&self) -> bool {
         self.role != SeatRole::Observer

@@ -68,14 +68,14 @@ impl Room {
             _ => {}
         }
         let seat = self.seat_of(by)?;
-        let (role, own) = (seat.role, seat.peer.clone());
+        let (role, own, steers) = (seat.role, seat.peer.clone(), seat.steers());
         match deed {
             Deed::Leave | Deed::Check(_) => Ok(()),
             Deed::Mute { kind, muted, target } if target.as_ref().is_none_or(|it| *it == own) => {
                 self.mute(by, kind, muted)
             }
             Deed::Mute { kind, muted, target } => {
-                may_steer(role)?;
+                may_steer(steers)?;
                 self.silence(
                     |seat| Some(&seat.peer) == target.as_ref(),
                     own.to_string(),
@@ -86,14 +86,14 @@ impl Room {
             Deed::ShareScreen(active) => self.share_screen(by, active),
             Deed::RaiseHand(raised) => self.raise_hand(by, raised),
             Deed::Kick { peer, reason } => {
-                may_steer(role)?;
+                may_steer(steers)?;
                 if peer == own {
                     return Err(Refused::Invalid("leave instead"));
                 }
                 self.kick(&peer, reason, now)
             }
             Deed::End => {
-                may_steer(role)?;
+                may_steer(steers)?;
                 let is_doctor = role == SeatRole::Doctor;
                 self.ending = Some(if is_doctor { EndReason::Ended } else { EndReason::Admin });
                 Ok(())
@@ -276,11 +276,6 @@ impl Room {
     }
 }
 
-fn may_steer(role: SeatRole) -> Result<(), Refused> {
-    if role == SeatRole::Patient { Err(FOR_STEERING) } else { Ok(()) }
-}
-
-/// Whether a role moves the call, records it or mutes others.
-pub fn steers(role: SeatRole) -> bool {
-    may_steer(role).is_ok()
+fn may_steer(steers: bool) -> Result<(), Refused> {
+    if steers { Ok(()) } else { Err(FOR_STEERING) }
 }

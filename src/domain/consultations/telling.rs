@@ -46,6 +46,13 @@ impl Room {
         }
     }
 
+    /// Has it written down that somebody is in front of the door, where there is one.
+    pub(super) fn note_kept_out(&mut self, seat: &Seat) {
+        if self.facts.makes_wait(seat.role) {
+            self.write(Step::KeptOut { identity: seat.pass.identity.clone() });
+        }
+    }
+
     /// The others hear who came. They came earlier, so the newcomer is polite to each of them.
     pub(super) fn tell_joined(&mut self, at: usize, now: Timestamp) {
         let seat = &self.seats[at];

@@ -25,7 +25,6 @@ use crate::http::context::Context;
 use crate::persistence::consultations::Consultation;
 use crate::persistence::consultations::consultations::{self, Name, Whose};
 use crate::persistence::consultations::recordings::Recording;
-use crate::persistence::consultations::removals;
 
 /// Carries the calls of this node's rooms.
 pub struct Carrier(pub App);
@@ -87,12 +86,6 @@ impl Carrier {
             MediaRequest::SendAway { identity, reason } => {
                 let consultation = self.consultation(id).await?;
                 rooms::keep_out(&author, &consultation, &identity, reason).await?;
-                Ok(Map::new())
-            }
-            MediaRequest::LetIn { identity } => {
-                let mut tx = self.0.store.begin().await?;
-                removals::lift(&mut tx, id, &identity).await?;
-                tx.commit().await?;
                 Ok(Map::new())
             }
             MediaRequest::Measured(sample) => {

@@ -5,7 +5,6 @@ use tracing::warn;
 
 use super::recorder::{Plan, status};
 use crate::domain::consultations::recording::{Layout, RecordingStatus};
-use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
@@ -50,9 +49,8 @@ pub(super) fn close(app: &App, consultation: &Consultation) {
             }
             Err(error) => warn!(%error, "recordings not stopped"),
         }
-        if consultation.mode == MediaMode::Sfu
-            && let Err(error) = livekit.delete_room(&consultation.room_name).await
-        {
+        // A call that went back to the browsers may have left one behind.
+        if let Err(error) = livekit.delete_room(&consultation.room_name).await {
             warn!(%error, consultation.id = %consultation.id, "room not closed");
         }
     });

@@ -110,7 +110,7 @@ pub(super) async fn move_call(
     if current.mode == to {
         return Ok(current);
     }
-    must_fit(app, &current, to)?;
+    must_fit(app, &current, to, why)?;
     let moved = consultations::set_mode(&mut tx, id, to, room_sid.as_deref(), now).await?;
     if let Some((author, reason)) = by {
         note(&mut tx, author, &moved, reason).await?;
@@ -146,11 +146,17 @@ async fn ready(app: &App, consultation: &Consultation) -> Result<String> {
 }
 
 /// What browsers can carry: few peers, and no recorder.
-fn must_fit(app: &App, consultation: &Consultation, to: MediaMode) -> Result<()> {
+fn must_fit(
+    app: &App,
+    consultation: &Consultation,
+    to: MediaMode,
+    why: HandOverReason,
+) -> Result<()> {
     if to == MediaMode::Sfu {
         return Ok(());
     }
-    if consultation.recording == RecordingMark::Active {
+    // A recorder that is away with its server records nothing.
+    if consultation.recording == RecordingMark::Active && why != HandOverReason::Fallback {
         return Err(Kind::Untenable("what is being recorded stays at the media server").into());
     }
     if app.hub.peers_in(&consultation.id) > app.calls.settings.p2p_max_peers {

@@ -11,6 +11,7 @@ use tracing::warn;
 
 use super::{films, moves};
 use crate::auth::digest;
+use crate::domain::consultations::grant::GUEST;
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::events::signaling::SeatRole;
 use crate::domain::events::values::MediaMode;
@@ -79,7 +80,7 @@ enum Followed {
     Nothing,
     /// The consultation was moved on.
     Moved(Box<Consultation>),
-    /// Somebody came back who had been sent away.
+    /// Somebody came who had been sent away, or where there is no call.
     Unwelcome {
         room: String,
         identity: String,
@@ -102,7 +103,8 @@ async fn follow(tx: &mut Tx, app: &App, told: &Told, now: Timestamp) -> Result<F
     let Some(consultation) = consultations::hold_room(tx, &room.name).await? else {
         return Ok(Followed::Nothing);
     };
-    if consultation.mode == MediaMode::P2p {
+    let is_here = consultation.mode == MediaMode::Sfu;
+    if !is_here && told.event != "participant_joined" {
         return Ok(Followed::Nothing);
     }
     match (told.event.as_str(), &told.participant) {
@@ -111,7 +113,15 @@ async fn follow(tx: &mut Tx, app: &App, told: &Told, now: Timestamp) -> Result<F
             left(tx, app, &consultation, who, now).await?;
             Ok(Followed::Nothing)
         }
-        ("room_finished", _) => finished(tx, app, &consultation, now).await,
+        // The server opens a room anew for whoever comes after it closed.
+        ("room_started", _) if room.sid != consultation.room_sid => {
+            let (id, mode) = (&consultation.id, consultation.mode);
+            consultations::set_mode(tx, id, mode, room.sid.as_deref(), now).await?;
+            Ok(Followed::Nothing)
+        }
+        ("room_finished", _) if room.sid == consultation.room_sid => {
+            finished(tx, app, &consultation, now).await
+        }
         _ => Ok(Followed::Nothing),
     }
 }
@@ -126,10 +136,12 @@ async fn joined(
     // Recorders and agents are no people, and whoever has no token of ours is nobody we know.
     let Some(role) = role(who) else { return Ok(Followed::Nothing) };
     let has_left = participants::has_left(tx, consultation, who.at(), &who.identity).await?;
-    if has_left || consultation.status.is_over() {
+    if has_left {
         return Ok(Followed::Nothing);
     }
-    if removals::is_out(tx, &consultation.id, &who.identity).await? {
+    let is_out = removals::is_out(tx, &consultation.id, &who.identity).await?;
+    let is_elsewhere = consultation.status.is_over() || consultation.mode == MediaMode::P2p;
+    if is_out || is_elsewhere {
         let (room, identity) = (consultation.room_name.clone(), who.identity.clone());
         return Ok(Followed::Unwelcome { room, identity });
     }
@@ -141,7 +153,9 @@ async fn joined(
         return Ok(Followed::Nothing);
     }
     let present = participants::present(tx, &consultation.id).await?;
-    let is_there = |role: SeatRole| present.iter().any(|it| it.role == role.name());
+    let is_there = |role: SeatRole| {
+        present.iter().any(|it| it.role == role.name() && !it.identity.starts_with(GUEST))
+    };
     let both = is_there(SeatRole::Doctor) && is_there(SeatRole::Patient);
     let to = if both { ConsultationStatus::Live } else { ConsultationStatus::Waiting };
     let node = &app.settings.node;

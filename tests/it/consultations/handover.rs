@@ -224,7 +224,21 @@ async fn who_is_sent_back_to_the_lobby_is_out_of_the_server_until_admitted_again
     );
     assert_eq!(doctor.ask("admit", &peer(&waits)).await, json!({"ok": true}));
     assert!(patient.next("admitted").await["sfu"]["token"].is_string());
-    assert_eq!(crate::support::accounts::value::<i64>(url, sql).await, 0);
+    crate::support::within("the door to be written down as open", async {
+        while crate::support::accounts::value::<i64>(url, sql).await > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+
+    // Who leaves waits again, whatever token is left of before.
+    patient.ask("leave", &json!({"roomId": "c-1"})).await;
+    crate::support::within("the door to be written down as shut", async {
+        while crate::support::accounts::value::<i64>(url, sql).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

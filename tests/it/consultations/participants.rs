@@ -114,7 +114,56 @@ async fn a_guest_looks_on_by_the_token_of_the_invitation() {
     assert_eq!(joined["role"], "observer");
     assert_eq!(doctor.next("peer-joined").await["peer"]["displayName"], "Luis");
     let said = json!({"roomId": "c-1", "text": "Hola", "clientMsgId": "1"});
-    assert_eq!(guest.ask("chat", &said).await["error"]["code"], "forbidden");
+    let kick = json!({"roomId": "c-1", "peerId": joined["participants"][0]["peerId"]});
+    for (event, asked) in [
+        ("chat", said),
+        ("kick", kick),
+        ("end", json!({"roomId": "c-1"})),
+        ("recording", json!({"roomId": "c-1", "action": "start", "consent": true})),
+        ("hand-over", json!({"roomId": "c-1", "mode": "sfu"})),
+    ] {
+        let answer = guest.ask(event, &asked).await;
+        assert_eq!(answer["error"]["code"], "forbidden", "{event}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_in_the_patients_place_is_not_the_patient() {
+    let visit = Visit::start().await;
+    visit.opened("c-1").await;
+    let path = "/api/consultations/c-1/invite";
+    let body = json!({"role": "patient", "name": "Luis"});
+    let invitation = data(&visit.care.post(&visit.doctor.account, path, body).await);
+    let code = invitation["url"].as_str().unwrap().split("#code=").nth(1).unwrap();
+    let call = visit.care.latido.call("POST", "/api/consultations/redeem");
+    let redeemed = data(&call.json(&json!({"code": code})).send().await);
+    let (mut doctor, _) = visit.inside("c-1", &visit.doctor.account.token).await;
+
+    let (mut guest, _) = visit.inside("c-1", text(&redeemed["token"])).await;
+
+    let consent = json!({"roomId": "c-1", "consent": true});
+    assert_eq!(guest.ask("recording-consent", &consent).await["error"]["code"], "forbidden");
+    let refused = doctor.ask("end", &json!({"roomId": "c-1"})).await;
+    assert_eq!(
+        refused["error"]["code"], "conflict",
+        "it is not live without the patient: {refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_of_the_lobby_does_not_take_over_the_seat_of_who_was_let_in() {
+    let visit = Visit::start().await;
+    let created = elsewhere(&visit, "c-1", json!({"waitingRoom": true})).await;
+    let (mut doctor, _) = visit.inside("c-1", text(&created["doctorToken"])).await;
+    let (mut patient, waiting) = visit.inside("c-1", text(&created["patientToken"])).await;
+    let admit = json!({"roomId": "c-1", "peerId": waiting["peerId"]});
+    doctor.ask("admit", &admit).await;
+    patient.next("admitted").await;
+
+    let (_other, joined) = visit.inside("c-1", text(&created["patientToken"])).await;
+
+    assert_eq!(joined["status"], "waiting", "{joined}");
+    assert_eq!(patient.next("peer-left").await["reason"], "moved");
 }
 
 #[tokio::test]

@@ -31,17 +31,25 @@ fn of(id: &str, name: &str, identity: &str, role: &str, joined: i64) -> Value {
 struct Told {
     server: MediaServer,
     visit: Visit,
+    /// Of the room that was opened with the consultation.
+    sid: Value,
 }
 
 impl Told {
     async fn start(more: &[(&str, &str)]) -> Self {
         let server = MediaServer::double().await;
         let visit = Visit::start_with(&[&server.settings()[..], more].concat()).await;
-        visit.opened("c-1").await;
-        Self { server, visit }
+        let sid = visit.opened("c-1").await["roomSid"].clone();
+        Self { server, visit, sid }
     }
 
     async fn tell(&self, event: &Value) {
+        let mut event = event.clone();
+        event["room"]["sid"] = self.sid.clone();
+        self.tell_as_is(&event).await;
+    }
+
+    async fn tell_as_is(&self, event: &Value) {
         let answer = self.server.tell(&self.visit.care.latido, event).await;
         assert_eq!(answer.status, 204, "{}", answer.text());
     }
@@ -74,6 +82,21 @@ async fn who_comes_and_goes_moves_the_consultation() {
     let over = told.shown().await;
     assert_eq!(over["status"], "ended");
     assert!(over["participants"][1]["leftAt"].is_string(), "{over}");
+}
+
+#[tokio::test]
+async fn the_end_of_a_room_that_was_replaced_ends_nothing() {
+    let told = Told::start(&[]).await;
+    told.visit.step("c-1", "start").await;
+
+    told.tell_as_is(&event("EV_1", "room_finished")).await;
+    assert_eq!(told.shown().await["status"], "live");
+
+    // It opened again for whoever came after it had closed.
+    told.tell_as_is(&event("EV_2", "room_started")).await;
+    assert_eq!(told.shown().await["roomSid"], "RM_vLGVs2Uho8xh");
+    told.tell_as_is(&event("EV_3", "room_finished")).await;
+    assert_eq!(told.shown().await["status"], "ended");
 }
 
 #[tokio::test]
