@@ -207,8 +207,8 @@ impl Room {
         } else {
             self.empty_since.get_or_insert(now);
         }
-        let is_there = |seat: &Seat| seat.is_connected() && !seat.pass.is_guest();
-        let is_here = |role| self.inside().any(|seat| seat.role == role && is_there(seat));
+        let counts = |seat: &Seat| seat.is_connected() && !seat.pass.is_guest();
+        let is_here = |role| self.inside().any(|seat| seat.role == role && counts(seat));
         let are_both_here = is_here(SeatRole::Doctor) && is_here(SeatRole::Patient);
         if self.status == ConsultationStatus::Created && self.empty_since.is_none() {
             self.reach(ConsultationStatus::Waiting);
