@@ -1,7 +1,6 @@
 //! Who changes something, and what every change of a row leaves behind.
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::App;
 use super::context::Context;
@@ -71,9 +70,4 @@ impl Author<'_> {
         let event = update.event_to(vec![Topic::User(user)]);
         outbox::append(tx, &event, Some(&self.app.settings.node)).await.map(drop)
     }
-}
-
-/// What a change of state is recorded with.
-pub fn passage(from: impl Serialize, to: impl Serialize) -> Map<String, Value> {
-    Map::from_iter([("from".to_owned(), json!(from)), ("to".to_owned(), json!(to))])
 }

@@ -1,7 +1,8 @@
 //! A change as the audit trail keeps it and, when it was made in the name of the house, as
 //! administrators hear of it; both written with the change.
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::admin::AdminEvent;
@@ -61,4 +62,9 @@ impl Deed {
         outbox::append(tx, &event.event(), Some(node)).await?;
         Ok(())
     }
+}
+
+/// What a change of state is recorded with.
+pub fn passage(from: impl Serialize, to: impl Serialize) -> Map<String, Value> {
+    Map::from_iter([("from".to_owned(), json!(from)), ("to".to_owned(), json!(to))])
 }

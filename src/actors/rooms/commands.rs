@@ -63,6 +63,10 @@ impl Hub {
                 Box::pin(self.mute(socket, ask(arg)?)).await?;
                 Fields::new()
             }
+            Admit::NAME => {
+                Box::pin(self.let_in(socket, ask(arg)?)).await?;
+                Fields::new()
+            }
             ReturnToLobby::NAME => {
                 Box::pin(self.send_to_lobby(socket, ask(arg)?)).await?;
                 Fields::new()
@@ -78,19 +82,9 @@ impl Hub {
     }
 
     async fn act(&self, socket: &Socket, room: &str, deed: Deed) -> Result<(), Refusal> {
-        let by = || socket.id().clone();
+        let by = socket.id().clone();
         let has_left = matches!(deed, Deed::Leave);
-        let again = deed.clone();
-        let done = self.rooms().ask(room, |reply| Message::Act { by: by(), deed, reply }).await;
-        if done.as_ref().is_err_and(|refusal| refusal.code == Code::RoomFull) {
-            // Somebody waits whom browsers have no place for.
-            let sitting = self.sitting(socket, room).await?;
-            self.make_place(&sitting.consultation).await?;
-            let message = |reply| Message::Act { by: by(), deed: again, reply };
-            self.rooms().ask(room, message).await?;
-        } else {
-            done?;
-        }
+        self.rooms().ask(room, |reply| Message::Act { by, deed, reply }).await?;
         if has_left {
             self.rooms().left(socket.id(), room);
         }
@@ -120,6 +114,20 @@ impl Hub {
             self.ask_media_server(socket, &met, asked).await?;
         }
         self.act(socket, &room_id, Deed::Kick { peer, reason }).await
+    }
+
+    /// Lets somebody in who waits, also where browsers have no place for one more.
+    async fn let_in(&self, socket: &Socket, asked: Admit) -> Result<(), Refusal> {
+        let Admit { room_id, peer_id, .. } = asked;
+        let peer = PeerId::from(peer_id);
+        match self.act(socket, &room_id, Deed::Admit(peer.clone())).await {
+            Err(refusal) if refusal.code == Code::RoomFull => {
+                let sitting = self.sitting(socket, &room_id).await?;
+                self.make_place(&sitting.consultation).await?;
+                self.act(socket, &room_id, Deed::Admit(peer)).await
+            }
+            done => done,
+        }
     }
 
     /// Sends somebody back to the lobby, and out of the media server.
@@ -240,10 +248,6 @@ fn deed(event: &str, arg: Option<&RawValue>) -> Result<Option<(String, Deed)>, R
         RaiseHand::NAME => {
             let RaiseHand { room_id, raised } = ask(arg)?;
             (room_id, Deed::RaiseHand(raised))
-        }
-        Admit::NAME => {
-            let Admit { room_id, peer_id, .. } = ask(arg)?;
-            (room_id, Deed::Admit(peer_id.into()))
         }
         Deny::NAME => {
             let Deny { room_id, peer_id, reason } = ask(arg)?;

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use ractor::{Actor, ActorRef};
-use serde_json::Map;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
@@ -31,7 +30,7 @@ use crate::persistence::consultations::participants::Arrival;
 use crate::persistence::consultations::{
     Consultation, consultations, news, participants, progress, removals,
 };
-use crate::persistence::deed::Deed;
+use crate::persistence::deed::{Deed, passage};
 use crate::persistence::{Store, Tx};
 
 /// Notes that wait to be written.
@@ -261,10 +260,7 @@ async fn reach(
     now: Timestamp,
 ) -> Result<Consultation> {
     let moved = progress::advance(tx, node, current, to, None, now).await?;
-    let data = Map::from_iter([
-        ("from".to_owned(), current.status.name().into()),
-        ("to".to_owned(), to.name().into()),
-    ]);
+    let data = passage(current.status, to);
     if let Some(Doer { principal, provenance }) = by {
         let entity_id = current.id.as_str().into();
         let deed = Deed { action: to.name(), entity_type: "consultation", entity_id, data };

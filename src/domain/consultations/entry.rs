@@ -27,10 +27,7 @@ impl Room {
             Some(at) if self.seats[at].socket == arrival.socket => Ok(()),
             // A token of the lobby opens the lobby, whoever of that name was let in.
             Some(at) if self.seats[at].is_connected() && arrival.pass.is_waiting => {
-                let before = &self.seats[at];
-                let (socket, moved) =
-                    (before.socket.clone(), self.left(before, LeaveReason::Moved, now));
-                self.tell(vec![socket], moved);
+                self.tell_moved(&self.seats[at].clone(), now);
                 self.remove(at, LeaveReason::Moved, now);
                 self.take_seat(arrival, now)
             }
@@ -78,10 +75,7 @@ impl Room {
     /// yet: then it is the socket before that is told to let go.
     fn come_back(&mut self, at: usize, arrival: Arrival, now: Timestamp) {
         if self.seats[at].is_connected() {
-            let before = &self.seats[at];
-            let (socket, moved) =
-                (before.socket.clone(), self.left(before, LeaveReason::Moved, now));
-            self.tell(vec![socket], moved);
+            self.tell_moved(&self.seats[at].clone(), now);
         }
         let seat = &mut self.seats[at];
         seat.device = arrival.device;
@@ -108,8 +102,7 @@ impl Room {
         let place = if is_inside { self.next_place(now) } else { before.place };
         self.seats[at] = Seat::new(arrival, place);
         self.tell_left(&before, LeaveReason::Moved, now);
-        let moved = self.left(&before, LeaveReason::Moved, now);
-        self.tell(vec![before.socket], moved);
+        self.tell_moved(&before, now);
         if is_inside {
             self.tell_joined(at, now);
         }

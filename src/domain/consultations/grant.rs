@@ -8,7 +8,7 @@ use serde_json::json;
 use super::reference::Reference;
 use crate::domain::events::signaling::requests::LobbyStatus;
 use crate::domain::events::signaling::{MediaKind, SeatRole};
-use crate::domain::id::ConsultationId;
+use crate::domain::id::{ConsultationId, InviteId};
 use crate::domain::time::Timestamp;
 
 /// Rights in one room, in the media server's words.
@@ -170,12 +170,22 @@ pub fn sources(role: SeatRole) -> &'static [Source] {
 }
 
 /// What the identities of guests begin with.
-pub const GUEST: &str = "guest-";
+const GUEST: &str = "guest-";
+
+/// How a guest is known who came by that invitation.
+pub fn guest(invite: InviteId) -> String {
+    format!("{GUEST}{invite}")
+}
+
+/// Whether an identity is an invited guest's, who stands for neither patient nor doctor.
+pub fn is_guest(identity: &str) -> bool {
+    identity.starts_with(GUEST)
+}
 
 impl Pass {
-    /// Whether it is an invited guest's, who stands for neither patient nor doctor.
+    /// See [`is_guest`].
     pub fn is_guest(&self) -> bool {
-        self.identity.starts_with(GUEST)
+        is_guest(&self.identity)
     }
 
     /// For the patient or the doctor of a consultation, as they are named in it.

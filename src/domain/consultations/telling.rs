@@ -71,6 +71,12 @@ impl Room {
         }
     }
 
+    /// The socket that had a seat hears that another one has it.
+    pub(super) fn tell_moved(&mut self, before: &Seat, now: Timestamp) {
+        let moved = self.left(before, LeaveReason::Moved, now);
+        self.tell(vec![before.socket.clone()], moved);
+    }
+
     pub(super) fn left(&self, seat: &Seat, reason: LeaveReason, now: Timestamp) -> Notice {
         Notice::PeerLeft(PeerLeft {
             room_id: self.id().to_string(),

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, json};
 
 use super::entry::Token;
-use super::handover::no_media_server;
+use super::handover::{no_media_server, open_room};
 use super::view::{CreatedView, Outline};
 use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::consultations::draft::{ConsultationDraft, room_name};
@@ -24,7 +24,6 @@ use crate::http::context::Context;
 use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
-use crate::media::livekit::NewRoom;
 use crate::persistence::Tx;
 use crate::persistence::clinical::appointments::{self, Appointment};
 use crate::persistence::clinical::row::refer;
@@ -102,13 +101,9 @@ pub(super) async fn open(
     let mode = mode(app, draft)?;
     let room = room_name(&draft.consultation_id);
     // Whatever comes of the row, an empty room closes by itself.
-    let sid = match (app.calls.media.livekit(), mode) {
-        (Some(livekit), MediaMode::Sfu) => {
-            let idle = app.calls.settings.room_idle;
-            let max_participants = draft.max_participants;
-            livekit.create_room(NewRoom { name: &room, idle, max_participants }).await?
-        }
-        _ => format!("RM_mock_{:012x}", rand::random::<u64>() >> 16),
+    let sid = match mode {
+        MediaMode::Sfu => open_room(app, &room, draft.max_participants).await?,
+        MediaMode::P2p => format!("RM_mock_{:012x}", rand::random::<u64>() >> 16),
     };
 
     let author = Author { app, context, caller: &viewer.caller };

@@ -16,7 +16,7 @@ use super::entry::Entry;
 use super::view::Urls;
 use crate::auth::{digest, new_secret};
 use crate::delivery::letters::{self, Reader};
-use crate::domain::consultations::grant::{GUEST, Pass};
+use crate::domain::consultations::grant::{self, Pass};
 use crate::domain::consultations::invite::InviteDraft;
 use crate::domain::id::{ConsultationId, InviteId};
 use crate::domain::language::Language;
@@ -128,7 +128,7 @@ pub(super) async fn redeem(
     let guest = invites::redeem(&mut tx, &digest(&given.code), now).await?;
     let consultation = consultations::hold(&mut tx, &guest.consultation_id).await?;
     consultation.must_be_open()?;
-    let identity = format!("{GUEST}{}", guest.id);
+    let identity = grant::guest(guest.id);
     let pass = Pass {
         consultation: consultation.id.clone(),
         room: consultation.room_name.clone(),

@@ -99,7 +99,7 @@ pub(super) async fn move_call(
         return Ok(known);
     }
     let room_sid = match to {
-        MediaMode::Sfu => Some(ready(app, &known).await?),
+        MediaMode::Sfu => Some(open_room(app, &known.room_name, known.max_participants).await?),
         MediaMode::P2p => None,
     };
 
@@ -134,15 +134,11 @@ async fn note(
     author.record(tx, "consultation", moved.id.as_str().into(), "handed_over", data).await
 }
 
-/// Opens the room at the media server, and answers its id.
-async fn ready(app: &App, consultation: &Consultation) -> Result<String> {
+/// Opens a room at the media server, and answers its id.
+pub(super) async fn open_room(app: &App, name: &str, max_participants: i64) -> Result<String> {
     let livekit = app.calls.media.livekit().ok_or_else(no_media_server)?;
-    let room = NewRoom {
-        name: &consultation.room_name,
-        idle: app.calls.settings.room_idle,
-        max_participants: consultation.max_participants,
-    };
-    livekit.create_room(room).await
+    let idle = app.calls.settings.room_idle;
+    livekit.create_room(NewRoom { name, idle, max_participants }).await
 }
 
 /// What browsers can carry: few peers, and no recorder.

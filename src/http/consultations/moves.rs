@@ -13,7 +13,7 @@ use crate::domain::id::ConsultationId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
-use crate::http::author::{Author, passage};
+use crate::http::author::Author;
 use crate::http::clinical::viewer::Viewer;
 use crate::http::context::{Context, Path};
 use crate::http::envelope::Success;
@@ -22,6 +22,7 @@ use crate::http::precondition::{IfMatch, etag};
 use crate::http::problem::ProblemBody;
 use crate::persistence::consultations::consultations::{self, Name};
 use crate::persistence::consultations::{Consultation, participants, progress};
+use crate::persistence::deed::passage;
 
 /// A consultation at its version.
 type Shown = ([(HeaderName, HeaderValue); 1], Json<Success<ConsultationView>>);

@@ -52,7 +52,7 @@ pub(super) async fn end(
 ) -> Result<Recording> {
     let app = author.app;
     let mut tx = app.store.begin().await?;
-    let recording = held(&mut tx, id, which).await?;
+    let (_, recording) = held(&mut tx, id, which).await?;
     let to = recording.status.stopped();
     recording.status.check_move(to)?;
     let recording = move_on(&mut tx, author, &recording, to).await?;
@@ -73,7 +73,7 @@ pub(super) async fn answer(
 ) -> Result<Recording> {
     let app = author.app;
     let mut tx = app.store.begin().await?;
-    let recording = held(&mut tx, id, which).await?;
+    let (consultation, recording) = held(&mut tx, id, which).await?;
     if recording.status != RecordingStatus::Requested {
         return Err(Kind::Untenable("nobody is asked about this recording").into());
     }
@@ -84,7 +84,6 @@ pub(super) async fn answer(
     let recording = move_on(&mut tx, author, &recording, to).await?;
     let data = Map::from_iter([("consent".to_owned(), json!(consent))]);
     author.record(&mut tx, "recording", recording.id.0.into(), "answered", data).await?;
-    let consultation = consultations::hold(&mut tx, id).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
@@ -92,15 +91,20 @@ pub(super) async fn answer(
     Ok(recording)
 }
 
-/// The recording that is meant; until the transaction ends nobody else can change it, nor its consultation.
-async fn held(tx: &mut Tx, id: &ConsultationId, which: Option<RecordingId>) -> Result<Recording> {
-    consultations::hold(tx, id).await?;
+/// The recording that is meant, and its consultation; until the transaction ends nobody else can change
+/// either.
+async fn held(
+    tx: &mut Tx,
+    id: &ConsultationId,
+    which: Option<RecordingId>,
+) -> Result<(Consultation, Recording)> {
+    let consultation = consultations::hold(tx, id).await?;
     let recording = match which {
         Some(recording) => hold::<Recording>(tx, recording).await?,
         None => recordings::hold_running(tx, id).await?,
     };
     if recording.consultation_id == *id {
-        Ok(recording)
+        Ok((consultation, recording))
     } else {
         Err(Kind::NotFound("recording").into())
     }

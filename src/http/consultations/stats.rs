@@ -14,6 +14,7 @@ use crate::domain::consultations::quality::{self, Quality, WINDOW};
 use crate::domain::events::signaling::QualitySample;
 use crate::domain::events::signaling::notices::HandOverReason;
 use crate::domain::events::values::MediaMode;
+use crate::domain::id::ConsultationId;
 use crate::domain::shape::Rules;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result};
@@ -23,7 +24,7 @@ use crate::http::context::Path;
 use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::media::livekit::{LiveKit, Participant};
-use crate::persistence::consultations::consultations::{self, Name, Whose};
+use crate::persistence::consultations::consultations::Name;
 use crate::persistence::consultations::{Consultation, participants, samples};
 
 /// How a room is.
@@ -137,7 +138,7 @@ pub(super) async fn report(
 
     let consultation = &seen.consultation;
     keep(&app, &consultation.room_name, &identity, &sample).await?;
-    rescue(&app, consultation).await;
+    rescue(&app, &consultation.id, &consultation.room_name, consultation.mode).await;
     Ok((StatusCode::ACCEPTED, Success::of(Taken { accepted: true })))
 }
 
@@ -145,12 +146,7 @@ pub(super) async fn report(
 pub(super) async fn take(app: &App, by: &Sitting, sample: &QualitySample) -> Result<()> {
     let pass = &by.seat.pass;
     keep(app, &pass.room, &pass.identity, sample).await?;
-    if by.mode == MediaMode::P2p && app.calls.settings.moves_bad_calls {
-        let whose = Whose::Everyones;
-        let consultation =
-            consultations::find(&app.store, Name::Id(&by.consultation), whose).await?;
-        rescue(app, &consultation).await;
-    }
+    rescue(app, &by.consultation, &pass.room, by.mode).await;
     Ok(())
 }
 
@@ -162,25 +158,24 @@ async fn keep(app: &App, room: &str, identity: &str, sample: &QualitySample) -> 
 
 /// Moves a call to the media server that goes badly between browsers, where that is wanted. Who measured
 /// it is not told if that fails.
-async fn rescue(app: &App, consultation: &Consultation) {
-    let is_between_browsers = consultation.mode == MediaMode::P2p;
+async fn rescue(app: &App, id: &ConsultationId, room: &str, mode: MediaMode) {
     let can = app.calls.settings.moves_bad_calls && app.calls.media.livekit().is_some();
-    if !is_between_browsers || !can {
+    if mode != MediaMode::P2p || !can {
         return;
     }
     let moved = async {
         let since = Timestamp::now().minus(quality::PATIENCE);
-        if samples::is_older(&app.store, &consultation.room_name, since).await? {
-            let measured = samples::recent(&app.store, &consultation.room_name, since).await?;
+        if samples::is_older(&app.store, room, since).await? {
+            let measured = samples::recent(&app.store, room, since).await?;
             if quality::is_poor(measured.iter().map(|it| &it.sample)) {
                 let (to, why) = (MediaMode::Sfu, HandOverReason::Quality);
-                move_call(app, None, &consultation.id, to, why).await?;
+                move_call(app, None, id, to, why).await?;
             }
         }
         Ok::<_, Error>(())
     };
     if let Err(error) = moved.await {
-        warn!(%error, consultation.id = %consultation.id, "a bad call was not moved");
+        warn!(%error, consultation.id = %id, "a bad call was not moved");
     }
 }
 

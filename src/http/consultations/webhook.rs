@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::{films, moves};
 use crate::auth::digest;
-use crate::domain::consultations::grant::GUEST;
+use crate::domain::consultations::grant::is_guest;
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::events::signaling::SeatRole;
 use crate::domain::events::values::MediaMode;
@@ -153,9 +153,8 @@ async fn joined(
         return Ok(Followed::Nothing);
     }
     let present = participants::present(tx, &consultation.id).await?;
-    let is_there = |role: SeatRole| {
-        present.iter().any(|it| it.role == role.name() && !it.identity.starts_with(GUEST))
-    };
+    let is_there =
+        |role: SeatRole| present.iter().any(|it| it.role == role.name() && !is_guest(&it.identity));
     let both = is_there(SeatRole::Doctor) && is_there(SeatRole::Patient);
     let to = if both { ConsultationStatus::Live } else { ConsultationStatus::Waiting };
     let node = &app.settings.node;

@@ -7,7 +7,7 @@ use crate::support::http::Answer;
 use crate::support::smtp::MailServer;
 
 impl Visit {
-    async fn invited(&self, id: &str, more: Value) -> Value {
+    pub(super) async fn invited(&self, id: &str, more: Value) -> Value {
         let path = format!("/api/consultations/{id}/invite");
         let body = crate::support::care::joined(json!({"role": "observer"}), more);
         let answer = self.care.post(&self.doctor.account, &path, body).await;
@@ -16,7 +16,7 @@ impl Visit {
     }
 
     /// Takes an invitation, signed in as nobody.
-    async fn redeemed(&self, invitation: &Value) -> Answer {
+    pub(super) async fn redeemed(&self, invitation: &Value) -> Answer {
         let code = invitation["url"].as_str().unwrap().split("#code=").nth(1).unwrap();
         let call = self.care.latido.call("POST", "/api/consultations/redeem");
         call.json(&json!({"code": code})).send().await

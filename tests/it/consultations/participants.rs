@@ -101,12 +101,8 @@ async fn who_was_put_out_does_not_come_back_by_the_token_they_had() {
 async fn a_guest_looks_on_by_the_token_of_the_invitation() {
     let visit = Visit::start().await;
     visit.opened("c-1").await;
-    let body = json!({"role": "observer", "name": "Luis"});
-    let path = "/api/consultations/c-1/invite";
-    let invitation = data(&visit.care.post(&visit.doctor.account, path, body).await);
-    let code = invitation["url"].as_str().unwrap().split("#code=").nth(1).unwrap();
-    let call = visit.care.latido.call("POST", "/api/consultations/redeem");
-    let redeemed = data(&call.json(&json!({"code": code})).send().await);
+    let invitation = visit.invited("c-1", json!({"name": "Luis"})).await;
+    let redeemed = data(&visit.redeemed(&invitation).await);
     let (mut doctor, _) = visit.inside("c-1", &visit.doctor.account.token).await;
 
     let (mut guest, joined) = visit.inside("c-1", text(&redeemed["token"])).await;
@@ -131,12 +127,8 @@ async fn a_guest_looks_on_by_the_token_of_the_invitation() {
 async fn a_guest_in_the_patients_place_is_not_the_patient() {
     let visit = Visit::start().await;
     visit.opened("c-1").await;
-    let path = "/api/consultations/c-1/invite";
-    let body = json!({"role": "patient", "name": "Luis"});
-    let invitation = data(&visit.care.post(&visit.doctor.account, path, body).await);
-    let code = invitation["url"].as_str().unwrap().split("#code=").nth(1).unwrap();
-    let call = visit.care.latido.call("POST", "/api/consultations/redeem");
-    let redeemed = data(&call.json(&json!({"code": code})).send().await);
+    let invitation = visit.invited("c-1", json!({"role": "patient", "name": "Luis"})).await;
+    let redeemed = data(&visit.redeemed(&invitation).await);
     let (mut doctor, _) = visit.inside("c-1", &visit.doctor.account.token).await;
 
     let (mut guest, _) = visit.inside("c-1", text(&redeemed["token"])).await;

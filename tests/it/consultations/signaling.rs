@@ -1,7 +1,5 @@
 //! What a call that is held over sockets leaves behind.
 
-use std::time::Duration;
-
 use latido::domain::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -17,18 +15,12 @@ impl Visit {
 #[tokio::test]
 async fn a_call_takes_its_visit_along_and_keeps_who_was_there() {
     let visit = Visit::start().await;
-    let path = format!("/api/v1/patients/{}/validation", visit.patient.id);
-    let validated = json!({"status": "validated_by_doctor"});
-    assert_eq!(visit.care.post(&visit.care.admin, &path, validated).await.status, 200);
-    let starts_at = Timestamp::now().plus(Duration::from_hours(24));
-    let body = json!({"patient_id": visit.patient.id, "doctor_id": visit.doctor.id,
-        "kind": "video", "starts_at": starts_at});
-    let appointment = visit.care.added("/api/v1/appointments", body).await["id"].clone();
-    let path = format!("/api/v1/appointments/{appointment}");
-    let link = json!({"send_link": false});
-    visit.care.post(&visit.doctor.account, &format!("{path}/video"), link).await;
+    visit.validated().await;
+    let appointment = visit.booked("video").await;
+    let path = format!("/api/v1/appointments/{appointment}/video");
+    visit.care.post(&visit.doctor.account, &path, json!({"send_link": false})).await;
     let id = appointment.to_string();
-    let status = async || visit.get(&visit.patient.account, &path).await.json()["status"].clone();
+    let status = async || visit.appointment(appointment).await["status"].clone();
     let mut portal = visit.care.connect(&visit.doctor).await;
 
     let (mut doctor, _) = visit.inside(&id, &visit.doctor.account.token).await;

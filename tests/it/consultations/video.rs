@@ -10,21 +10,21 @@ use crate::support::smtp::MailServer;
 
 impl Visit {
     /// A visit of the two, a day from now.
-    async fn booked(&self, kind: &str) -> i64 {
+    pub(super) async fn booked(&self, kind: &str) -> i64 {
         let starts_at = Timestamp::now().plus(Duration::from_hours(24));
         let body = json!({"patient_id": self.patient.id, "doctor_id": self.doctor.id, "kind": kind,
             "starts_at": starts_at});
         self.care.added("/api/v1/appointments", body).await["id"].as_i64().unwrap()
     }
 
-    async fn validated(&self) {
+    pub(super) async fn validated(&self) {
         let path = format!("/api/v1/patients/{}/validation", self.patient.id);
         let body = json!({"status": "validated_by_doctor"});
         let answer = self.care.post(&self.care.admin, &path, body).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
-    async fn appointment(&self, id: i64) -> Value {
+    pub(super) async fn appointment(&self, id: i64) -> Value {
         let path = format!("/api/v1/appointments/{id}");
         self.get(&self.patient.account, &path).await.json()
     }

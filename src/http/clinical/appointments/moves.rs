@@ -14,7 +14,7 @@ use crate::domain::id::AppointmentId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
-use crate::http::author::{Author, passage};
+use crate::http::author::Author;
 use crate::http::clinical::viewer::Viewer;
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
@@ -22,6 +22,7 @@ use crate::http::precondition::IfMatch;
 use crate::http::problem::ProblemBody;
 use crate::persistence::clinical::appointments::{self, Appointment};
 use crate::persistence::clinical::row::hold;
+use crate::persistence::deed::passage;
 
 /// Why a visit does not take place.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]

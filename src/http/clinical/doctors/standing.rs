@@ -14,7 +14,7 @@ use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
-use crate::http::author::{Author, passage};
+use crate::http::author::Author;
 use crate::http::clinical::viewer::Viewer;
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
@@ -24,6 +24,7 @@ use crate::persistence::Tx;
 use crate::persistence::clinical::appointments;
 use crate::persistence::clinical::doctors::{self, Doctor};
 use crate::persistence::clinical::row::hold;
+use crate::persistence::deed::passage;
 
 /// A decision about a doctor.
 #[derive(Debug, Deserialize, Validate, ToSchema)]

@@ -16,7 +16,7 @@ use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
-use crate::http::author::{Author, passage};
+use crate::http::author::Author;
 use crate::http::caller::Admin;
 use crate::http::context::{Context, Path};
 use crate::http::given::Given;
@@ -25,6 +25,7 @@ use crate::http::precondition::IfMatch;
 use crate::http::problem::ProblemBody;
 use crate::persistence::clinical::institutions::{self, Finding, Institution};
 use crate::persistence::clinical::row::hold;
+use crate::persistence::deed::passage;
 
 /// What was found.
 #[derive(Debug, Deserialize, Validate, ToSchema)]

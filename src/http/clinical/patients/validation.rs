@@ -11,7 +11,7 @@ use crate::domain::clinical::validation::{self, ValidationStatus, Validator};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
-use crate::http::author::{Author, passage};
+use crate::http::author::Author;
 use crate::http::clinical::viewer::{PatientRef, Standing, Viewer};
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
@@ -21,6 +21,7 @@ use crate::persistence::Tx;
 use crate::persistence::clinical::health_profiles;
 use crate::persistence::clinical::patients::{self, Patient};
 use crate::persistence::clinical::row::hold;
+use crate::persistence::deed::passage;
 use crate::persistence::identity::accounts;
 
 /// Where a patient is to be moved.
