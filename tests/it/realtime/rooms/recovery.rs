@@ -36,7 +36,9 @@ async fn a_room_that_failed_goes_on_and_everybody_sees_how_it_stands() {
 #[tokio::test]
 async fn a_room_that_failed_hears_what_happened_meanwhile() {
     let visit = Visit::start().await;
+    let mut portal = visit.care.connect(&visit.patient).await;
     let (mut doctor, mut patient, ..) = visit.both().await;
+    while portal.next("consultation:update").await["status"] != "live" {}
     // So many failures that the next start is put off.
     for _ in 0..7 {
         visit.latido().hub().inject_failure(&Failing::Room("visit-1".into()));
