@@ -50,7 +50,7 @@ create table addresses (
 );
 create index addresses_entity on addresses (entity_type, entity_id);
 
--- What people are found by, in lower case and without accents.
+-- What people are found by: words in lower case and without accents, a space before each.
 alter table doctors add column search text not null default '';
 alter table medical_institutions add column search text not null default '';
 alter table patients add column search text not null default '';
@@ -325,17 +325,11 @@ create trigger audit_seals_append_only before update or delete on audit_seals
 create trigger audit_seals_not_truncated before truncate on audit_seals
     for each statement execute function refuse_change();
 
--- Any three letters of a patient's search text lead to it. Where the extension may not be made, searches
--- answer the same and read the table instead.
-do $$
-declare
-    home text;
-begin
-    create extension if not exists pg_trgm with schema public;
-    select nspname into home
-    from pg_extension join pg_namespace on pg_namespace.oid = extnamespace where extname = 'pg_trgm';
-    execute format('create index patients_search on patients using gin (search %I.gin_trgm_ops)', home);
-exception when insufficient_privilege or undefined_file or feature_not_supported then
-    raise warning 'pg_trgm is not there: searches of patients read the whole table';
-end
+-- The first three to six letters of a word of a patient's search text lead to it. Rows enter the index as
+-- they are written: what waits to be merged into it is read by every search.
+create function search_beginnings(search text) returns text[] language sql immutable parallel safe as $$
+    select array_agg(distinct left(word, letters))
+    from unnest(string_to_array(search, ' ')) word, generate_series(3, 6) letters
+    where length(word) >= letters
 $$;
+create index patients_search on patients using gin (search_beginnings(search)) with (fastupdate = off);

@@ -1,4 +1,4 @@
-//! Text as people look for it: in any case, with or without accents.
+//! Text as people look for it: by words, in any case, with or without accents.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
@@ -8,10 +8,16 @@ pub fn folded(text: &str) -> String {
     text.nfd().filter(|letter| !is_combining_mark(*letter)).collect::<String>().to_lowercase()
 }
 
-/// What a row is found by: its texts folded, a space between them.
+/// The words of a text, folded: what stands between anything but letters and digits.
+pub fn words(text: &str) -> Vec<String> {
+    let folded = folded(text);
+    let words = folded.split(|letter: char| !letter.is_alphanumeric());
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// What a row is found by: the words of its texts, a space before each.
 pub fn searchable<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    let texts: Vec<_> = texts.into_iter().filter(|text| !text.is_empty()).map(folded).collect();
-    texts.join(" ")
+    texts.into_iter().flat_map(words).flat_map(|word| [" ".to_owned(), word]).collect()
 }
 
 #[cfg(test)]
@@ -21,6 +27,15 @@ mod tests {
     #[test]
     fn accents_and_case_do_not_matter() {
         assert_eq!(folded("Núñez ÁLVAREZ"), "nunez alvarez");
-        assert_eq!(searchable(["María", "", "Gómez"]), "maria gomez");
+        assert_eq!(searchable(["María", "", "Gómez"]), " maria gomez");
+    }
+
+    #[test]
+    fn a_word_ends_at_what_is_neither_letter_nor_digit() {
+        assert_eq!(
+            words(" O'Hara, ana.paz+1@example.com "),
+            ["o", "hara", "ana", "paz", "1", "example", "com"]
+        );
+        assert_eq!(words("%_\\\"").len(), 0);
     }
 }

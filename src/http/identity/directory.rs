@@ -20,7 +20,7 @@ use crate::persistence::identity::list::{self, Filter};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filters {
-    /// Found anywhere in an e-mail or a name, in any case.
+    /// Words, each of which begins a word of the e-mail or the name, in any order and case.
     #[param(max_length = 400, example = "ana")]
     q: Option<String>,
     /// Any name of the primary role.

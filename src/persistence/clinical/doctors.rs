@@ -13,7 +13,7 @@ use crate::domain::money::{Cents, Currency};
 use crate::domain::text::searchable;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
-use crate::persistence::search::folded_pattern;
+use crate::persistence::search::{pattern, push_found_by};
 use crate::persistence::{Store, Tx};
 
 /// A doctor's own columns.
@@ -108,9 +108,11 @@ pub struct Filter {
 macro_rules! narrow {
     ($sql:ident, $filter:ident) => {
         if let Some(text) = &$filter.text {
-            $sql.push(" and (search like ").push_bind(folded_pattern(text)).push(r" escape '\'");
+            $sql.push(" and ((true");
+            push_found_by!($sql, text);
+            $sql.push(")");
             if $filter.by_license != Licenses::Nobodys {
-                $sql.push(" or (lower(medical_license) like ").push_bind(folded_pattern(text));
+                $sql.push(" or (lower(medical_license) like ").push_bind(pattern(text));
                 $sql.push(r" escape '\'");
                 if let Licenses::Of(institution) = $filter.by_license {
                     $sql.push(" and institution_id = ").push_bind(institution);

@@ -13,7 +13,7 @@ use crate::domain::id::{InstitutionId, UserId};
 use crate::domain::text::searchable;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::persistence::search::folded_pattern;
+use crate::persistence::search::push_found_by;
 use crate::persistence::{Store, Tx};
 
 /// An institution's own columns.
@@ -82,7 +82,7 @@ pub struct Filter {
 macro_rules! narrow {
     ($sql:ident, $filter:ident) => {
         if let Some(text) = &$filter.text {
-            $sql.push(" and search like ").push_bind(folded_pattern(text)).push(r" escape '\'");
+            push_found_by!($sql, text);
         }
         if let Some(kind) = $filter.kind {
             $sql.push(" and type = ").push_bind(kind);

@@ -8,11 +8,10 @@ use super::row::Row as _;
 use crate::domain::clinical::validation::ValidationStatus;
 use crate::domain::date::Date;
 use crate::domain::id::{DoctorId, InstitutionId, PatientId};
-use crate::domain::text::folded;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Store;
-use crate::persistence::search::folded_pattern;
+use crate::persistence::search::{beginnings, push_found_by};
 use crate::persistence::store::Either;
 
 /// Whose patients a list shows, visits counting from a moment on.
@@ -29,7 +28,7 @@ pub enum Whose {
 #[derive(Debug, Clone)]
 pub struct Filter {
     pub whose: Whose,
-    /// Looked for in names, e-mails and document numbers.
+    /// Words that begin words of names, e-mails and document numbers.
     pub text: Option<String>,
     pub doctor: Option<DoctorId>,
     pub institution: Option<InstitutionId>,
@@ -57,12 +56,9 @@ impl Filter {
     }
 }
 
-/// Letters of a search from which on groups of three letters can answer.
-const INDEXED_FROM: usize = 3;
-
 /// How many of the newest rows a search on PostgreSQL looks through before it goes on: to the second
-/// number if the first promised enough, else to the index of groups of three letters.
-const RECENT: [i64; 2] = [2_000, 20_000];
+/// number if the first promised enough, else to the index of beginnings.
+const RECENT: [i64; 2] = [500, 8_000];
 
 /// What stands before and behind a doctor's patients, hundreds as they are. PostgreSQL has to look for them
 /// one by one: left the choice, it reads the table from its end until a page of them has come by.
@@ -125,25 +121,25 @@ macro_rules! page_of {
     ($sql:ident, $filter:ident, $before:ident, $limit:ident, $among:ident) => {
         $sql.push(" from patients where id < ").push_bind($before);
         if let Some(text) = &$filter.text {
-            $sql.push(" and search like ").push_bind(folded_pattern(text)).push(r" escape '\'");
+            push_found_by!($sql, text);
         }
         narrow!($sql, $filter, $among);
         $sql.push(" order by id desc limit ").push_bind($limit);
     };
 }
 
-/// The same on SQLite, where a text of three letters or more is
-/// looked for in a table of its own, which gives what it finds by descending id, so that a page ends
-/// early however much is found.
+/// The same on SQLite, where the beginnings of words are looked for in a table of their own, which gives
+/// what it finds by descending id, so that a page ends early however much is found.
 macro_rules! page_on_sqlite {
     ($sql:ident, $filter:ident, $before:ident, $limit:ident) => {
-        match $filter.text.as_deref().and_then(phrase) {
-            Some(phrase) => {
+        match $filter.text.as_deref().and_then(|text| Some((text, expression(text)?))) {
+            Some((text, expression)) => {
                 $sql.push(
                     " from patients_search cross join patients on id = patients_search.rowid",
                 );
-                $sql.push(" where patients_search match ").push_bind(phrase);
+                $sql.push(" where patients_search match ").push_bind(expression);
                 $sql.push(" and patients_search.rowid < ").push_bind($before);
+                push_found_by!($sql, text, "patients.search");
                 narrow!($sql, $filter, AMONG_SQLITE);
                 $sql.push(" order by patients_search.rowid desc limit ").push_bind($limit);
             }
@@ -157,23 +153,23 @@ macro_rules! page_on_sqlite {
 /// A page out of the newest rows alone. The limit inside keeps the planner to them: what it believes of
 /// a text decides nothing.
 macro_rules! page_of_recent {
-    ($sql:ident, $filter:ident, $pattern:ident, $before:ident, $limit:ident, $recent:ident) => {
+    ($sql:ident, $filter:ident, $text:ident, $before:ident, $limit:ident, $recent:ident) => {
         $sql.push(" from patients where id in (select id from (select id, search from patients where id < ");
         $sql.push_bind($before);
         narrow!($sql, $filter, AMONG_POSTGRES);
-        $sql.push(" order by id desc limit ").push($recent).push(") recent where search like ");
-        $sql.push_bind($pattern).push(r" escape '\' order by id desc limit ").push_bind($limit);
-        $sql.push(") order by id desc");
+        $sql.push(" order by id desc limit ").push($recent).push(") recent where true");
+        push_found_by!($sql, $text);
+        $sql.push(" order by id desc limit ").push_bind($limit).push(") order by id desc");
     };
 }
 
 /// A page of all that the index finds, which is the costlier the more it finds. Where the page begins is
 /// asked afterwards: the planner would join half the primary key to the search index.
 macro_rules! page_of_found {
-    ($sql:ident, $filter:ident, $pattern:ident, $before:ident, $limit:ident) => {
+    ($sql:ident, $filter:ident, $text:ident, $before:ident, $limit:ident) => {
         $sql.push(" from patients where id in (with found as materialized (");
-        $sql.push("select id from patients where search like ").push_bind($pattern);
-        $sql.push(r" escape '\'");
+        $sql.push("select id from patients where ").push(BEGINNINGS).push_bind(beginnings($text));
+        push_found_by!($sql, $text);
         narrow!($sql, $filter, AMONG_POSTGRES);
         $sql.push(") select id from found where id < ").push_bind($before);
         $sql.push(" order by id desc limit ").push_bind($limit);
@@ -181,15 +177,13 @@ macro_rules! page_of_found {
     };
 }
 
-/// A text as a phrase for SQLite's table of groups of three letters, if it has as many.
-fn phrase(text: &str) -> Option<String> {
-    // In double quotes any letter may stand in it.
-    is_indexed(text).then(|| format!("\"{}\"", folded(text).replace('"', "\"\"")))
-}
+/// The condition that PostgreSQL's index of beginnings answers.
+const BEGINNINGS: &str = "search_beginnings(search) @> ";
 
-/// Whether groups of three letters can answer for a text.
-fn is_indexed(text: &str) -> bool {
-    folded(text).chars().count() >= INDEXED_FROM
+/// What SQLite's table of words is asked for, if it can answer for a text.
+fn expression(text: &str) -> Option<String> {
+    let terms: Vec<_> = beginnings(text).iter().map(|letters| format!("\"{letters}\" *")).collect();
+    (!terms.is_empty()).then(|| terms.join(" AND "))
 }
 
 /// The columns of a [`Patient`] from somewhere.
@@ -213,7 +207,7 @@ pub async fn page(
             sql.build_query_as().fetch_all(pool).await?
         }
         Either::Postgres(pool) => match filter.text.as_deref() {
-            Some(text) if is_indexed(text) && filter.is_ordered() => {
+            Some(text) if filter.is_ordered() && !beginnings(text).is_empty() => {
                 search(pool, filter, text, before, limit).await?
             }
             _ => {
@@ -235,10 +229,9 @@ async fn search(
     before: i64,
     limit: i64,
 ) -> Result<Vec<Patient>> {
-    let pattern = &folded_pattern(text);
     for (place, recent) in RECENT.into_iter().enumerate() {
         let mut sql = QueryBuilder::new(select());
-        page_of_recent!(sql, filter, pattern, before, limit, recent);
+        page_of_recent!(sql, filter, text, before, limit, recent);
         let rows: Vec<Patient> = sql.build_query_as().fetch_all(pool).await?;
         let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         if found >= limit {
@@ -250,7 +243,7 @@ async fn search(
         }
     }
     let mut sql = QueryBuilder::new(select());
-    page_of_found!(sql, filter, pattern, before, limit);
+    page_of_found!(sql, filter, text, before, limit);
     Ok(sql.build_query_as().fetch_all(pool).await?)
 }
 
@@ -261,16 +254,12 @@ pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
     Ok(match store.engine() {
         Either::Sqlite(pool) => {
             let mut sql = QueryBuilder::new(SQL);
-            match filter.text.as_deref().map(|text| (text, phrase(text))) {
-                None => {}
-                Some((_, Some(phrase))) => {
+            if let Some(text) = &filter.text {
+                if let Some(expression) = expression(text) {
                     sql.push(" and id in (select rowid from patients_search where patients_search match ");
-                    sql.push_bind(phrase).push(")");
+                    sql.push_bind(expression).push(")");
                 }
-                Some((text, None)) => {
-                    sql.push(" and search like ").push_bind(folded_pattern(text));
-                    sql.push(r" escape '\'");
-                }
+                push_found_by!(sql, text);
             }
             narrow!(sql, filter, AMONG_SQLITE);
             sql.build_query_scalar().fetch_one(pool).await?
@@ -278,8 +267,11 @@ pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
         Either::Postgres(pool) => {
             let mut sql = QueryBuilder::new(SQL);
             if let Some(text) = &filter.text {
-                sql.push(" and search like ").push_bind(folded_pattern(text));
-                sql.push(r" escape '\'");
+                let beginnings = beginnings(text);
+                if !beginnings.is_empty() {
+                    sql.push(" and ").push(BEGINNINGS).push_bind(beginnings);
+                }
+                push_found_by!(sql, text);
             }
             narrow!(sql, filter, AMONG_POSTGRES);
             sql.build_query_scalar().fetch_one(pool).await?

@@ -4,16 +4,15 @@ use sqlx::QueryBuilder;
 
 use super::accounts::{User, columns};
 use crate::domain::identity::Role;
-use crate::domain::text::folded;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Store;
-use crate::persistence::search::pattern;
+use crate::persistence::search::push_found_by;
 
 /// Which accounts a list shows. The default shows all that were not removed.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Looked for in e-mails and names, whatever its case and accents.
+    /// Words that begin words of e-mails and names, whatever their case and accents.
     pub text: Option<String>,
     pub primary_role: Option<Role>,
     pub is_active: Option<bool>,
@@ -27,8 +26,7 @@ pub struct Filter {
 macro_rules! narrow {
     ($sql:ident, $filter:ident) => {
         if let Some(text) = &$filter.text {
-            $sql.push(" and search like ").push_bind(pattern(&folded(text)));
-            $sql.push(r" escape '\'");
+            push_found_by!($sql, text);
         }
         if let Some(role) = $filter.primary_role {
             $sql.push(" and primary_role = ").push_bind(role.user_type());

@@ -20,10 +20,10 @@ async fn accounts_are_found_whatever_the_case_and_accents_of_their_names() {
         items.as_array().unwrap().iter().any(|user| user["id"] == id)
     };
 
-    for text in ["ángela", "Angela", "NUÑEZ", "nunez", "angela núñez", "ANGELA@", "50%"] {
+    for text in ["ángela", "Angela", "NUÑEZ", "nunez", "núñez angela", "ANGELA@", "50%"] {
         assert!(found(text).await, "{text}");
     }
-    assert!(!found("ngel_").await);
+    assert!(!found("angel_s").await && !found("ngel").await);
     let renamed = json!({ "apellido": "Öz" });
     let path = format!("/users/{id}");
     latido.call("PATCH", &path).bearer(&admin.token).json(&renamed).send().await;

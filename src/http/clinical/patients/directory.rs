@@ -32,7 +32,8 @@ const MAX_AGE: i64 = 150;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http::clinical) struct Filters {
-    /// Found anywhere in names, e-mail or document number, with or without accents.
+    /// Words, each of which begins a word of names, e-mail or document number, in any order, with or
+    /// without accents.
     #[param(max_length = 400)]
     q: Option<String>,
     #[param(value_type = Option<i64>)]
@@ -62,7 +63,8 @@ pub(in crate::http::clinical) struct Filters {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http::clinical) struct OwnFilters {
-    /// Found anywhere in names, e-mail or document number, with or without accents.
+    /// Words, each of which begins a word of names, e-mail or document number, in any order, with or
+    /// without accents.
     #[param(max_length = 400)]
     q: Option<String>,
     #[param(inline)]
