@@ -98,10 +98,11 @@ async fn every_extra_port_serves_the_same() {
     let database = Database::fresh().await;
     let (one, two) = (free_port(), free_port());
     let extra = format!("{one},{two}");
-    let process = Process::serve(&database, &[("EXTRA_PORTS", &extra)]).await;
+    let mut process = Process::serve(&database, &[("EXTRA_PORTS", &extra)]).await;
 
     for port in [process.address.port(), one, two] {
         let address = (Ipv4Addr::LOCALHOST, port).into();
+        process.listens(address).await;
         let answer = crate::support::http::Call::new(address, "GET", "/health").send().await;
         assert_eq!(answer.status, 200, "{port}");
         assert_eq!(answer.json()["status"], "ok");

@@ -25,8 +25,9 @@ impl Served {
         directory.write(".env", "SECRET=1");
         let (path, number) = (directory.path().to_str().unwrap(), port.to_string());
         let more = [("PORTAL_DOCTORS_DIR", path), ("PORTAL_DOCTORS_PORT", number.as_str())];
-        let process = Process::serve(&database, &more).await;
+        let mut process = Process::serve(&database, &more).await;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        process.listens(address).await;
         Self { address, directory, _node: (process, database) }
     }
 

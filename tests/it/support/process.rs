@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -74,9 +75,21 @@ pub(crate) fn finish(arguments: &[&str], settings: &[(&str, &str)], input: &str)
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that is free, and stays so: no test is given it twice, and the system gives none of these to a
+/// socket that asked for any.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 20_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Processes that run side by side begin far from each other.
+    let start = std::process::id().wrapping_mul(7_919);
+    loop {
+        let given = start.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + given % COUNT).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Process {
@@ -98,12 +111,17 @@ impl Process {
         ];
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut process = Self { child, address, output };
-        within("the node to serve", process.ready()).await;
+        within("the node to serve", process.ready(address)).await;
         process
     }
 
-    async fn ready(&mut self) {
-        while tokio::net::TcpStream::connect(self.address).await.is_err() {
+    /// Waits until the node listens there too: it opens its ports one after the other.
+    pub(crate) async fn listens(&mut self, address: SocketAddr) {
+        within("the node to listen", self.ready(address)).await;
+    }
+
+    async fn ready(&mut self, address: SocketAddr) {
+        while tokio::net::TcpStream::connect(address).await.is_err() {
             let gone = self.child.try_wait().unwrap();
             assert_eq!(gone, None, "the node ended instead of serving");
             tokio::time::sleep(Duration::from_millis(10)).await;
