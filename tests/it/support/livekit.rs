@@ -97,21 +97,35 @@ impl MediaServer {
 
     /// The names of the rooms there are, as the server says.
     pub(crate) async fn rooms(&self) -> Vec<String> {
+        let body = self.ask("ListRooms", &json!({"roomList": true}), &json!({})).await;
+        texts(&body["rooms"], "name")
+    }
+
+    /// The identities of who is in a room, as the server says.
+    pub(crate) async fn people(&self, room: &str) -> Vec<String> {
+        let video = json!({"roomAdmin": true, "room": room});
+        let body = self.ask("ListParticipants", &video, &json!({ "room": room })).await;
+        texts(&body["participants"], "identity")
+    }
+
+    async fn ask(&self, method: &str, video: &Value, body: &Value) -> Value {
         let now = Timestamp::now().seconds();
-        let claims = json!({"iss": self.key, "nbf": now - 5, "exp": now + 60,
-            "video": {"roomList": true}});
-        let token = self.signed(&claims);
+        let token =
+            self.signed(&json!({"iss": self.key, "nbf": now - 5, "exp": now + 60, "video": video}));
         let answer = latido::outgoing::client(std::time::Duration::from_secs(5))
             .unwrap()
-            .post(format!("{}/twirp/livekit.RoomService/ListRooms", self.url))
+            .post(format!("{}/twirp/livekit.RoomService/{method}", self.url))
             .bearer_auth(token)
-            .json(&json!({}))
+            .json(body)
             .send()
             .await
             .unwrap();
-        let body: Value = answer.json().await.unwrap();
-        let rooms = body["rooms"].as_array().unwrap().iter();
-        rooms.map(|room| room["name"].as_str().unwrap().to_owned()).collect()
+        answer.json().await.unwrap()
+    }
+
+    /// Whether a real server is asked.
+    pub(crate) fn is_real(&self) -> bool {
+        self.double.is_none()
     }
 
     /// Tells a node of an event as the server does.
@@ -174,7 +188,10 @@ impl State {
         match method {
             "RoomService/CreateRoom" => self.create(&text("name"), &body),
             "RoomService/DeleteRoom" => match self.rooms.remove(&room) {
-                Some(_) => Reply::json(200, &json!({})),
+                Some(_) => {
+                    self.people.remove(&room);
+                    Reply::json(200, &json!({}))
+                }
                 None => absent("requested room does not exist"),
             },
             "RoomService/ListRooms" => {
@@ -289,6 +306,11 @@ fn room_json(name: &str, sid: &str, options: &Value) -> Value {
             {"mime": "video/VP8", "fmtp_line": ""}],
         "metadata": "", "num_participants": 0, "num_publishers": 0, "active_recording": false,
         "version": null})
+}
+
+fn texts(rows: &Value, field: &str) -> Vec<String> {
+    let rows = rows.as_array().into_iter().flatten();
+    rows.map(|row| row[field].as_str().unwrap().to_owned()).collect()
 }
 
 fn twirp(status: u16, code: &str, said: &str) -> Reply {

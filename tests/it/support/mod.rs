@@ -14,6 +14,7 @@ pub(crate) mod keys;
 pub(crate) mod livekit;
 pub(crate) mod node;
 pub(crate) mod openid;
+pub(crate) mod participant;
 pub(crate) mod plain;
 pub(crate) mod polling;
 pub(crate) mod process;
