@@ -50,7 +50,7 @@ create table addresses (
 );
 create index addresses_entity on addresses (entity_type, entity_id);
 
--- What people are found by: words in lower case and without accents, a space before each.
+-- What people are found by: words in lower case and without accents.
 alter table doctors add column search text not null default '';
 alter table medical_institutions add column search text not null default '';
 alter table patients add column search text not null default '';
@@ -325,11 +325,11 @@ create trigger audit_seals_append_only before update or delete on audit_seals
 create trigger audit_seals_not_truncated before truncate on audit_seals
     for each statement execute function refuse_change();
 
--- The first three to six letters of a word of a patient's search text lead to it. Rows enter the index as
--- they are written: what waits to be merged into it is read by every search.
-create function search_beginnings(search text) returns text[] language sql immutable parallel safe as $$
-    select array_agg(distinct left(word, letters))
-    from unnest(string_to_array(search, ' ')) word, generate_series(3, 6) letters
-    where length(word) >= letters
+-- Any three letters of a word of a patient's search text lead to it. Rows enter the index as they are written:
+-- what waits to be merged into it is read by every search.
+create function search_groups(search text) returns text[] language sql immutable parallel safe cost 10000 as $$
+    select array_agg(distinct substr(search, place, 3))
+    from generate_series(1, length(search) - 2) place
+    where position(' ' in substr(search, place, 3)) = 0
 $$;
-create index patients_search on patients using gin (search_beginnings(search)) with (fastupdate = off);
+create index patients_search on patients using gin (search_groups(search)) with (fastupdate = off);

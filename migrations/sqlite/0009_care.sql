@@ -50,7 +50,7 @@ create table addresses (
 );
 create index addresses_entity on addresses (entity_type, entity_id);
 
--- What people are found by: words in lower case and without accents, a space before each.
+-- What people are found by: words in lower case and without accents.
 alter table doctors add column search text not null default '';
 alter table medical_institutions add column search text not null default '';
 alter table patients add column search text not null default '';
@@ -325,8 +325,8 @@ begin select raise(abort, 'audit_seals is append-only'); end;
 create trigger audit_seals_not_deleted before delete on audit_seals
 begin select raise(abort, 'audit_seals is append-only'); end;
 
--- The first three to six letters of a word of a patient's search text lead to it.
-create virtual table patients_search using fts5 (search, content = 'patients', content_rowid = 'id', detail = none, columnsize = 0, prefix = '3 4 5 6');
+-- Any three letters of a patient's search text lead to it.
+create virtual table patients_search using fts5 (search, content = 'patients', content_rowid = 'id', detail = none, columnsize = 0, tokenize = 'trigram case_sensitive 1');
 create trigger patients_search_insert after insert on patients begin
     insert into patients_search (rowid, search) values (new.id, new.search);
 end;

@@ -25,4 +25,4 @@ create index strangers_touched_at on strangers (touched_at);
 -- Words of e-mail and names in lower case without accents, which accounts are searched by. What is there is folded
 -- as far as SQL can; every write folds the rest.
 alter table users add column search text not null default '';
-update users set search = replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(lower(' ' || replace(replace(email, '@', ' '), '.', ' ') || coalesce(' ' || nombre, '') || coalesce(' ' || apellido, '')), 'á', 'a'), 'é', 'e'), 'í', 'i'), 'ó', 'o'), 'ú', 'u'), 'ü', 'u'), 'ñ', 'n'), 'Á', 'a'), 'É', 'e'), 'Í', 'i'), 'Ó', 'o'), 'Ú', 'u'), 'Ü', 'u'), 'Ñ', 'n');
+update users set search = replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(lower(replace(replace(email, '@', ' '), '.', ' ') || coalesce(' ' || nombre, '') || coalesce(' ' || apellido, '')), 'á', 'a'), 'é', 'e'), 'í', 'i'), 'ó', 'o'), 'ú', 'u'), 'ü', 'u'), 'ñ', 'n'), 'Á', 'a'), 'É', 'e'), 'Í', 'i'), 'Ó', 'o'), 'Ú', 'u'), 'Ü', 'u'), 'Ñ', 'n');

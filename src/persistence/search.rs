@@ -1,14 +1,17 @@
 //! What people type into a search box, as conditions.
 
-use crate::domain::text::words;
+use std::collections::BTreeSet;
 
-/// Letters of a word from which on an index of beginnings can answer, and up to which it does.
-const INDEXED: std::ops::RangeInclusive<usize> = 3..=6;
+use crate::domain::text::{folded, words};
 
-/// A `like` pattern that finds the text anywhere, its own wildcards taken literally.
+/// Letters that stand together in an index.
+const GROUP: usize = 3;
+
+/// A `like` pattern that finds the text anywhere in a [`folded_sql`] column, its own wildcards taken
+/// literally.
 pub(super) fn pattern(text: &str) -> String {
     let mut pattern = String::from("%");
-    for letter in text.to_lowercase().chars() {
+    for letter in folded(text).chars() {
         if matches!(letter, '%' | '_' | '\\') {
             pattern.push('\\');
         }
@@ -17,8 +20,29 @@ pub(super) fn pattern(text: &str) -> String {
     pattern + "%"
 }
 
+/// A column in lower case without accents, as far as SQL can on either engine: SQLite's `lower` knows ASCII
+/// alone.
+macro_rules! folded_sql {
+    ($column:literal) => {
+        $crate::persistence::search::folded_sql!(
+            @ concat!("lower(", $column, ")"),
+            "Á" "a" "É" "e" "Í" "i" "Ó" "o" "Ú" "u" "Ü" "u" "Ñ" "n" "á" "a" "é" "e" "í" "i" "ó" "o" "ú" "u"
+            "ü" "u" "ñ" "n"
+        )
+    };
+    (@ $sql:expr, $from:literal $to:literal $($more:literal)*) => {
+        $crate::persistence::search::folded_sql!(
+            @ concat!("replace(", $sql, ", '", $from, "', '", $to, "')"), $($more)*
+        )
+    };
+    (@ $sql:expr,) => {
+        $sql
+    };
+}
+pub(super) use folded_sql;
+
 /// Patterns for a column of [`searchable`](crate::domain::text::searchable) text, all of which a row has to
-/// match: every word of the text begins one of its words, in whatever order. A text without a word finds
+/// match: every word of the text stands somewhere in it, in whatever order. A text without a word finds
 /// nothing.
 pub(super) fn word_patterns(text: &str) -> Vec<String> {
     let words = words(text);
@@ -27,19 +51,20 @@ pub(super) fn word_patterns(text: &str) -> Vec<String> {
         return vec!["-".to_owned()];
     }
     // A word is letters and digits, so no letter of it is a wildcard.
-    words.iter().map(|word| format!("% {word}%")).collect()
+    words.iter().map(|word| format!("%{word}%")).collect()
 }
 
-/// What an index of beginnings is asked for: of each word its first letters, where they are plain ones and
-/// enough. None where only a look at the rows can tell.
-pub(super) fn beginnings(text: &str) -> Vec<String> {
-    let plain = |word: &String| {
-        let letters = word.chars().take(*INDEXED.end());
-        letters.take_while(char::is_ascii_alphanumeric).collect::<String>()
-    };
-    let mut all: Vec<_> = words(text).iter().map(plain).collect();
-    all.retain(|letters| letters.len() >= *INDEXED.start());
-    all
+/// What an index of groups of three letters is asked for: those that cover the words of the text side by side.
+/// All of them would cost more to look up than the few rows they keep away. None where only a look at the rows
+/// can tell.
+pub(super) fn groups(text: &str) -> Vec<String> {
+    let mut groups = BTreeSet::new();
+    for word in words(text) {
+        let letters: Vec<char> = word.chars().collect();
+        let whole = letters.chunks_exact(GROUP).chain(letters.rchunks_exact(GROUP).next());
+        groups.extend(whole.map(|group| group.iter().collect::<String>()));
+    }
+    groups.into_iter().collect()
 }
 
 /// Adds the condition that a row is found by a text. A macro, because the statement has a type per engine.
@@ -61,15 +86,16 @@ mod tests {
 
     #[test]
     fn wildcards_in_a_search_are_letters() {
-        assert_eq!(pattern("50%_Off\\"), r"%50\%\_off\\%");
-        assert_eq!(word_patterns("50%_Off"), ["% 50%", "% off%"]);
+        assert_eq!(pattern("50%_ÓFF\\"), r"%50\%\_off\\%");
+        assert_eq!(word_patterns("50%_Off"), ["%50%", "%off%"]);
         assert_eq!(word_patterns("%"), ["-"]);
     }
 
     #[test]
-    fn an_index_is_asked_for_plain_beginnings() {
-        assert_eq!(beginnings("Núñez, De 30-1234567"), ["nunez", "123456"]);
-        assert_eq!(beginnings("Łódź"), Vec::<String>::new());
-        assert_eq!(beginnings("Kowałski"), ["kowa"]);
+    fn words_are_covered_by_groups_side_by_side() {
+        assert_eq!(groups("Núñez, de Álvarez"), ["alv", "are", "nez", "nun", "rez"]);
+        assert_eq!(groups("Ana 30-123456"), ["123", "456", "ana"]);
+        assert_eq!(groups("Łódź"), ["odz", "łod"]);
+        assert_eq!(groups("30 O'H"), Vec::<String>::new());
     }
 }

@@ -62,7 +62,7 @@ pub(crate) enum Engine {
 pub(crate) enum Subject {
     /// Pages of patients: first ones, later ones by cursor, narrowed ones.
     List,
-    /// Patients by words that begin names, e-mails and document numbers.
+    /// Patients by words of names, e-mails and document numbers.
     Search,
     /// Pages of exams out of the cache.
     Catalogue,

@@ -211,7 +211,7 @@ fn people(from: u64, to: u64, first: &(usize, String), last: &(usize, String)) -
                  1 + (a * 31 + b) % {DOCTORS}, 1 + b % {INSTITUTIONS}, 'associated',
                  case when d < 6000 then 'full_access' when d < 8000 then 'validated_by_doctor'
                      when d < 9000 then 'validated_by_institution' else 'pending' end,
-                 'Luis Gómez', '+54 351 555 0101', ' ' || folded || ' ' || replace(replace(email, '.', ' '), '@', ' ') || ' ' || document,
+                 'Luis Gómez', '+54 351 555 0101', folded || ' ' || replace(replace(email, '.', ' '), '@', ' ') || ' ' || document,
                  {EPOCH} + i, {EPOCH} + i
              from people order by i"
         ),

@@ -20,7 +20,7 @@ use crate::persistence::identity::list::{self, Filter};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filters {
-    /// Words, each of which begins a word of the e-mail or the name, in any order and case.
+    /// Words that stand in the e-mail or the name, in any order, with or without accents.
     #[param(max_length = 400, example = "ana")]
     q: Option<String>,
     /// Any name of the primary role.

@@ -13,7 +13,7 @@ use crate::domain::money::{Cents, Currency};
 use crate::domain::text::searchable;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
-use crate::persistence::search::{pattern, push_found_by};
+use crate::persistence::search::{folded_sql, pattern, push_found_by};
 use crate::persistence::{Store, Tx};
 
 /// A doctor's own columns.
@@ -112,7 +112,8 @@ macro_rules! narrow {
             push_found_by!($sql, text);
             $sql.push(")");
             if $filter.by_license != Licenses::Nobodys {
-                $sql.push(" or (lower(medical_license) like ").push_bind(pattern(text));
+                $sql.push(" or (").push(folded_sql!("medical_license"));
+                $sql.push(" like ").push_bind(pattern(text));
                 $sql.push(r" escape '\'");
                 if let Licenses::Of(institution) = $filter.by_license {
                     $sql.push(" and institution_id = ").push_bind(institution);

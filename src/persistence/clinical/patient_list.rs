@@ -11,7 +11,7 @@ use crate::domain::id::{DoctorId, InstitutionId, PatientId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Store;
-use crate::persistence::search::{beginnings, push_found_by};
+use crate::persistence::search::{groups, push_found_by};
 use crate::persistence::store::Either;
 
 /// Whose patients a list shows, visits counting from a moment on.
@@ -28,7 +28,7 @@ pub enum Whose {
 #[derive(Debug, Clone)]
 pub struct Filter {
     pub whose: Whose,
-    /// Words that begin words of names, e-mails and document numbers.
+    /// Words that stand in names, e-mails and document numbers.
     pub text: Option<String>,
     pub doctor: Option<DoctorId>,
     pub institution: Option<InstitutionId>,
@@ -54,10 +54,15 @@ impl Filter {
             || self.created_to.is_some();
         !is_ranged && !matches!(self.whose, Whose::Institutions(..))
     }
+
+    /// Whether the rows are those of one doctor or one patient.
+    fn is_of_few(&self) -> bool {
+        self.doctor.is_some() || matches!(self.whose, Whose::Doctors(..) | Whose::Own(_))
+    }
 }
 
 /// How many of the newest rows a search on PostgreSQL looks through before it goes on: to the second
-/// number if the first promised enough, else to the index of beginnings.
+/// number if the first promised enough, else to the index of groups of letters.
 const RECENT: [i64; 2] = [500, 8_000];
 
 /// What stands before and behind a doctor's patients, hundreds as they are. PostgreSQL has to look for them
@@ -115,12 +120,23 @@ macro_rules! narrow {
     };
 }
 
+/// Adds the condition that PostgreSQL's index of groups answers, if it can for a text.
+macro_rules! push_groups {
+    ($sql:ident, $text:expr) => {
+        let groups = groups($text);
+        if !groups.is_empty() {
+            $sql.push(" and search_groups(search) @> ").push_bind(groups);
+        }
+    };
+}
+
 /// Goes on with a statement that says what to select. A macro, because the statement has a type per
 /// engine.
 macro_rules! page_of {
-    ($sql:ident, $filter:ident, $before:ident, $limit:ident, $among:ident) => {
+    ($sql:ident, $filter:ident, $before:ident, $limit:ident, $among:ident $(, $indexed:ident)?) => {
         $sql.push(" from patients where id < ").push_bind($before);
         if let Some(text) = &$filter.text {
+            $($indexed!($sql, text);)?
             push_found_by!($sql, text);
         }
         narrow!($sql, $filter, $among);
@@ -128,11 +144,12 @@ macro_rules! page_of {
     };
 }
 
-/// The same on SQLite, where the beginnings of words are looked for in a table of their own, which gives
-/// what it finds by descending id, so that a page ends early however much is found.
+/// The same on SQLite, where groups of letters are looked for in a table of their own, which gives what it
+/// finds by descending id, so that a page ends early however much is found. The few patients of one doctor are
+/// looked through instead: whoever else is called so is many more.
 macro_rules! page_on_sqlite {
     ($sql:ident, $filter:ident, $before:ident, $limit:ident) => {
-        match $filter.text.as_deref().and_then(|text| Some((text, expression(text)?))) {
+        match $filter.text.as_deref().filter(|_| !$filter.is_of_few()).and_then(expression) {
             Some((text, expression)) => {
                 $sql.push(
                     " from patients_search cross join patients on id = patients_search.rowid",
@@ -168,7 +185,8 @@ macro_rules! page_of_recent {
 macro_rules! page_of_found {
     ($sql:ident, $filter:ident, $text:ident, $before:ident, $limit:ident) => {
         $sql.push(" from patients where id in (with found as materialized (");
-        $sql.push("select id from patients where ").push(BEGINNINGS).push_bind(beginnings($text));
+        $sql.push("select id from patients where true");
+        push_groups!($sql, $text);
         push_found_by!($sql, $text);
         narrow!($sql, $filter, AMONG_POSTGRES);
         $sql.push(") select id from found where id < ").push_bind($before);
@@ -177,13 +195,10 @@ macro_rules! page_of_found {
     };
 }
 
-/// The condition that PostgreSQL's index of beginnings answers.
-const BEGINNINGS: &str = "search_beginnings(search) @> ";
-
-/// What SQLite's table of words is asked for, if it can answer for a text.
-fn expression(text: &str) -> Option<String> {
-    let terms: Vec<_> = beginnings(text).iter().map(|letters| format!("\"{letters}\" *")).collect();
-    (!terms.is_empty()).then(|| terms.join(" AND "))
+/// A text, and what SQLite's table of groups is asked for, if it can answer for it.
+fn expression(text: &str) -> Option<(&str, String)> {
+    let terms: Vec<_> = groups(text).iter().map(|group| format!("\"{group}\"")).collect();
+    (!terms.is_empty()).then(|| (text, terms.join(" AND ")))
 }
 
 /// The columns of a [`Patient`] from somewhere.
@@ -207,12 +222,12 @@ pub async fn page(
             sql.build_query_as().fetch_all(pool).await?
         }
         Either::Postgres(pool) => match filter.text.as_deref() {
-            Some(text) if filter.is_ordered() && !beginnings(text).is_empty() => {
+            Some(text) if filter.is_ordered() && !groups(text).is_empty() => {
                 search(pool, filter, text, before, limit).await?
             }
             _ => {
                 let mut sql = QueryBuilder::new(select());
-                page_of!(sql, filter, before, limit, AMONG_POSTGRES);
+                page_of!(sql, filter, before, limit, AMONG_POSTGRES, push_groups);
                 sql.build_query_as().fetch_all(pool).await?
             }
         },
@@ -255,7 +270,7 @@ pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
         Either::Sqlite(pool) => {
             let mut sql = QueryBuilder::new(SQL);
             if let Some(text) = &filter.text {
-                if let Some(expression) = expression(text) {
+                if let Some((_, expression)) = expression(text) {
                     sql.push(" and id in (select rowid from patients_search where patients_search match ");
                     sql.push_bind(expression).push(")");
                 }
@@ -267,10 +282,7 @@ pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
         Either::Postgres(pool) => {
             let mut sql = QueryBuilder::new(SQL);
             if let Some(text) = &filter.text {
-                let beginnings = beginnings(text);
-                if !beginnings.is_empty() {
-                    sql.push(" and ").push(BEGINNINGS).push_bind(beginnings);
-                }
+                push_groups!(sql, text);
                 push_found_by!(sql, text);
             }
             narrow!(sql, filter, AMONG_POSTGRES);

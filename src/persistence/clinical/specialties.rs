@@ -11,7 +11,7 @@ use super::row::{Row, Stamp, refer, taken};
 use crate::domain::id::{DoctorId, SpecialtyId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::persistence::search::pattern;
+use crate::persistence::search::{folded_sql, pattern};
 use crate::persistence::{Store, Tx};
 
 /// A field of medicine.
@@ -65,7 +65,8 @@ pub struct Filter {
 macro_rules! narrow {
     ($sql:ident, $filter:ident) => {
         if let Some(text) = &$filter.text {
-            $sql.push(" and lower(name) like ").push_bind(pattern(text)).push(r" escape '\'");
+            $sql.push(" and ").push(folded_sql!("name"));
+            $sql.push(" like ").push_bind(pattern(text)).push(r" escape '\'");
         }
         if let Some(category) = &$filter.category {
             $sql.push(" and category = ").push_bind(category.clone());

@@ -12,7 +12,7 @@ use crate::persistence::search::push_found_by;
 /// Which accounts a list shows. The default shows all that were not removed.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Words that begin words of e-mails and names, whatever their case and accents.
+    /// Words that stand in e-mails and names, whatever their case and accents.
     pub text: Option<String>,
     pub primary_role: Option<Role>,
     pub is_active: Option<bool>,

@@ -2,6 +2,7 @@
 
 use crate::domain::id::UserId;
 use crate::domain::identity::registration::Applicant;
+use crate::domain::text::searchable;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::persistence::Tx;
@@ -54,14 +55,15 @@ async fn patient(tx: &mut Tx, holder: Holder<'_>, born: &str, now: Timestamp) ->
     const SQL: &str = "
         insert into patients
             (user_id, first_name, last_name, date_of_birth, sex, association_status, validation_status,
-             created_at, updated_at)
-        values ($1, $2, $3, $4, 'unspecified', 'unassociated', 'pending', $5, $5)
+             search, created_at, updated_at)
+        values ($1, $2, $3, $4, 'unspecified', 'unassociated', 'pending', $5, $6, $6)
         returning id";
     Ok(on!(tx, |conn| sqlx::query_scalar(SQL)
         .bind(holder.user)
         .bind(holder.nombre)
         .bind(holder.apellido)
         .bind(born)
+        .bind(searchable([holder.nombre, holder.apellido, holder.email]))
         .bind(now)
         .fetch_one(conn)
         .await)?)

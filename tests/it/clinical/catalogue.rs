@@ -111,6 +111,23 @@ async fn only_the_house_writes() {
 }
 
 #[tokio::test]
+async fn an_entry_is_found_whatever_the_case_and_accents_of_its_name() {
+    let latido = node::start().await;
+    let admin = latido.account(Role::Admin).await;
+    created(&latido, &admin, "exams", &json!({"code": "URI", "name": "Ácido ÚRICO"})).await;
+    let found = async |text: &str| {
+        let query = serde_urlencoded::to_string([("q", text)]).unwrap();
+        let page = latido.call("GET", &format!("{EXAMS}?{query}")).send().await.json();
+        page["items"].as_array().unwrap().len()
+    };
+
+    for text in ["Ácido ÚRICO", "ácido", "ACIDO", "do uri", "uri"] {
+        assert_eq!(found(text).await, 1, "{text}");
+    }
+    assert_eq!(found("úrico ácido").await, 0);
+}
+
+#[tokio::test]
 async fn a_list_is_walked_by_cursor_and_refuses_unknown_filters() {
     let latido = node::start().await;
     let admin = latido.account(Role::Admin).await;

@@ -23,7 +23,7 @@ async fn accounts_are_found_whatever_the_case_and_accents_of_their_names() {
     for text in ["ángela", "Angela", "NUÑEZ", "nunez", "núñez angela", "ANGELA@", "50%"] {
         assert!(found(text).await, "{text}");
     }
-    assert!(!found("angel_s").await && !found("ngel").await);
+    assert!(found("ngel").await && !found("angel_s").await);
     let renamed = json!({ "apellido": "Öz" });
     let path = format!("/users/{id}");
     latido.call("PATCH", &path).bearer(&admin.token).json(&renamed).send().await;

@@ -26,8 +26,8 @@ use crate::persistence::clinical::row::find;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http::clinical) struct Filters {
-    /// Words, each of which begins a word of the name, in any order, with or without accents; or any part
-    /// of a licence, for those who see it.
+    /// Words that stand in the name, in any order, with or without accents; or any part of a licence, for
+    /// those who see it.
     #[param(max_length = 400)]
     q: Option<String>,
     #[param(value_type = Option<i64>)]

@@ -25,7 +25,7 @@ use crate::persistence::clinical::row::find;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filters {
-    /// Words, each of which begins a word of the name, in any order, with or without accents.
+    /// Words that stand in the name, in any order, with or without accents.
     #[param(max_length = 400)]
     q: Option<String>,
     #[serde(rename = "type")]

@@ -32,8 +32,7 @@ const MAX_AGE: i64 = 150;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http::clinical) struct Filters {
-    /// Words, each of which begins a word of names, e-mail or document number, in any order, with or
-    /// without accents.
+    /// Words that stand in names, e-mail or document number, in any order, with or without accents.
     #[param(max_length = 400)]
     q: Option<String>,
     #[param(value_type = Option<i64>)]
@@ -63,8 +62,7 @@ pub(in crate::http::clinical) struct Filters {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http::clinical) struct OwnFilters {
-    /// Words, each of which begins a word of names, e-mail or document number, in any order, with or
-    /// without accents.
+    /// Words that stand in names, e-mail or document number, in any order, with or without accents.
     #[param(max_length = 400)]
     q: Option<String>,
     #[param(inline)]

@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Result};
 use crate::persistence::Tx;
 use crate::persistence::clinical::row::{Row, Stamp, refer, taken};
+use crate::persistence::search::folded_sql;
 use crate::persistence::store::Either;
 
 /// A shelf of the catalogue.
@@ -49,7 +50,7 @@ impl Entry for Category {
     type Draft = CategoryDraft;
 
     const SEARCH: Search = Search {
-        text: r"lower(name) like ? escape '\'",
+        text: concat!(folded_sql!("name"), r" like ? escape '\'"),
         category: "parent_id = ?",
         location: "id in (
             select exams.category_id from exams join prices on prices.exam_id = exams.id

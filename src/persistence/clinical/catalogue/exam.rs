@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Tx;
 use crate::persistence::clinical::row::{Row, Stamp, refer, taken};
+use crate::persistence::search::folded_sql;
 
 /// A bookable examination.
 #[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
@@ -54,7 +55,12 @@ impl Entry for Exam {
     type Draft = ExamDraft;
 
     const SEARCH: Search = Search {
-        text: r"lower(name) like ? escape '\' or lower(code) like ? escape '\'",
+        text: concat!(
+            folded_sql!("name"),
+            r" like ? escape '\' or ",
+            folded_sql!("code"),
+            r" like ? escape '\'"
+        ),
         category: "category_id = ?",
         location: "id in (select exam_id from prices where location_id = ? and deleted_at is null)",
         active: "active = ?",

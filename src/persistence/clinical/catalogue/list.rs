@@ -11,7 +11,7 @@ use crate::persistence::search::pattern;
 /// Which rows a list shows. The default shows all that were not removed.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Looked for in names and codes, in any case (on SQLite of ASCII letters only).
+    /// Looked for in names and codes, whatever its case and accents.
     pub text: Option<String>,
     pub category: Option<i64>,
     pub location: Option<i64>,

@@ -13,6 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Tx;
 use crate::persistence::clinical::row::{Row, Stamp, taken};
+use crate::persistence::search::folded_sql;
 
 /// A place of care.
 #[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
@@ -56,7 +57,7 @@ impl Entry for Location {
     type Draft = LocationDraft;
 
     const SEARCH: Search = Search {
-        text: r"lower(name) like ? escape '\'",
+        text: concat!(folded_sql!("name"), r" like ? escape '\'"),
         category:
             "id in (
             select prices.location_id from prices join exams on prices.exam_id = exams.id

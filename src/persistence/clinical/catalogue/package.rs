@@ -14,6 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Tx;
 use crate::persistence::clinical::row::{Row, Stamp, hold, refer, taken};
+use crate::persistence::search::folded_sql;
 
 /// Exams sold together.
 #[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
@@ -71,7 +72,7 @@ impl Entry for Package {
     type Draft = PackageDraft;
 
     const SEARCH: Search = Search {
-        text: r"lower(name) like ? escape '\'",
+        text: concat!(folded_sql!("name"), r" like ? escape '\'"),
         category: "id in (
             select package_id from package_exams join exams on package_exams.exam_id = exams.id
             where exams.category_id = ?)",

@@ -15,6 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::persistence::Tx;
 use crate::persistence::clinical::row::{Row, Stamp, refer};
+use crate::persistence::search::folded_sql;
 
 /// What an exam or a package costs.
 #[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
@@ -57,9 +58,17 @@ impl Entry for Price {
     type Draft = PriceDraft;
 
     const SEARCH: Search = Search {
-        text: r"exam_id in (
-                select id from exams where lower(name) like ? escape '\' or lower(code) like ? escape '\')
-            or package_id in (select id from packages where lower(name) like ? escape '\')",
+        text: concat!(
+            r"exam_id in (
+                select id from exams where ",
+            folded_sql!("name"),
+            r" like ? escape '\' or ",
+            folded_sql!("code"),
+            r" like ? escape '\')
+            or package_id in (select id from packages where ",
+            folded_sql!("name"),
+            r" like ? escape '\')"
+        ),
         category: "exam_id in (select id from exams where category_id = ?)",
         location: "location_id = ?",
         active: "exam_id in (select id from exams where active = ?)
