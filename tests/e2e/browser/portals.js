@@ -2,15 +2,19 @@
 
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const file = (path) => readFileSync(fileURLToPath(new URL(path, import.meta.url)));
-const CLIENT = file("../../node_modules/socket.io-client/dist/socket.io.min.js");
+const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
+const file = (path) => readFileSync(folder(path));
+const CLIENTS = {
+  "/socket.io.min.js": file("../../node_modules/socket.io-client/dist/socket.io.min.js"),
+  "/livekit-client.umd.js": file("../../node_modules/livekit-client/dist/livekit-client.umd.js"),
+};
 
 /** A certificate nobody signed, gone with `remove`. */
 export function certificate() {
@@ -25,14 +29,17 @@ export function certificate() {
   return { cert, key, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-/** A portal at `host`, of the page and the script that `kind` names; call `serve` once the hub's address is known. */
+/** A portal at `host`, of the page and the scripts in the folder that `kind` names; call `serve` once the hub's address is known. */
 export class Portal {
   static async open(app, host, tls, kind = "portal") {
     const portal = new Portal();
     const answer = (request, response) => portal.answer(request, response);
     portal.app = app;
     portal.page = file(`${kind}/index.html`);
-    portal.scripts = { "/socket.io.min.js": CLIENT, [`/${kind}.js`]: file(`${kind}/${kind}.js`) };
+    const scripts = readdirSync(folder(kind)).filter((name) => name.endsWith(".js"));
+    portal.scripts = {
+      ...CLIENTS, ...Object.fromEntries(scripts.map((name) => [`/${name}`, file(`${kind}/${name}`)])),
+    };
     portal.server = tls
       ? createTlsServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key) }, answer)
       : createServer(answer);

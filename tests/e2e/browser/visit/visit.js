@@ -1,4 +1,7 @@
-// A visit as small as one can be: signaling by the stock client, media by perfect negotiation.
+// A visit as small as one can be: signaling by the stock client, media by perfect negotiation or over a media
+// server.
+
+import { ServerCall } from "./server.js";
 
 const { hub } = await (await fetch("/portal.json")).json();
 const at = (id) => document.getElementById(id);
@@ -68,6 +71,7 @@ class Visit {
     this.socket.on("offer", ({ from, sdp }) => this.with(from).describe(sdp));
     this.socket.on("answer", ({ from, sdp }) => this.with(from).describe(sdp));
     this.socket.on("ice-candidate", ({ from, candidate }) => this.with(from).reach(candidate));
+    this.socket.on("hand-over", (told) => this.move(told));
     this.socket.on("chat", ({ role, text }) => (at("said").value += `${role}: ${text}. `));
   }
 
@@ -77,8 +81,21 @@ class Visit {
     at("peer").value = joined.peerId;
     this.meet(joined.participants);
     // The newcomer offers; who only comes back has a call already.
-    for (const { peerId } of joined.participants) this.with(peerId);
+    if (!this.server) for (const { peerId } of joined.participants) this.with(peerId);
     at("state").value = "inside";
+  }
+
+  /** Goes where the hub sends everybody. */
+  async move({ mode, sfu }) {
+    for (const peerId of [...this.calls.keys()]) this.hangUp(peerId);
+    await this.server?.close();
+    this.server = sfu && new ServerCall(sfu, this.media, {
+      show: (stream) => (at("other").srcObject = stream),
+      tell: (text) => (at("heard").value += `${text}. `),
+    });
+    // Of the two the one who came last offers, as at the beginning.
+    const offers = ([, { polite }]) => polite;
+    if (mode === "p2p") for (const [peerId] of [...this.peers].filter(offers)) this.with(peerId);
   }
 
   /** Goes by what the hub says of who is there. */
@@ -90,6 +107,10 @@ class Visit {
 
   part(peerId) {
     this.peers.delete(peerId);
+    this.hangUp(peerId);
+  }
+
+  hangUp(peerId) {
     this.calls.get(peerId)?.connection.close();
     this.calls.delete(peerId);
   }
@@ -114,15 +135,22 @@ class Visit {
   async watch() {
     for (const { connection } of this.calls.values()) {
       const stats = [...(await connection.getStats()).values()];
-      const inbound = (kind) => stats.find((it) => it.type === "inbound-rtp" && it.kind === kind);
-      at("bytes").value = inbound("video")?.bytesReceived ?? 0;
-      at("frames").value = inbound("video")?.framesDecoded ?? 0;
-      at("sound").value = inbound("audio")?.bytesReceived ?? 0;
+      this.show((kind) => stats.find((it) => it.type === "inbound-rtp" && it.kind === kind));
       const name = (description) => description?.sdp.match(/a=ice-ufrag:(\S+)/)?.[1];
       const { currentLocalDescription, currentRemoteDescription } = connection;
       at("path").value = `${name(currentLocalDescription)} ${name(currentRemoteDescription)}`;
       at("media").value = connection.connectionState;
     }
+    if (this.server) {
+      this.show(await this.server.inbound());
+      at("media").value = this.server.state;
+    }
+  }
+
+  show(inbound) {
+    at("bytes").value = inbound("video")?.bytesReceived ?? 0;
+    at("frames").value = inbound("video")?.framesDecoded ?? 0;
+    at("sound").value = inbound("audio")?.bytesReceived ?? 0;
   }
 }
 
@@ -140,6 +168,10 @@ at("enter").onsubmit = async (event) => {
   const visit = new Visit((await answer.json()).access_token, room, media);
   setInterval(() => visit.watch(), 100);
   at("new-path").onclick = () => visit.calls.forEach(({ connection }) => connection.restartIce());
+  for (const mode of ["sfu", "p2p"]) at(mode).onclick = () => visit.ask("hand-over", { mode });
+  const other = () => [...visit.peers.keys()][0];
+  at("mute").onclick = () => visit.ask("mute", { kind: "audio", muted: true, target: other() });
+  at("kick").onclick = () => visit.ask("kick", { peerId: other() });
   at("say").onsubmit = (event) => {
     event.preventDefault();
     const { text } = Object.fromEntries(new FormData(event.target));
