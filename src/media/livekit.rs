@@ -225,11 +225,19 @@ impl LiveKit {
 
     /// What the server knows of a room's recordings.
     pub async fn recordings(&self, room: &str) -> Result<Vec<Egress>> {
+        self.list_recordings(json!({ "room_name": room })).await
+    }
+
+    /// The recordings of all rooms that have not ended.
+    pub async fn running_recordings(&self) -> Result<Vec<Egress>> {
+        self.list_recordings(json!({ "active": true })).await
+    }
+
+    async fn list_recordings(&self, body: Value) -> Result<Vec<Egress>> {
         #[derive(Deserialize)]
         struct Recordings {
             items: Vec<Egress>,
         }
-        let body = json!({ "room_name": room });
         let recordings: Recordings = self
             .call("Egress/ListEgress", json!({ "roomRecord": true }), body)
             .await

@@ -39,7 +39,11 @@ async fn recording(visit: &Visit, id: &str, consent: bool) -> Value {
 }
 
 /// The recording once it is that far.
-async fn until(visit: &Visit, recording: &Value, is_far: impl Fn(&Value) -> bool) -> Value {
+pub(super) async fn until(
+    visit: &Visit,
+    recording: &Value,
+    is_far: impl Fn(&Value) -> bool,
+) -> Value {
     let path = format!("/api/recordings/{}", recording["recordingId"]);
     crate::support::within("a recording", async {
         loop {
@@ -261,7 +265,7 @@ async fn who_was_not_asked_is_not_filmed() {
     let requested = recording(&asking, "c-1", false).await;
 
     assert_eq!((&requested["status"], &requested["egressId"]), (&json!("requested"), &Value::Null));
-    let film = |it: &Asked| it.path.contains("Egress");
+    let film = |it: &Asked| it.path.ends_with("/StartRoomCompositeEgress");
     assert!(!server.upstream().asked().iter().any(film));
     let answer = asking.get(&asking.patient.account, "/api/consultations/c-1/precheck").await;
     assert_eq!(data(&answer)["recordingConsentNeeded"], true);
