@@ -247,7 +247,7 @@ impl LiveKit {
 
     async fn call<T: serde::de::DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
         grants: Value,
         body: Value,
     ) -> Result<T, Refusal> {

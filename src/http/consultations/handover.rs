@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use garde::Validate;
+use metrics::counter;
 use serde::Deserialize;
 use serde_json::{Map, json};
 use tokio::time::{MissedTickBehavior, interval};
@@ -33,6 +34,7 @@ use crate::media::livekit::NewRoom;
 use crate::persistence::Tx;
 use crate::persistence::consultations::consultations::{self, Name};
 use crate::persistence::consultations::{Consultation, news, participants};
+use crate::telemetry::names;
 
 /// How often the media server is asked whether it lives, while it carries calls.
 const EVERY: Duration = Duration::from_secs(3);
@@ -98,6 +100,20 @@ pub(super) async fn move_call(
     if known.mode == to {
         return Ok(known);
     }
+    let moved = move_known(app, by, &known, to, why).await;
+    let result = if moved.is_ok() { "ok" } else { "failed" };
+    counter!(names::HANDOVERS, "reason" => why.name(), "result" => result).increment(1);
+    moved
+}
+
+async fn move_known(
+    app: &App,
+    by: Option<(&Author<'_>, Option<String>)>,
+    known: &Consultation,
+    to: MediaMode,
+    why: HandOverReason,
+) -> Result<Consultation> {
+    let id = &known.id;
     let room_sid = match to {
         MediaMode::Sfu => Some(open_room(app, &known.room_name, known.max_participants).await?),
         MediaMode::P2p => None,

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use crate::domain::consultations::recording::RecordingStatus;
+use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, PatientId, RecordingId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
@@ -248,6 +249,15 @@ pub async fn filming(store: &Store, limit: i64) -> Result<Vec<Recording>> {
          order by id limit $1"
     );
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(limit).fetch_all(conn).await)?)
+}
+
+/// How many recordings run in calls of each mode in which any does.
+pub async fn running(store: &Store) -> Result<Vec<(MediaMode, i64)>> {
+    const SQL: &str = "
+        select c.mode, count(*) from recordings r join consultations c on c.id = r.consultation_id
+        where r.status in ('starting', 'recording', 'stopping', 'mock') and r.deleted_at is null
+        group by c.mode";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?)
 }
 
 /// Recordings a patient was asked about before a moment and did not answer.
