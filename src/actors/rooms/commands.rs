@@ -120,10 +120,13 @@ impl Hub {
     async fn let_in(&self, socket: &Socket, asked: Admit) -> Result<(), Refusal> {
         let Admit { room_id, peer_id, .. } = asked;
         let peer = PeerId::from(peer_id);
+        let by = self.sitting(socket, &room_id).await?;
+        if by.seat.steers() {
+            self.keep_open(&by.consultation, by.mode).await?;
+        }
         match self.act(socket, &room_id, Deed::Admit(peer.clone())).await {
             Err(refusal) if refusal.code == Code::RoomFull => {
-                let sitting = self.sitting(socket, &room_id).await?;
-                self.make_place(&sitting.consultation).await?;
+                self.make_place(&by.consultation).await?;
                 self.act(socket, &room_id, Deed::Admit(peer)).await
             }
             done => done,

@@ -39,6 +39,9 @@ impl Hub {
             let facts = self.consultation_for(socket, &asked.room_id).await?;
             let pass = self.pass_of(&facts, &by).await?;
             let (id, mode) = (facts.id.clone(), facts.mode);
+            if !facts.makes_wait(pass.role) {
+                self.keep_open(&id, mode).await?;
+            }
             let name = asked.display_name.clone().filter(|name| !name.trim().is_empty());
             let name = name.or_else(|| pass.name.clone());
             let arrival = Box::new(Arrival {
@@ -88,6 +91,18 @@ impl Hub {
             Kind::NotConfigured { .. } | Kind::Untenable(_) => Refused::Full.into(),
             _ => error.into(),
         })
+    }
+
+    /// Has the media server's room be there before somebody is sent to it, where that carries the call.
+    pub(super) async fn keep_open(
+        &self,
+        id: &ConsultationId,
+        mode: MediaMode,
+    ) -> Result<(), Refusal> {
+        match self.rooms().media_server() {
+            Some(server) if mode == MediaMode::Sfu => Ok(server.keep_open(id).await?),
+            _ => Ok(()),
+        }
     }
 
     /// Looks again at the row of a room that just opened: nobody could tell it of what changed since the

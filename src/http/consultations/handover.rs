@@ -15,6 +15,7 @@ use tracing::warn;
 use utoipa::ToSchema;
 
 use super::access::Seen;
+use super::media_rooms::open_room;
 use super::view::ConsultationView;
 use crate::domain::events::consultation::RecordingMark;
 use crate::domain::events::signaling::notices::HandOverReason;
@@ -30,7 +31,6 @@ use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::media::LiveKit;
-use crate::media::livekit::NewRoom;
 use crate::persistence::Tx;
 use crate::persistence::consultations::consultations::{self, Name};
 use crate::persistence::consultations::{Consultation, news, participants};
@@ -150,13 +150,6 @@ async fn note(
     author.record(tx, "consultation", moved.id.as_str().into(), "handed_over", data).await
 }
 
-/// Opens a room at the media server, and answers its id.
-pub(super) async fn open_room(app: &App, name: &str, max_participants: i64) -> Result<String> {
-    let livekit = app.calls.media.livekit().ok_or_else(no_media_server)?;
-    let idle = app.calls.settings.room_idle;
-    livekit.create_room(NewRoom { name, idle, max_participants }).await
-}
-
 /// What browsers can carry: few peers, and no recorder.
 fn must_fit(
     app: &App,
@@ -175,11 +168,6 @@ fn must_fit(
         return Err(Kind::Untenable("more are in the call than browsers can carry").into());
     }
     Ok(())
-}
-
-pub(super) fn no_media_server() -> crate::error::Error {
-    let missing = vec!["LIVEKIT_API_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"];
-    Kind::NotConfigured { missing }.into()
 }
 
 /// Brings the calls of this node back to the browsers while the media server is away, until its task is

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::access::{Part, Seen};
 use super::entry::{Entry, Token, addresses};
+use super::media_rooms::keep_open;
 use crate::domain::consultations::grant::Pass;
 use crate::domain::consultations::reference::Reference;
 use crate::domain::contact::one_line;
@@ -126,6 +127,9 @@ pub(super) async fn join(
     let name = joining.and_then(|Json(joining)| joining.name);
     let pass = Pass { name, ..seen.pass(&viewer, role) };
     note(&app, &viewer, &context, &seen, &pass).await?;
+    if !pass.is_waiting {
+        keep_open(&app, &seen.consultation).await;
+    }
     let entry = Entry::of(&app, &seen.consultation, pass)?;
     Ok(Success::of(entry))
 }
@@ -166,6 +170,9 @@ pub(super) async fn token(
     let (now, life) = (Timestamp::now(), asked.ttl_seconds.map(Duration::from_secs));
     let token = Token::of(&app, &seen.consultation, &pass, life, now)?;
     note(&app, &viewer, &context, &seen, &pass).await?;
+    if !pass.is_waiting {
+        keep_open(&app, &seen.consultation).await;
+    }
     let (livekit_url, livekit_ws_url) =
         if pass.is_waiting { (None, None) } else { addresses(&app, seen.consultation.mode) };
     Ok(Json(TokenAnswer {

@@ -218,7 +218,7 @@ async fn a_film_the_recorder_forgot_is_complete_if_it_is_in_the_bucket() {
         let (recording, _) = filmed.named().await;
         filmed.visit.step("c-1", "recording/stop").await;
         filmed.until_asked(STOP, 1).await;
-        filmed.server.forget_films();
+        filmed.server.forget();
 
         filmed.pass_time().await;
         let _node = filmed.look().await;

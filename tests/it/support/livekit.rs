@@ -107,9 +107,11 @@ impl MediaServer {
         double.state.lock().egresses[egress]["status"].clone()
     }
 
-    /// The double knows nothing of its recordings any more.
-    pub(crate) fn forget_films(&self) {
-        self.double.as_ref().expect("a double").state.lock().egresses.clear();
+    /// The double knows nothing of its rooms and recordings any more.
+    pub(crate) fn forget(&self) {
+        let mut state = self.double.as_ref().expect("a double").state.lock();
+        state.rooms.clear();
+        state.egresses.clear();
     }
 
     /// What the double answers by itself.
