@@ -58,7 +58,7 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     /// Runs until its task is aborted.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let mut ticks = interval(GAUGES_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut purged = Instant::now();

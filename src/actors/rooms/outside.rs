@@ -7,6 +7,7 @@ use super::table::RoomTable;
 use crate::actors::ack::Refusal;
 use crate::actors::hub::Hub;
 use crate::domain::consultations::recording::RecordingStatus;
+use crate::domain::consultations::seat::Seat;
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::events::ServerEvent;
 use crate::domain::events::consultation::ConsultationUpdate;
@@ -79,6 +80,11 @@ impl Hub {
     /// The calls of this node that the media server carries.
     pub fn carried_by_server(&self) -> Vec<ConsultationId> {
         self.rooms().carried_by_server()
+    }
+
+    /// Who sits in the room of a consultation or waits in its lobby.
+    pub fn seats_in(&self, id: &ConsultationId) -> Vec<Seat> {
+        self.rooms().seats(id)
     }
 
     /// How many are inside the room of a consultation.
