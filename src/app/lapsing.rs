@@ -8,7 +8,8 @@ use crate::actors::Hub;
 use crate::actors::hub::MediaServer;
 use crate::domain::consultations::recording::RecordingStatus;
 use crate::domain::consultations::seat::Seat;
-use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::consultations::status::Move;
+use crate::domain::events::signaling::notices::EndReason;
 use crate::domain::id::{ConsultationId, NodeId, RecordingId};
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
@@ -55,12 +56,12 @@ impl Lapsing {
         let (created_before, idle_since) = (now.minus(WAITED_FOR), now.minus(self.idle));
         for id in list::never_begun(store, created_before, idle_since, AT_ONCE).await? {
             if self.is_deserted(&id) {
-                self.end(&id, ConsultationStatus::Cancelled, now).await?;
+                self.end(&id, Move::Over(EndReason::Cancelled), now).await?;
             }
         }
         for id in list::left_alone(store, idle_since, AT_ONCE).await? {
             if self.is_deserted(&id) {
-                self.end(&id, ConsultationStatus::Ended, now).await?;
+                self.end(&id, Move::Over(EndReason::Idle), now).await?;
             }
         }
         Ok(())
@@ -113,10 +114,10 @@ impl Lapsing {
         Ok(())
     }
 
-    async fn end(&self, id: &ConsultationId, to: ConsultationStatus, now: Timestamp) -> Result<()> {
+    async fn end(&self, id: &ConsultationId, to: Move, now: Timestamp) -> Result<()> {
         let mut tx = self.store.begin().await?;
         let consultation = consultations::hold(&mut tx, id).await?;
-        if consultation.status.check_move(to).is_err() {
+        if consultation.status.check_move(to.status()).is_err() {
             return Ok(());
         }
         let moved = progress::advance(&mut tx, &self.node, &consultation, to, None, now).await?;

@@ -13,7 +13,7 @@ use crate::domain::events::ServerEvent;
 use crate::domain::events::consultation::ConsultationUpdate;
 use crate::domain::events::signaling::MediaKind;
 use crate::domain::events::signaling::notices::{
-    EndReason, HandOverReason, RecordingChanged, RecordingRequest,
+    EndReason, HandOverReason, RecordingChanged, RecordingRequest, RoomEnded,
 };
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
@@ -31,6 +31,12 @@ impl RoomTable {
             ConsultationUpdate::NAME => {
                 if let Some(update) = read::<ConsultationUpdate>(row) {
                     self.follow(&update);
+                }
+            }
+            RoomEnded::NAME => {
+                if let Some(ended) = read::<RoomEnded>(row) {
+                    let id = ConsultationId::from(ended.room_id.as_str());
+                    self.cast(&id, Message::End(ended.reason));
                 }
             }
             RecordingChanged::NAME => {

@@ -12,8 +12,9 @@ use tracing::warn;
 use super::{filming, films, moves};
 use crate::auth::digest;
 use crate::domain::consultations::grant::is_guest;
-use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::consultations::status::Move;
 use crate::domain::events::signaling::SeatRole;
+use crate::domain::events::signaling::notices::EndReason;
 use crate::domain::events::values::MediaMode;
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
@@ -160,9 +161,9 @@ async fn joined(
     let is_there =
         |role: SeatRole| present.iter().any(|it| it.role == role.name() && !is_guest(&it.identity));
     let both = is_there(SeatRole::Doctor) && is_there(SeatRole::Patient);
-    let to = if both { ConsultationStatus::Live } else { ConsultationStatus::Waiting };
+    let to = if both { Move::Live } else { Move::Waiting };
     let node = &app.settings.node;
-    if consultation.status.check_move(to).is_ok() {
+    if consultation.status.check_move(to.status()).is_ok() {
         return progress::advance(tx, node, consultation, to, None, now).await.map(Into::into);
     }
     let consultation = consultations::touch(tx, &consultation.id, now).await?;
@@ -207,8 +208,8 @@ async fn finished(
     consultation: &Consultation,
     now: Timestamp,
 ) -> Result<Followed> {
-    let to = ConsultationStatus::Ended;
-    if consultation.status.check_move(to).is_err() {
+    let to = Move::Over(EndReason::Ended);
+    if consultation.status.check_move(to.status()).is_err() {
         return Ok(Followed::Nothing);
     }
     progress::advance(tx, &app.settings.node, consultation, to, None, now).await.map(Into::into)
