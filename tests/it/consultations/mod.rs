@@ -2,6 +2,7 @@
 
 mod authority;
 mod create;
+mod door;
 mod films;
 mod guests;
 mod handover;
