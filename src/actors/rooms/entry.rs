@@ -20,6 +20,7 @@ use crate::domain::events::signaling::requests::{Join, JoinAnswer};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
 use crate::domain::identity::Principal;
+use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind};
 use crate::persistence::consultations::{facts, removals};
 
@@ -154,7 +155,7 @@ impl Hub {
                 return Err(Refusal::new(Code::Forbidden, "you were sent away"));
             }
             let mut tx = self.store().begin().await?;
-            removals::lift(&mut tx, &facts.id, &pass.identity).await?;
+            removals::lift(&mut tx, &facts.id, &pass.identity, Timestamp::now()).await?;
             tx.commit().await?;
         }
         Ok(pass)

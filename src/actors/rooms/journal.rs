@@ -232,7 +232,7 @@ async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<Option<Cons
             Step::Left { identity } => {
                 is_untold |= participants::leave(&mut tx, &id, &identity, at, at).await?;
             }
-            Step::LetIn { identity } => removals::lift(&mut tx, &id, &identity).await?,
+            Step::LetIn { identity } => removals::lift(&mut tx, &id, &identity, at).await?,
             Step::KeptOut { identity } => removals::note(&mut tx, &id, &identity, at).await?,
             Step::Invite { .. } | Step::Entered { .. } => {}
         }

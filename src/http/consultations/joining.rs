@@ -242,11 +242,12 @@ async fn note(
     let id = &seen.consultation.id;
     let mut entry = context.audit(Some(&viewer.caller), "token_issued", "consultation", id);
     entry.data = Map::from_iter([("role".to_owned(), json!(pass.role))]);
+    let now = Timestamp::now();
     let mut tx = app.store.begin().await?;
-    audit::append(&mut tx, &entry, Timestamp::now()).await?;
+    audit::append(&mut tx, &entry, now).await?;
     // Who waits is let in by the doctor alone.
     if !pass.is_waiting {
-        removals::lift(&mut tx, id, &pass.identity).await?;
+        removals::lift(&mut tx, id, &pass.identity, now).await?;
     }
     tx.commit().await
 }
