@@ -201,6 +201,8 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
         hub: parts.hub.clone(),
         carrier: Arc::clone(&carrier),
         idle: config.media.room_idle,
+        grace: config.media.signaling_grace,
+        returning_since: Some(Timestamp::now()),
     };
     let upkeep = upkeep::Upkeep {
         store: parts.store.clone(),

@@ -9,12 +9,13 @@ use tracing::warn;
 
 use super::lapsing::Lapsing;
 use super::{coming_of_age, expiry, expiry_notices};
+use crate::domain::events::values::MediaMode;
 use crate::domain::id::NodeId;
 use crate::domain::identity::Failures;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::limits::Limits;
-use crate::persistence::consultations::samples;
+use crate::persistence::consultations::{recordings, samples};
 use crate::persistence::identity::openid::codes;
 use crate::persistence::identity::{one_time_tokens, past_sessions, strangers};
 use crate::persistence::{Store, idempotency, outbox, partitions, provider_events};
@@ -57,7 +58,7 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     /// Runs until its task is aborted.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let mut ticks = interval(GAUGES_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut purged = Instant::now();
@@ -99,10 +100,17 @@ impl Upkeep {
         }
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact integer")]
     async fn show(&self) {
         if let Ok(stats) = outbox::stats(&self.store, Timestamp::now()).await {
-            #[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact integer")]
             gauge!(names::OUTBOX_PENDING).set(stats.pending as f64);
+        }
+        if let Ok(running) = recordings::running(&self.store).await {
+            for mode in [MediaMode::P2p, MediaMode::Sfu] {
+                let of_mode = running.iter().find(|(of, _)| *of == mode);
+                let count = of_mode.map_or(0, |(_, count)| *count);
+                gauge!(names::RECORDINGS_ACTIVE, "mode" => mode.name()).set(count as f64);
+            }
         }
     }
 

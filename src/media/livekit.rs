@@ -46,7 +46,7 @@ pub struct Bucket {
 #[derive(Debug, Clone, Copy)]
 pub struct NewRoom<'a> {
     pub name: &'a str,
-    /// How long it stays open with nobody inside.
+    /// How long it stays open with nobody inside, before the first one comes and after the last one left.
     pub idle: Duration,
     pub max_participants: i64,
 }
@@ -121,7 +121,8 @@ impl LiveKit {
 
     /// Opens a room, and answers its id. One that is open stays as it is.
     pub async fn create_room(&self, room: NewRoom<'_>) -> Result<String> {
-        let body = json!({ "name": room.name, "empty_timeout": room.idle.as_secs(),
+        let idle = room.idle.as_secs();
+        let body = json!({ "name": room.name, "empty_timeout": idle, "departure_timeout": idle,
             "max_participants": room.max_participants });
         let room: Room = self
             .call("RoomService/CreateRoom", json!({ "roomCreate": true }), body)
@@ -225,11 +226,19 @@ impl LiveKit {
 
     /// What the server knows of a room's recordings.
     pub async fn recordings(&self, room: &str) -> Result<Vec<Egress>> {
+        self.list_recordings(json!({ "room_name": room })).await
+    }
+
+    /// The recordings of all rooms that have not ended.
+    pub async fn running_recordings(&self) -> Result<Vec<Egress>> {
+        self.list_recordings(json!({ "active": true })).await
+    }
+
+    async fn list_recordings(&self, body: Value) -> Result<Vec<Egress>> {
         #[derive(Deserialize)]
         struct Recordings {
             items: Vec<Egress>,
         }
-        let body = json!({ "room_name": room });
         let recordings: Recordings = self
             .call("Egress/ListEgress", json!({ "roomRecord": true }), body)
             .await
@@ -239,7 +248,7 @@ impl LiveKit {
 
     async fn call<T: serde::de::DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
         grants: Value,
         body: Value,
     ) -> Result<T, Refusal> {

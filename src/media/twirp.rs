@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use metrics::counter;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::outgoing::{self, Client, Failure};
+use crate::telemetry::names;
 
 /// What callers are told that failed.
 pub(super) const SERVICE: &str = "media server";
@@ -36,9 +38,9 @@ pub(super) struct Twirp {
 }
 
 /// One call.
-pub(super) struct Call<'a> {
+pub(super) struct Call {
     /// Service and method, as in `RoomService/CreateRoom`.
-    pub method: &'a str,
+    pub method: &'static str,
     /// The rights the call needs, in the words of the server.
     pub grants: Value,
     pub body: Value,
@@ -68,7 +70,15 @@ impl Twirp {
         })
     }
 
-    pub(super) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, Refusal> {
+    pub(super) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, Refusal> {
+        let op = call.method.rsplit('/').next().unwrap_or_default();
+        let answer = self.ask(call).await;
+        let status = answer.as_ref().err().map_or("ok", Refusal::label);
+        counter!(names::LIVEKIT_REQUESTS, "op" => op, "status" => status).increment(1);
+        answer
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, Refusal> {
         let answer = self
             .client
             .post(format!("{}/twirp/livekit.{}", self.url, call.method))
@@ -102,6 +112,15 @@ impl Twirp {
 }
 
 impl Refusal {
+    /// How it is counted.
+    fn label(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Failed(Failure::TimedOut) => "timeout",
+            Self::Failed(_) => "failed",
+        }
+    }
+
     /// What a caller is told who asked for `what`.
     pub(super) fn of(self, what: &'static str) -> Error {
         match self {

@@ -67,13 +67,31 @@ pub struct Participant {
 pub struct Egress {
     #[serde(default, alias = "egress_id")]
     pub egress_id: String,
-    /// `EGRESS_ACTIVE`, `EGRESS_COMPLETE`, …
+    /// `EGRESS_ACTIVE`, `EGRESS_COMPLETE`, …; empty where `EGRESS_STARTING` is left out.
     #[serde(default)]
     pub status: String,
+    /// What was asked for.
+    #[serde(alias = "room_composite")]
+    room_composite: Option<RoomComposite>,
     #[serde(default, alias = "file_results")]
     pub file_results: Vec<File>,
     /// The one file, as older servers tell it.
     pub file: Option<File>,
+}
+
+/// A film of a whole room, as it was asked for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RoomComposite {
+    #[serde(default, alias = "file_outputs")]
+    file_outputs: Vec<FileOutput>,
+}
+
+/// Where a film goes.
+#[derive(Debug, Clone, Deserialize)]
+struct FileOutput {
+    #[serde(default)]
+    filepath: String,
 }
 
 /// A film that was written.
@@ -103,6 +121,17 @@ impl Egress {
     /// The film, where one was written.
     pub fn film(&self) -> Option<&File> {
         self.file_results.first().or(self.file.as_ref())
+    }
+
+    /// The key of the film it was asked for, by which it is known before its id is.
+    pub fn filepath(&self) -> Option<&str> {
+        let asked = self.room_composite.as_ref()?.file_outputs.first()?;
+        Some(asked.filepath.as_str())
+    }
+
+    /// Whether it films, or is about to.
+    pub fn is_filming(&self) -> bool {
+        matches!(self.status.as_str(), "" | "EGRESS_STARTING" | "EGRESS_ACTIVE")
     }
 }
 

@@ -24,6 +24,15 @@ impl Films {
         Ok(address.into())
     }
 
+    /// How large a film is, in bytes; none where there is no such film.
+    pub async fn size(&self, key: &str) -> Result<Option<u64>> {
+        match self.0.0.head(&path(key)?).await {
+            Ok(film) => Ok(Some(film.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     /// Removes a film. What is not there is removed.
     pub async fn remove(&self, key: &str) -> Result<()> {
         match self.0.0.delete(&path(key)?).await {

@@ -72,11 +72,11 @@ metrics! {
     CONSULTATIONS_LIVE = "latido_consultations_live", Kind::Gauge,
         "Consultations in progress by `mode`.";
     RECORDINGS_ACTIVE = "latido_recordings_active", Kind::Gauge,
-        "Recordings in progress by `mode`.";
+        "Recordings in progress in the database by `mode`.";
     SIGNALING_RELAY_SECONDS = "latido_signaling_relay_seconds", Kind::Histogram(SHORT_SECONDS),
         "Time from a received signal to its peer's queue by `type`.";
     HANDOVERS = "latido_handovers_total", Kind::Counter,
-        "Rooms moved between peer-to-peer and LiveKit by `reason` and `result`.";
+        "Calls moved between browsers and LiveKit by `reason` and `result`, which is `ok` or `failed`.";
     ACTORS = "latido_actors", Kind::Gauge,
         "Running actors by `kind`.";
     ACTOR_RESTARTS = "latido_actor_restarts_total", Kind::Counter,
@@ -110,7 +110,7 @@ metrics! {
     OIDC_LOGOUTS = "latido_oidc_logouts_total", Kind::Counter,
         "Attempts to tell OpenID clients that a session ended by `outcome`.";
     LIVEKIT_REQUESTS = "latido_livekit_requests_total", Kind::Counter,
-        "Calls to the LiveKit API by `op` and `status`.";
+        "Calls to the LiveKit API by `op`, its method, and `status`: `ok`, `not_found`, `timeout` or `failed`.";
     PAYMENTS = "latido_payments_total", Kind::Counter,
         "Payment steps by `op` and `status`.";
     DELIVERIES = "latido_deliveries_total", Kind::Counter,

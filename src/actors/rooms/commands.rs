@@ -15,11 +15,11 @@ use crate::actors::desk::Asker;
 use crate::actors::hub::Hub;
 use crate::actors::socket::Socket;
 use crate::auth;
-use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::consultations::status::Move;
 use crate::domain::consultations::steering::Deed;
 use crate::domain::events::ClientEvent;
 use crate::domain::events::lobby::{Admit, Checks, Deny, ReturnToLobby};
-use crate::domain::events::signaling::notices::{EndReason, HandOverReason};
+use crate::domain::events::signaling::notices::HandOverReason;
 use crate::domain::events::signaling::requests::{
     ControlRecording, End, Join, Kick, Leave, RaiseHand, RecordingConsent, ReportStats,
     RequestHandOver, SendAnswer, SendCandidate, SendChat, SendOffer, SetMute, ShareScreen,
@@ -95,10 +95,10 @@ impl Hub {
     async fn end_room(&self, socket: &Socket, asked: End) -> Result<Fields, Refusal> {
         let sitting = self.sitting(socket, &asked.room_id).await?;
         self.act(socket, &asked.room_id, Deed::End).await?;
-        let (id, to) = (&sitting.consultation, ConsultationStatus::Ended);
+        let (id, reason) = (&sitting.consultation, sitting.seat.end_reason());
         let by = Doer { principal: socket.principal(), provenance: socket.provenance().clone() };
-        self.rooms().journal().advance(id, to, by).await?;
-        self.rooms().cast(id, Message::End(EndReason::Ended));
+        self.rooms().journal().advance(id, Move::Over(reason), by).await?;
+        self.rooms().cast(id, Message::End(reason));
         Ok(Fields::new())
     }
 
@@ -120,10 +120,13 @@ impl Hub {
     async fn let_in(&self, socket: &Socket, asked: Admit) -> Result<(), Refusal> {
         let Admit { room_id, peer_id, .. } = asked;
         let peer = PeerId::from(peer_id);
+        let by = self.sitting(socket, &room_id).await?;
+        if by.seat.steers() {
+            self.keep_open(&by.consultation, by.mode).await?;
+        }
         match self.act(socket, &room_id, Deed::Admit(peer.clone())).await {
             Err(refusal) if refusal.code == Code::RoomFull => {
-                let sitting = self.sitting(socket, &room_id).await?;
-                self.make_place(&sitting.consultation).await?;
+                self.make_place(&by.consultation).await?;
                 self.act(socket, &room_id, Deed::Admit(peer)).await
             }
             done => done,

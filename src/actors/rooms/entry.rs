@@ -20,6 +20,7 @@ use crate::domain::events::signaling::requests::{Join, JoinAnswer};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
 use crate::domain::identity::Principal;
+use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind};
 use crate::persistence::consultations::{facts, removals};
 
@@ -39,6 +40,9 @@ impl Hub {
             let facts = self.consultation_for(socket, &asked.room_id).await?;
             let pass = self.pass_of(&facts, &by).await?;
             let (id, mode) = (facts.id.clone(), facts.mode);
+            if !facts.makes_wait(pass.role) {
+                self.keep_open(&id, mode).await?;
+            }
             let name = asked.display_name.clone().filter(|name| !name.trim().is_empty());
             let name = name.or_else(|| pass.name.clone());
             let arrival = Box::new(Arrival {
@@ -90,6 +94,18 @@ impl Hub {
         })
     }
 
+    /// Has the media server's room be there before somebody is sent to it, where that carries the call.
+    pub(super) async fn keep_open(
+        &self,
+        id: &ConsultationId,
+        mode: MediaMode,
+    ) -> Result<(), Refusal> {
+        match self.rooms().media_server() {
+            Some(server) if mode == MediaMode::Sfu => Ok(server.keep_open(id).await?),
+            _ => Ok(()),
+        }
+    }
+
     /// Looks again at the row of a room that just opened: nobody could tell it of what changed since the
     /// row was read.
     async fn confirm_room(&self, id: &ConsultationId, mode: MediaMode) -> Result<(), Refusal> {
@@ -139,7 +155,7 @@ impl Hub {
                 return Err(Refusal::new(Code::Forbidden, "you were sent away"));
             }
             let mut tx = self.store().begin().await?;
-            removals::lift(&mut tx, &facts.id, &pass.identity).await?;
+            removals::lift(&mut tx, &facts.id, &pass.identity, Timestamp::now()).await?;
             tx.commit().await?;
         }
         Ok(pass)

@@ -18,7 +18,7 @@ use crate::actors::Outcome;
 use crate::actors::pause::pause;
 use crate::actors::relay::Progress;
 use crate::domain::consultations::notice::Step;
-use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::consultations::status::Move;
 use crate::domain::id::{ConsultationId, NodeId};
 use crate::domain::identity::Principal;
 use crate::domain::provenance::Provenance;
@@ -98,12 +98,7 @@ impl Journal {
     }
 
     /// Moves a consultation on for somebody, and waits until that is written.
-    pub(super) async fn advance(
-        &self,
-        id: &ConsultationId,
-        to: ConsultationStatus,
-        by: Doer,
-    ) -> Result<()> {
+    pub(super) async fn advance(&self, id: &ConsultationId, to: Move, by: Doer) -> Result<()> {
         let (reply, written) = oneshot::channel();
         self.push(id, vec![Step::Reached(to)], Some(by), Some(reply));
         written.await.unwrap_or_else(|_| Err(Kind::Unavailable { retry_after: 1 }.into()))
@@ -220,7 +215,7 @@ async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<Option<Cons
     let (mut has_moved, mut is_untold) = (false, false);
     for step in steps {
         match step {
-            Step::Reached(to) if current.status == to => {}
+            Step::Reached(to) if current.status == to.status() => {}
             Step::Reached(to) => {
                 current = reach(&mut tx, origin, &current, to, by.as_ref(), at).await?;
                 (has_moved, is_untold) = (true, false);
@@ -237,7 +232,7 @@ async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<Option<Cons
             Step::Left { identity } => {
                 is_untold |= participants::leave(&mut tx, &id, &identity, at, at).await?;
             }
-            Step::LetIn { identity } => removals::lift(&mut tx, &id, &identity).await?,
+            Step::LetIn { identity } => removals::lift(&mut tx, &id, &identity, at).await?,
             Step::KeptOut { identity } => removals::note(&mut tx, &id, &identity, at).await?,
             Step::Invite { .. } | Step::Entered { .. } => {}
         }
@@ -255,15 +250,16 @@ async fn reach(
     tx: &mut Tx,
     node: &NodeId,
     current: &Consultation,
-    to: ConsultationStatus,
+    to: Move,
     by: Option<&Doer>,
     now: Timestamp,
 ) -> Result<Consultation> {
     let moved = progress::advance(tx, node, current, to, None, now).await?;
-    let data = passage(current.status, to);
+    let status = to.status();
+    let data = passage(current.status, status);
     if let Some(Doer { principal, provenance }) = by {
         let entity_id = current.id.as_str().into();
-        let deed = Deed { action: to.name(), entity_type: "consultation", entity_id, data };
+        let deed = Deed { action: status.name(), entity_type: "consultation", entity_id, data };
         deed.record(tx, node, principal, provenance).await?;
     } else {
         let entry = AuditEntry {

@@ -66,6 +66,9 @@ pub trait MediaServer: Send + Sync + 'static {
     /// Makes place for one more in a call that is full between browsers.
     fn make_place<'a>(&'a self, id: &'a ConsultationId) -> Waiting<'a, ()>;
 
+    /// Sees to it that the media server's room is there, before somebody gets a way into it.
+    fn keep_open<'a>(&'a self, id: &'a ConsultationId) -> Waiting<'a, ()>;
+
     /// Makes the consultation that is not there, for whoever asks for it. Development only.
     fn improvise<'a>(&'a self, by: Asker<'a>, room: &'a str) -> Waiting<'a, ()>;
 

@@ -7,12 +7,13 @@ use super::table::RoomTable;
 use crate::actors::ack::Refusal;
 use crate::actors::hub::Hub;
 use crate::domain::consultations::recording::RecordingStatus;
+use crate::domain::consultations::seat::Seat;
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::events::ServerEvent;
 use crate::domain::events::consultation::ConsultationUpdate;
 use crate::domain::events::signaling::MediaKind;
 use crate::domain::events::signaling::notices::{
-    EndReason, HandOverReason, RecordingChanged, RecordingRequest,
+    EndReason, HandOverReason, RecordingChanged, RecordingRequest, RoomEnded,
 };
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
@@ -30,6 +31,12 @@ impl RoomTable {
             ConsultationUpdate::NAME => {
                 if let Some(update) = read::<ConsultationUpdate>(row) {
                     self.follow(&update);
+                }
+            }
+            RoomEnded::NAME => {
+                if let Some(ended) = read::<RoomEnded>(row) {
+                    let id = ConsultationId::from(ended.room_id.as_str());
+                    self.cast(&id, Message::End(ended.reason));
                 }
             }
             RecordingChanged::NAME => {
@@ -79,6 +86,11 @@ impl Hub {
     /// The calls of this node that the media server carries.
     pub fn carried_by_server(&self) -> Vec<ConsultationId> {
         self.rooms().carried_by_server()
+    }
+
+    /// Who sits in the room of a consultation or waits in its lobby.
+    pub fn seats_in(&self, id: &ConsultationId) -> Vec<Seat> {
+        self.rooms().seats(id)
     }
 
     /// How many are inside the room of a consultation.

@@ -3,13 +3,12 @@
 use metrics::histogram;
 
 use super::media::Sitting;
-use super::tally::label;
 use crate::domain::events::signaling::QualitySample;
 use crate::telemetry::names;
 
 /// Counts what a peer measured.
 pub(super) fn count(by: &Sitting, sample: &QualitySample) {
-    let mode = label(by.mode);
+    let mode = by.mode.name();
     if let Some(latency) = sample.latency_ms {
         histogram!(names::ROOM_LATENCY_MS, "mode" => mode).record(latency);
     }

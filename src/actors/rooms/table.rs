@@ -27,6 +27,7 @@ use crate::domain::consultations::draft::ROOM_PREFIX;
 use crate::domain::consultations::facts::Facts;
 use crate::domain::consultations::notice::Refused;
 use crate::domain::consultations::room::{Room, Rules};
+use crate::domain::consultations::seat::Seat;
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, SocketId};
 use crate::domain::time::Timestamp;
@@ -206,6 +207,12 @@ impl RoomTable {
         let is_carried = |entered: &Entered| entered.kept.lock().room.mode() == MediaMode::Sfu;
         let rooms = self.rooms.iter().filter(|entry| is_carried(entry.value()));
         rooms.map(|entry| entry.key().clone()).collect()
+    }
+
+    /// The seats of a room inside and in its lobby, as far as is known here.
+    pub(super) fn seats(&self, id: &ConsultationId) -> Vec<Seat> {
+        let entered = self.rooms.get(id);
+        entered.map_or_else(Vec::new, |entered| entered.kept.lock().room.seats().to_vec())
     }
 
     /// How many are inside, as far as is known here.

@@ -54,7 +54,7 @@ impl Totals {
         let count = |name: &'static str, tally: &Tally, figure: usize, sign: f64| {
             if let Some(mode) = tally.mode {
                 let figure = f64::from(u32::try_from(figure).unwrap_or(u32::MAX));
-                gauge!(name, "mode" => label(mode)).increment(sign * figure);
+                gauge!(name, "mode" => mode.name()).increment(sign * figure);
             }
         };
         let change = |total: &AtomicUsize, name: &'static str, was: usize, is: usize| {
@@ -74,13 +74,5 @@ impl Totals {
         for user in before.on_call.iter().filter(|user| !after.on_call.contains(user)) {
             registry.count_call(*user, false);
         }
-    }
-}
-
-/// The label of a mode.
-pub(super) fn label(mode: MediaMode) -> &'static str {
-    match mode {
-        MediaMode::P2p => "p2p",
-        MediaMode::Sfu => "sfu",
     }
 }

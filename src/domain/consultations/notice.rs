@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::status::ConsultationStatus;
+use super::status::Move;
 use crate::domain::events::consultation::Caller;
 use crate::domain::events::lobby::{Admitted, Denied, Lobby};
 use crate::domain::events::signaling::SeatRole;
@@ -46,7 +46,7 @@ pub enum Notice {
 #[derive(Debug, Clone)]
 pub enum Step {
     /// It came that far by itself.
-    Reached(ConsultationStatus),
+    Reached(Move),
     /// One party is there first; the other is to be told.
     Invite { callee: UserId, from: Caller },
     /// Somebody was admitted after so long in the lobby.

@@ -62,6 +62,12 @@ impl RecordingStatus {
     /// Where something is being filmed, or as good as.
     pub const RUNNING: [Self; 4] = [Self::Starting, Self::Recording, Self::Stopping, Self::Mock];
 
+    /// Whether the recorder is to film, or go on.
+    #[must_use]
+    pub fn is_wanted(self) -> bool {
+        matches!(self, Self::Starting | Self::Recording)
+    }
+
     /// What it becomes when somebody stops it, or the consultation ends.
     #[must_use]
     pub fn stopped(self) -> Self {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::facts::Facts;
 use super::notice::{Effect, Notice, Refused, Step};
 use super::seat::{Place, Seat};
-use super::status::ConsultationStatus;
+use super::status::{ConsultationStatus, Move};
 use crate::domain::events::signaling::SeatRole;
 use crate::domain::events::signaling::notices::{EndReason, LeaveReason, RoomEnded};
 use crate::domain::events::values::MediaMode;
@@ -52,8 +52,6 @@ pub struct Room {
     empty_since: Option<Timestamp>,
     pub(super) has_invited: bool,
     is_over: bool,
-    /// Why the room will have ended when it does, where somebody inside ends it.
-    pub(super) ending: Option<EndReason>,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -70,7 +68,6 @@ impl Room {
             empty_since: Some(now),
             has_invited: false,
             is_over: false,
-            ending: None,
             effects: Vec::new(),
         }
     }
@@ -150,7 +147,6 @@ impl Room {
 
     /// Closes the room for good.
     pub fn end(&mut self, reason: EndReason, now: Timestamp) {
-        let reason = self.ending.unwrap_or(reason);
         let room_id = self.id().to_string();
         let to = self.seats.iter().filter(|seat| seat.is_connected());
         let to = to.map(|seat| seat.socket.clone()).collect();
@@ -171,7 +167,7 @@ impl Room {
         let idle = self.rules.idle;
         if !self.is_over && self.empty_since.is_some_and(|since| since.plus(idle) <= now) {
             if self.is_live() {
-                self.effects.push(Effect::Write(Step::Reached(ConsultationStatus::Ended)));
+                self.effects.push(Effect::Write(Step::Reached(Move::Over(EndReason::Idle))));
             }
             self.end(EndReason::Idle, now);
         }
@@ -211,16 +207,16 @@ impl Room {
         let is_here = |role| self.inside().any(|seat| seat.role == role && counts(seat));
         let are_both_here = is_here(SeatRole::Doctor) && is_here(SeatRole::Patient);
         if self.status == ConsultationStatus::Created && self.empty_since.is_none() {
-            self.reach(ConsultationStatus::Waiting);
+            self.reach(Move::Waiting);
         }
         if self.status == ConsultationStatus::Waiting && are_both_here {
-            self.reach(ConsultationStatus::Live);
+            self.reach(Move::Live);
         }
     }
 
-    fn reach(&mut self, status: ConsultationStatus) {
-        self.status = status;
-        self.effects.push(Effect::Write(Step::Reached(status)));
+    fn reach(&mut self, to: Move) {
+        self.status = to.status();
+        self.effects.push(Effect::Write(Step::Reached(to)));
     }
 
     /// Takes a seat away; those inside hear of it if it was inside.

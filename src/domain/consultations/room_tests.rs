@@ -11,7 +11,7 @@ use super::grant::Pass;
 use super::notice::{Effect, Notice, Refused, Step};
 use super::room::{Room, Rules};
 use super::seat::Arrival;
-use super::status::ConsultationStatus;
+use super::status::{ConsultationStatus, Move};
 use super::steering::Deed;
 use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::events::signaling::notices::{EndReason, HandOverReason, LeaveReason};
@@ -107,7 +107,7 @@ impl Scene {
     fn steps(&mut self) -> Vec<String> {
         let effects = self.room.take_effects();
         let steps = effects.iter().filter_map(|effect| match effect {
-            Effect::Write(Step::Reached(status)) => Some(format!("{status:?}")),
+            Effect::Write(Step::Reached(to)) => Some(format!("{to:?}")),
             Effect::Write(Step::Invite { callee, .. }) => Some(format!("invite {callee}")),
             Effect::Write(Step::Waited(time)) => Some(format!("waited {}", time.as_secs())),
             Effect::Write(Step::Entered { identity, .. }) => Some(format!("entered {identity}")),
@@ -299,8 +299,9 @@ fn a_room_without_its_parties_closes_after_a_while() {
     let effects = scene.room.take_effects();
     let ended = |effect: &Effect| matches!(effect, Effect::Tell { notice: Notice::RoomEnded(it), .. } if it.reason == EndReason::Idle);
     assert!(effects.iter().any(ended));
-    let written =
-        |effect: &Effect| matches!(effect, Effect::Write(Step::Reached(ConsultationStatus::Ended)));
+    let written = |effect: &Effect| {
+        matches!(effect, Effect::Write(Step::Reached(Move::Over(EndReason::Idle))))
+    };
     assert!(effects.iter().any(written), "it was live");
     assert_eq!(scene.join(PATIENT, "p").unwrap_err(), Refused::Over);
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::grant::Pass;
 use crate::domain::events::lobby::{DeviceChecks, Guest};
+use crate::domain::events::signaling::notices::EndReason;
 use crate::domain::events::signaling::requests::JoinMedia;
 use crate::domain::events::signaling::{IceServer, Peer, SeatRole};
 use crate::domain::id::{PeerId, SocketId, UserId};
@@ -100,6 +101,11 @@ impl Seat {
             SeatRole::Observer => self.user >= UserId(0),
             SeatRole::Patient => false,
         }
+    }
+
+    /// What is told to have ended a call that its holder ends.
+    pub fn end_reason(&self) -> EndReason {
+        if self.role == SeatRole::Doctor { EndReason::Ended } else { EndReason::Admin }
     }
 
     /// Whether its holder agrees to a recording, or not.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::events::signaling::notices::EndReason;
 use crate::domain::state::State;
 
 /// How far a consultation is.
@@ -37,6 +38,29 @@ impl State for ConsultationStatus {
             Self::Waiting => &[Self::Live, Self::Cancelled],
             Self::Live => &[Self::Ended],
             Self::Ended | Self::Cancelled => &[],
+        }
+    }
+}
+
+/// A step of a consultation to another state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    Waiting,
+    Live,
+    /// Nobody can join any more, and why.
+    Over(EndReason),
+}
+
+impl Move {
+    /// How far the consultation is then.
+    pub fn status(self) -> ConsultationStatus {
+        match self {
+            Self::Waiting => ConsultationStatus::Waiting,
+            Self::Live => ConsultationStatus::Live,
+            Self::Over(EndReason::Cancelled) => ConsultationStatus::Cancelled,
+            Self::Over(EndReason::Ended | EndReason::Idle | EndReason::Admin) => {
+                ConsultationStatus::Ended
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use super::room::Room;
 use super::seat::Seat;
 use crate::domain::events::lobby::DeviceChecks;
 use crate::domain::events::signaling::notices::{
-    EndReason, HandRaised, Kicked, LeaveReason, MuteRequest, Muted, Said, ScreenShared,
+    HandRaised, Kicked, LeaveReason, MuteRequest, Muted, Said, ScreenShared,
 };
 use crate::domain::events::signaling::{MediaKind, SeatRole};
 use crate::domain::events::values::MediaMode;
@@ -92,12 +92,7 @@ impl Room {
                 }
                 self.kick(&peer, reason, now)
             }
-            Deed::End => {
-                may_steer(steers)?;
-                let is_doctor = role == SeatRole::Doctor;
-                self.ending = Some(if is_doctor { EndReason::Ended } else { EndReason::Admin });
-                Ok(())
-            }
+            Deed::End => may_steer(steers),
             Deed::Admit(_) | Deed::Deny { .. } | Deed::ReturnToLobby(..) if !role.admits() => {
                 Err(FOR_DOCTORS)
             }

@@ -103,6 +103,16 @@ pub enum MediaMode {
     Sfu,
 }
 
+impl MediaMode {
+    /// As it stands on the wire, in the database and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::P2p => "p2p",
+            Self::Sfu => "sfu",
+        }
+    }
+}
+
 pub(super) fn admins() -> Topic {
     Topic::Role(Role::Admin)
 }

@@ -47,6 +47,22 @@ impl Seen {
         }
     }
 
+    /// Keeps a patient who is not let in from what belongs to the call, as long as it lasts.
+    pub(super) fn must_be_let_in(&self, app: &App, viewer: &Viewer) -> Result<()> {
+        let consultation = &self.consultation;
+        let has_door = consultation.waiting_room && !consultation.status.is_over();
+        if self.part != Part::Patient || !has_door {
+            return Ok(());
+        }
+        let own = self.pass(viewer, SeatRole::Patient).identity;
+        let seats = app.hub.seats_in(&consultation.id);
+        if seats.iter().any(|seat| seat.is_inside() && seat.pass.identity == own) {
+            Ok(())
+        } else {
+            Err(Kind::Forbidden("wait until the doctor lets you in").into())
+        }
+    }
+
     /// For those it is between.
     pub(super) fn party(&self) -> Result<SeatRole> {
         match self.part {

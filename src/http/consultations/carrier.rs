@@ -4,7 +4,8 @@ use garde::Validate as _;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::handover::{move_call, no_media_server};
+use super::handover::move_call;
+use super::media_rooms::{keep_open, no_media_server};
 use super::{create, moves, recorder, rooms, stats};
 use crate::actors::hub::{Asker, MediaRequest, MediaServer, Sitting, Waiting};
 use crate::domain::consultations::draft::ConsultationDraft;
@@ -41,6 +42,13 @@ impl MediaServer for Carrier {
 
     fn make_place<'a>(&'a self, id: &'a ConsultationId) -> Waiting<'a, ()> {
         Box::pin(self.grow(id))
+    }
+
+    fn keep_open<'a>(&'a self, id: &'a ConsultationId) -> Waiting<'a, ()> {
+        Box::pin(async {
+            keep_open(&self.0, &self.consultation(id).await?).await;
+            Ok(())
+        })
     }
 
     fn improvise<'a>(&'a self, by: Asker<'a>, room: &'a str) -> Waiting<'a, ()> {

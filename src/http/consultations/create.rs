@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, json};
 
 use super::entry::Token;
-use super::handover::{no_media_server, open_room};
+use super::media_rooms::{keep_open, no_media_server, open_room};
 use super::view::{CreatedView, Outline};
 use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::consultations::draft::{ConsultationDraft, room_name};
@@ -76,6 +76,9 @@ pub(super) async fn create(
     Json(draft): Json<ConsultationDraft>,
 ) -> Result<Response> {
     let Opened { consultation, is_new } = open(&app, &viewer, &context, &draft).await?;
+    if !is_new {
+        keep_open(&app, &consultation).await;
+    }
     let place = format!("/api/consultations/{}", consultation.id);
     let body = Success::of(created(&app, &consultation)?);
     if is_new {

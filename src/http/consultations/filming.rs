@@ -8,7 +8,7 @@ use crate::domain::consultations::recording::{Layout, RecordingStatus};
 use crate::domain::id::ConsultationId;
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::media::LiveKit;
 use crate::persistence::clinical::row::hold;
@@ -43,8 +43,9 @@ pub(super) fn close(app: &App, consultation: &Consultation) {
     tokio::spawn(async move {
         match recordings::of(&store, &consultation.id, false).await {
             Ok(recordings) => {
-                for recording in recordings {
-                    stop_film(&livekit, &recording).await;
+                let is_stopping = |it: &&Recording| it.status == RecordingStatus::Stopping;
+                for recording in recordings.iter().filter(is_stopping) {
+                    stop_film(&livekit, recording).await;
                 }
             }
             Err(error) => warn!(%error, "recordings not stopped"),
@@ -67,10 +68,16 @@ pub(super) fn film(app: &App, consultation: &Consultation, recording: &Recording
         let started = livekit.start_recording(&room, layout, &recording.filepath).await;
         let noted = match &started {
             Ok(egress) => begun(&app, &recording, egress).await,
+            // It may be filmed all the same: what becomes of it is found out later.
+            Err(error) if matches!(error.kind(), Kind::UpstreamTimeout(_)) => return,
             Err(error) => failed(&app, &recording, &error.to_string()).await,
         };
         match noted {
-            Ok(recording) => stop_film(&livekit, &recording).await,
+            // Whoever stopped it meanwhile could not say what.
+            Ok(recording) if !recording.status.is_wanted() => {
+                stop_film(&livekit, &recording).await;
+            }
+            Ok(_) => {}
             Err(error) => warn!(%error, recording.id = %recording.id, "recording not written down"),
         }
     });
@@ -100,19 +107,25 @@ async fn failed(app: &App, recording: &Recording, why: &str) -> Result<Recording
     Ok(recording)
 }
 
-/// Has the media server stop filming, in the background.
+/// Has the media server stop a film that is to end, in the background.
 pub(super) fn finish(app: &App, recording: &Recording) {
+    if recording.status == RecordingStatus::Stopping {
+        stop(app, recording);
+    }
+}
+
+/// Has the media server stop filming, in the background.
+pub(super) fn stop(app: &App, recording: &Recording) {
     let Some(livekit) = app.calls.media.livekit().cloned() else { return };
     let recording = recording.clone();
     tokio::spawn(async move { stop_film(&livekit, &recording).await });
 }
 
-/// Stops a film that is to stop; one that has no name yet is stopped when it gets one.
+/// Stops a film; one that has no name yet is stopped when it gets one, and what fails is tried again when the
+/// recorder is found to go on.
 async fn stop_film(livekit: &LiveKit, recording: &Recording) {
     let Some(egress) = &recording.egress_id else { return };
-    if recording.status == RecordingStatus::Stopping
-        && let Err(error) = livekit.stop_recording(egress).await
-    {
+    if let Err(error) = livekit.stop_recording(egress).await {
         warn!(%error, recording.id = %recording.id, "film not stopped");
     }
 }

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::access::Seen;
 use super::entry::Entry;
+use super::media_rooms::keep_open;
 use super::view::Urls;
 use crate::auth::{digest, new_secret};
 use crate::delivery::letters::{self, Reader};
@@ -143,6 +144,9 @@ pub(super) async fn redeem(
     line.data = Map::from_iter([("invite".to_owned(), json!(guest.id))]);
     audit::append(&mut tx, &line, now).await?;
     tx.commit().await?;
+    if !consultation.waiting_room {
+        keep_open(&app, &consultation).await;
+    }
     Ok(Success::of(entry))
 }
 

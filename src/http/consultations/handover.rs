@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use garde::Validate;
+use metrics::counter;
 use serde::Deserialize;
 use serde_json::{Map, json};
 use tokio::time::{MissedTickBehavior, interval};
@@ -14,6 +15,7 @@ use tracing::warn;
 use utoipa::ToSchema;
 
 use super::access::Seen;
+use super::media_rooms::open_room;
 use super::view::ConsultationView;
 use crate::domain::events::consultation::RecordingMark;
 use crate::domain::events::signaling::notices::HandOverReason;
@@ -29,10 +31,10 @@ use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::media::LiveKit;
-use crate::media::livekit::NewRoom;
 use crate::persistence::Tx;
 use crate::persistence::consultations::consultations::{self, Name};
 use crate::persistence::consultations::{Consultation, news, participants};
+use crate::telemetry::names;
 
 /// How often the media server is asked whether it lives, while it carries calls.
 const EVERY: Duration = Duration::from_secs(3);
@@ -98,6 +100,20 @@ pub(super) async fn move_call(
     if known.mode == to {
         return Ok(known);
     }
+    let moved = move_known(app, by, &known, to, why).await;
+    let result = if moved.is_ok() { "ok" } else { "failed" };
+    counter!(names::HANDOVERS, "reason" => why.name(), "result" => result).increment(1);
+    moved
+}
+
+async fn move_known(
+    app: &App,
+    by: Option<(&Author<'_>, Option<String>)>,
+    known: &Consultation,
+    to: MediaMode,
+    why: HandOverReason,
+) -> Result<Consultation> {
+    let id = &known.id;
     let room_sid = match to {
         MediaMode::Sfu => Some(open_room(app, &known.room_name, known.max_participants).await?),
         MediaMode::P2p => None,
@@ -134,13 +150,6 @@ async fn note(
     author.record(tx, "consultation", moved.id.as_str().into(), "handed_over", data).await
 }
 
-/// Opens a room at the media server, and answers its id.
-pub(super) async fn open_room(app: &App, name: &str, max_participants: i64) -> Result<String> {
-    let livekit = app.calls.media.livekit().ok_or_else(no_media_server)?;
-    let idle = app.calls.settings.room_idle;
-    livekit.create_room(NewRoom { name, idle, max_participants }).await
-}
-
 /// What browsers can carry: few peers, and no recorder.
 fn must_fit(
     app: &App,
@@ -159,11 +168,6 @@ fn must_fit(
         return Err(Kind::Untenable("more are in the call than browsers can carry").into());
     }
     Ok(())
-}
-
-pub(super) fn no_media_server() -> crate::error::Error {
-    let missing = vec!["LIVEKIT_API_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"];
-    Kind::NotConfigured { missing }.into()
 }
 
 /// Brings the calls of this node back to the browsers while the media server is away, until its task is

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::access::{Part, Seen};
 use super::entry::{Entry, Token, addresses};
+use super::media_rooms::keep_open;
 use crate::domain::consultations::grant::Pass;
 use crate::domain::consultations::reference::Reference;
 use crate::domain::contact::one_line;
@@ -126,6 +127,9 @@ pub(super) async fn join(
     let name = joining.and_then(|Json(joining)| joining.name);
     let pass = Pass { name, ..seen.pass(&viewer, role) };
     note(&app, &viewer, &context, &seen, &pass).await?;
+    if !pass.is_waiting {
+        keep_open(&app, &seen.consultation).await;
+    }
     let entry = Entry::of(&app, &seen.consultation, pass)?;
     Ok(Success::of(entry))
 }
@@ -166,6 +170,9 @@ pub(super) async fn token(
     let (now, life) = (Timestamp::now(), asked.ttl_seconds.map(Duration::from_secs));
     let token = Token::of(&app, &seen.consultation, &pass, life, now)?;
     note(&app, &viewer, &context, &seen, &pass).await?;
+    if !pass.is_waiting {
+        keep_open(&app, &seen.consultation).await;
+    }
     let (livekit_url, livekit_ws_url) =
         if pass.is_waiting { (None, None) } else { addresses(&app, seen.consultation.mode) };
     Ok(Json(TokenAnswer {
@@ -235,11 +242,12 @@ async fn note(
     let id = &seen.consultation.id;
     let mut entry = context.audit(Some(&viewer.caller), "token_issued", "consultation", id);
     entry.data = Map::from_iter([("role".to_owned(), json!(pass.role))]);
+    let now = Timestamp::now();
     let mut tx = app.store.begin().await?;
-    audit::append(&mut tx, &entry, Timestamp::now()).await?;
+    audit::append(&mut tx, &entry, now).await?;
     // Who waits is let in by the doctor alone.
     if !pass.is_waiting {
-        removals::lift(&mut tx, id, &pass.identity).await?;
+        removals::lift(&mut tx, id, &pass.identity, now).await?;
     }
     tx.commit().await
 }

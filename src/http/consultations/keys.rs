@@ -43,7 +43,8 @@ impl MediaKeys {
     }
 }
 
-/// Hands patient and doctor the key they encrypt their media by.
+/// Hands patient and doctor the key they encrypt their media by; a patient who waits to be let in gets it
+/// then.
 #[utoipa::path(
     get, path = "/api/consultations/{id}/e2ee-key", tag = "consultations",
     operation_id = "get_consultation_key",
@@ -67,6 +68,7 @@ pub(super) async fn show(
         return Err(Kind::NotFound("key").into());
     }
     seen.consultation.must_be_open()?;
+    seen.must_be_let_in(&app, &viewer)?;
     let key = STANDARD.encode(app.calls.keys.of(&id));
     Ok(Success::of(MediaKey { key, key_index: 0 }))
 }

@@ -21,7 +21,8 @@ use crate::persistence::consultations::messages::{self, Message};
 #[serde(deny_unknown_fields)]
 pub(super) struct All {}
 
-/// Lists what was said in a call, in order; for those who see the consultation.
+/// Lists what was said in a call, in order; for those who see the consultation, except a patient who waits
+/// to be let in.
 #[utoipa::path(
     get, path = "/api/consultations/{id}/messages", tag = "consultations",
     operation_id = "list_consultation_messages",
@@ -37,7 +38,7 @@ pub(super) async fn list(
     Path(id): Path<ConsultationId>,
     asked: List<All>,
 ) -> Result<Json<Success<CamelPage<Message>>>> {
-    Seen::of(&app, &viewer, Name::Id(&id)).await?;
+    Seen::of(&app, &viewer, Name::Id(&id)).await?.must_be_let_in(&app, &viewer)?;
     let after = asked.after_id()?.unwrap_or_default();
     let rows = messages::list(&app.store, &id, after, asked.fetch()).await?;
     Ok(Success::of(asked.page(rows, |message| message.id.to_string()).camel()))

@@ -14,6 +14,7 @@ mod guests;
 pub mod handover;
 mod joining;
 mod keys;
+mod media_rooms;
 mod messages;
 mod moves;
 mod precheck;

@@ -8,7 +8,8 @@ use super::access::Seen;
 use super::filming;
 use super::view::ConsultationView;
 use crate::domain::consultations::draft::Ending;
-use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::consultations::status::{ConsultationStatus, Move};
+use crate::domain::events::signaling::notices::EndReason;
 use crate::domain::id::ConsultationId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
@@ -44,7 +45,7 @@ pub(super) async fn start(
     condition: IfMatch,
     Path(id): Path<ConsultationId>,
 ) -> Result<Shown> {
-    let step = Step { to: ConsultationStatus::Live, deed: "started", summary: None };
+    let step = Step { to: Move::Live, deed: "started", summary: None };
     step.take(&app, &viewer, &context, &condition, &id).await
 }
 
@@ -68,7 +69,9 @@ pub(super) async fn end(
     ending: Option<Json<Ending>>,
 ) -> Result<Shown> {
     let summary = ending.and_then(|Json(ending)| ending.summary);
-    let step = Step { to: ConsultationStatus::Ended, deed: "ended", summary };
+    let is_house = viewer.caller.acts_for_the_house();
+    let reason = if is_house { EndReason::Admin } else { EndReason::Ended };
+    let step = Step { to: Move::Over(reason), deed: "ended", summary };
     step.take(&app, &viewer, &context, &condition, &id).await
 }
 
@@ -89,13 +92,14 @@ pub(super) async fn cancel(
     condition: IfMatch,
     Path(id): Path<ConsultationId>,
 ) -> Result<Shown> {
-    let step = Step { to: ConsultationStatus::Cancelled, deed: "cancelled", summary: None };
+    let to = Move::Over(EndReason::Cancelled);
+    let step = Step { to, deed: "cancelled", summary: None };
     step.take(&app, &viewer, &context, &condition, &id).await
 }
 
 /// One move of a consultation.
 struct Step {
-    to: ConsultationStatus,
+    to: Move,
     deed: &'static str,
     summary: Option<String>,
 }
@@ -116,7 +120,7 @@ impl Step {
         let mut tx = app.store.begin().await?;
         let current = consultations::hold(&mut tx, id).await?;
         condition.check(current.stamp.version)?;
-        let data = passage(current.status, self.to);
+        let data = passage(current.status, self.to.status());
         let summary = self.summary.as_deref();
         let moved = progress::advance(&mut tx, node, &current, self.to, summary, now).await?;
         author.record(&mut tx, "consultation", id.as_str().into(), self.deed, data).await?;

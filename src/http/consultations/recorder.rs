@@ -79,6 +79,8 @@ pub(super) async fn answer(
     }
     let to = if consent { RecordingStatus::Starting } else { RecordingStatus::Declined };
     if consent {
+        // The call may have moved since the patient was asked.
+        must_be_filmable(&consultation)?;
         recordings::note_consent(&mut tx, recording.id, "patient").await?;
     }
     let recording = move_on(&mut tx, author, &recording, to).await?;
@@ -137,12 +139,18 @@ pub(super) fn status(
     if !app.calls.media.livekit().is_some_and(LiveKit::can_record) {
         return Ok(RecordingStatus::Mock);
     }
+    must_be_filmable(consultation)?;
+    let must_ask = app.calls.settings.needs_consent && !consent;
+    Ok(if must_ask { RecordingStatus::Requested } else { RecordingStatus::Starting })
+}
+
+/// The recorder films what the media server carries.
+fn must_be_filmable(consultation: &Consultation) -> Result<()> {
     if consultation.mode == MediaMode::P2p {
         let detail = "a call from browser to browser cannot be recorded";
         return Err(Kind::Untenable(detail).into());
     }
-    let must_ask = app.calls.settings.needs_consent && !consent;
-    Ok(if must_ask { RecordingStatus::Requested } else { RecordingStatus::Starting })
+    Ok(())
 }
 
 /// A recording to be written.

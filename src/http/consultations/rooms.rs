@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 
 use super::access::{Part, Seen};
 use crate::domain::consultations::grant::Source;
-use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::events::consultation::RecordingMark;
 use crate::domain::events::signaling::MediaKind;
 use crate::domain::events::values::MediaMode;
@@ -54,7 +53,7 @@ pub(super) struct RoomInfo {
     recording: bool,
 }
 
-/// Lists the rooms that are open; doctors see their own. Also at `GET /rooms/active`.
+/// Lists the rooms the media server has open, and those somebody is in; doctors see their own. Also at `GET /rooms/active`.
 #[utoipa::path(
     get, path = "/api/rooms/active", tag = "rooms", operation_id = "list_active_rooms",
     responses(
@@ -77,14 +76,15 @@ pub(super) async fn active(State(app): State<App>, viewer: Viewer) -> Result<Jso
         Some(livekit) => livekit.rooms().await?.into_iter().map(|room| room.name).collect(),
         None => HashSet::new(),
     };
-    let is_active = |row: &Consultation| {
-        row.status != ConsultationStatus::Created || at_server.contains(&row.room_name)
-    };
     let mut rows = list::open(&app.store, whose, MOST).await?;
-    rows.retain(is_active);
     let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
     let mut present = participants::of_each(&app.store, &ids).await?;
     present.retain(|(_, participant)| participant.left_at.is_none());
+    rows.retain(|row| {
+        let is_at_server = row.mode == MediaMode::Sfu && at_server.contains(&row.room_name);
+        let is_inhabited = present.iter().any(|(id, _)| *id == row.id);
+        is_at_server || is_inhabited || app.hub.peers_in(&row.id) > 0
+    });
     let rooms: Vec<_> = rows
         .into_iter()
         .map(|row| {

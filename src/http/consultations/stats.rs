@@ -92,6 +92,7 @@ pub(super) async fn show(
     if seen.part != Part::House {
         seen.party()?;
     }
+    seen.must_be_let_in(&app, &viewer)?;
     let consultation = seen.consultation;
     let since = Timestamp::now().minus(WINDOW);
     let measured = samples::recent(&app.store, &consultation.room_name, since).await?;
@@ -131,6 +132,7 @@ pub(super) async fn report(
 ) -> Result<(StatusCode, Json<Success<Taken>>)> {
     let seen = Seen::of(&app, &viewer, Name::Room(&room)).await?;
     let role = seen.party()?;
+    seen.must_be_let_in(&app, &viewer)?;
     let mut rules = Rules::default();
     sample.rules(&mut rules);
     rules.finish().map_err(Kind::Validation)?;

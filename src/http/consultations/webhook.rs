@@ -9,11 +9,12 @@ use axum::http::header::AUTHORIZATION;
 use serde::Deserialize;
 use tracing::warn;
 
-use super::{films, moves};
+use super::{filming, films, moves};
 use crate::auth::digest;
 use crate::domain::consultations::grant::is_guest;
-use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::consultations::status::Move;
 use crate::domain::events::signaling::SeatRole;
+use crate::domain::events::signaling::notices::EndReason;
 use crate::domain::events::values::MediaMode;
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
@@ -23,6 +24,7 @@ use crate::http::body;
 use crate::http::problem::ProblemBody;
 use crate::media::webhook::{Participant, Told};
 use crate::persistence::consultations::participants::{self, Arrival};
+use crate::persistence::consultations::recordings::Recording;
 use crate::persistence::consultations::{Consultation, consultations, news, progress, removals};
 use crate::persistence::{Tx, provider_events};
 
@@ -70,6 +72,7 @@ pub(super) async fn receive(State(app): State<App>, request: Request) -> Result<
     match followed {
         Followed::Moved(moved) => moves::after(&app, &moved),
         Followed::Unwelcome { room, identity } => put_out(&app, room, identity),
+        Followed::Unwanted(recording) => filming::stop(&app, &recording),
         Followed::Nothing => {}
     }
     Ok(StatusCode::NO_CONTENT)
@@ -85,6 +88,8 @@ enum Followed {
         room: String,
         identity: String,
     },
+    /// Something is filmed that is not to be.
+    Unwanted(Box<Recording>),
 }
 
 impl From<Consultation> for Followed {
@@ -96,8 +101,8 @@ impl From<Consultation> for Followed {
 /// Does what follows from an event. What the media server tells of a call that left it comes too late.
 async fn follow(tx: &mut Tx, app: &App, told: &Told, now: Timestamp) -> Result<Followed> {
     if let Some(egress) = &told.egress_info {
-        films::settle(tx, &app.settings.node, egress, now).await?;
-        return Ok(Followed::Nothing);
+        let unwanted = films::settle(tx, &app.settings.node, egress, now).await?;
+        return Ok(unwanted.map_or(Followed::Nothing, |it| Followed::Unwanted(Box::new(it))));
     }
     let Some(room) = &told.room else { return Ok(Followed::Nothing) };
     let Some(consultation) = consultations::hold_room(tx, &room.name).await? else {
@@ -156,9 +161,9 @@ async fn joined(
     let is_there =
         |role: SeatRole| present.iter().any(|it| it.role == role.name() && !is_guest(&it.identity));
     let both = is_there(SeatRole::Doctor) && is_there(SeatRole::Patient);
-    let to = if both { ConsultationStatus::Live } else { ConsultationStatus::Waiting };
+    let to = if both { Move::Live } else { Move::Waiting };
     let node = &app.settings.node;
-    if consultation.status.check_move(to).is_ok() {
+    if consultation.status.check_move(to.status()).is_ok() {
         return progress::advance(tx, node, consultation, to, None, now).await.map(Into::into);
     }
     let consultation = consultations::touch(tx, &consultation.id, now).await?;
@@ -203,8 +208,8 @@ async fn finished(
     consultation: &Consultation,
     now: Timestamp,
 ) -> Result<Followed> {
-    let to = ConsultationStatus::Ended;
-    if consultation.status.check_move(to).is_err() {
+    let to = Move::Over(EndReason::Ended);
+    if consultation.status.check_move(to.status()).is_err() {
         return Ok(Followed::Nothing);
     }
     progress::advance(tx, &app.settings.node, consultation, to, None, now).await.map(Into::into)

@@ -84,17 +84,43 @@ pub async fn open(store: &Store, whose: Whose, limit: i64) -> Result<Vec<Consult
     })?)
 }
 
-/// Consultations created before a moment to which nobody came, the oldest first.
+/// Consultations created before a moment that never began, the oldest first: nobody came, or since another
+/// moment nothing has changed and nobody is known to wait. Who is in a call between browsers only its room
+/// knows.
 pub async fn never_begun(
     store: &Store,
-    before: Timestamp,
+    created_before: Timestamp,
+    idle_since: Timestamp,
     limit: i64,
 ) -> Result<Vec<ConsultationId>> {
     const SQL: &str = "
         select id from consultations
-        where status = 'created' and created_at < $1 and deleted_at is null
-        order by created_at limit $2";
-    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(before).bind(limit).fetch_all(conn).await)?)
+        where created_at < $1 and deleted_at is null
+            and (status = 'created' or status = 'waiting' and updated_at < $2
+                and (mode = 'p2p' or not exists (
+                    select 1 from consultation_participants
+                    where consultation_id = consultations.id and left_at is null)))
+        order by created_at limit $3";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL)
+        .bind(created_before)
+        .bind(idle_since)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// Open calls between browsers that somebody is written down to have been in since before a moment.
+pub async fn inhabited_between_browsers(
+    store: &Store,
+    joined_before: Timestamp,
+) -> Result<Vec<ConsultationId>> {
+    const SQL: &str = "
+        select id from consultations
+        where mode = 'p2p' and status in ('created', 'waiting', 'live') and deleted_at is null
+            and exists (
+                select 1 from consultation_participants
+                where consultation_id = consultations.id and left_at is null and joined_at <= $1)";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(joined_before).fetch_all(conn).await)?)
 }
 
 /// Calls in which nothing has changed since a moment and nobody is known to be, the oldest first. Who is in

@@ -5,8 +5,10 @@ use super::{Consultation, consultations, participants, parties};
 use crate::domain::consultations::recording::RecordingStatus;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::consultation::{Caller, ConsultationInvite, ConsultationUpdate};
-use crate::domain::events::signaling::notices::{RecordingChanged, RecordingRequest};
-use crate::domain::id::{NodeId, UserId};
+use crate::domain::events::signaling::notices::{
+    EndReason, RecordingChanged, RecordingRequest, RoomEnded,
+};
+use crate::domain::id::{ConsultationId, NodeId, UserId};
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
@@ -44,6 +46,18 @@ pub async fn invite(
         timestamp: now,
     };
     outbox::append(tx, &invite.event_to(vec![Topic::User(callee)]), Some(node)).await.map(drop)
+}
+
+/// Tells the room of a consultation why it is over; like what becomes of recordings, by the relay.
+pub async fn announce_end(
+    tx: &mut Tx,
+    node: &NodeId,
+    id: &ConsultationId,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<()> {
+    let ended = RoomEnded { room_id: id.to_string(), reason, timestamp: now };
+    outbox::append(tx, &ended.event_to(Vec::new()), Some(node)).await.map(drop)
 }
 
 /// Tells everyone a consultation concerns, and its room, how a recording stands that somebody steered, or

@@ -3,7 +3,7 @@
 
 use super::{Consultation, consultations, news, participants, recordings};
 use crate::domain::clinical::appointment::{AppointmentStatus, Party};
-use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::consultations::status::{ConsultationStatus, Move};
 use crate::domain::events::clinical::AppointmentAction;
 use crate::domain::id::{AppointmentId, NodeId};
 use crate::domain::state::State as _;
@@ -20,20 +20,22 @@ pub async fn advance(
     tx: &mut Tx,
     node: &NodeId,
     current: &Consultation,
-    to: ConsultationStatus,
+    to: Move,
     summary: Option<&str>,
     now: Timestamp,
 ) -> Result<Consultation> {
-    current.status.check_move(to)?;
-    if to.is_over() {
+    let status = to.status();
+    current.status.check_move(status)?;
+    if let Move::Over(reason) = to {
         participants::leave_all(tx, &current.id, now).await?;
         for recording in recordings::stop_all(tx, &current.id, now).await? {
             news::announce_recording(tx, node, &recording, None, now).await?;
         }
+        news::announce_end(tx, node, &current.id, reason, now).await?;
     }
-    let moved = consultations::set_status(tx, &current.id, to, summary, now).await?;
+    let moved = consultations::set_status(tx, &current.id, status, summary, now).await?;
     if let Some(appointment) = moved.appointment_id {
-        match to {
+        match status {
             ConsultationStatus::Live => {
                 drive(tx, node, appointment, AppointmentStatus::InProgress, now).await?;
             }

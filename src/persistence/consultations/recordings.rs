@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use crate::domain::consultations::recording::RecordingStatus;
+use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, PatientId, RecordingId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
@@ -185,14 +186,23 @@ pub async fn set_visible(
     Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(id).bind(visible).bind(now).fetch_one(conn).await)?)
 }
 
-/// The recording the media server calls so; until the transaction ends nobody else can change it.
-pub async fn hold_egress(tx: &mut Tx, egress: &str) -> Result<Option<Recording>> {
+/// The recording the media server calls so, or else the newest one without a name whose film it is; until
+/// the transaction ends nobody else can change it.
+pub async fn hold_film(
+    tx: &mut Tx,
+    egress: &str,
+    filepath: Option<&str>,
+) -> Result<Option<Recording>> {
     const SQL: &str = concat!(
         "update recordings set version = version
-         where egress_id = $1 and deleted_at is null returning ",
+         where id = (
+            select id from recordings
+            where (egress_id = $1 or (egress_id is null and filepath = $2)) and deleted_at is null
+            order by case when egress_id = $1 then 0 else 1 end, id desc limit 1)
+         returning ",
         columns!()
     );
-    Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(egress).fetch_optional(conn).await)?)
+    Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(egress).bind(filepath).fetch_optional(conn).await)?)
 }
 
 /// What records a consultation; until the transaction ends nobody else can change it.
@@ -229,17 +239,25 @@ pub async fn note_consent(tx: &mut Tx, id: RecordingId, by: &str) -> Result<()> 
     Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(by).execute(conn).await.map(drop))?)
 }
 
-/// Films that are being made, the oldest first.
+/// Recordings of which a film is being made, has been asked for or is to end, the oldest first.
 pub async fn filming(store: &Store, limit: i64) -> Result<Vec<Recording>> {
     const SQL: &str = concat!(
         "select ",
         columns!(),
         " from recordings
-         where status in ('starting', 'recording', 'stopping') and egress_id is not null
-             and deleted_at is null
+         where status in ('starting', 'recording', 'stopping') and deleted_at is null
          order by id limit $1"
     );
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(limit).fetch_all(conn).await)?)
+}
+
+/// How many recordings run in calls of each mode in which any does.
+pub async fn running(store: &Store) -> Result<Vec<(MediaMode, i64)>> {
+    const SQL: &str = "
+        select c.mode, count(*) from recordings r join consultations c on c.id = r.consultation_id
+        where r.status in ('starting', 'recording', 'stopping', 'mock') and r.deleted_at is null
+        group by c.mode";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?)
 }
 
 /// Recordings a patient was asked about before a moment and did not answer.

@@ -20,11 +20,19 @@ pub async fn note(tx: &mut Tx, id: &ConsultationId, identity: &str, now: Timesta
         .map(drop))?)
 }
 
-/// Lets somebody in anew.
-pub async fn lift(tx: &mut Tx, id: &ConsultationId, identity: &str) -> Result<()> {
-    const SQL: &str =
-        "delete from consultation_removals where consultation_id = $1 and identity = $2";
-    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(identity).execute(conn).await.map(drop))?)
+/// Lets somebody in anew as of a moment. Who was sent out after it stays out: rooms write down a moment
+/// later whom they let in.
+pub async fn lift(tx: &mut Tx, id: &ConsultationId, identity: &str, at: Timestamp) -> Result<()> {
+    const SQL: &str = "
+        delete from consultation_removals
+        where consultation_id = $1 and identity = $2 and removed_at <= $3";
+    Ok(on!(tx, |conn| sqlx::query(SQL)
+        .bind(id)
+        .bind(identity)
+        .bind(at)
+        .execute(conn)
+        .await
+        .map(drop))?)
 }
 
 /// When somebody was sent out who has not been let in anew.

@@ -299,6 +299,23 @@ async fn who_declines_is_not_filmed() {
 }
 
 #[tokio::test]
+async fn who_agrees_when_the_call_is_back_with_the_browsers_is_not_filmed() {
+    let mut call = Call::carried("sfu", &BUCKET).await;
+    call.doctor.ask("recording", &json!({"roomId": "c-1", "action": "start"})).await;
+    call.patient.next("recording-request").await;
+    assert_eq!(call.hand_over("p2p").await["ok"], true);
+
+    let consent = json!({"roomId": "c-1", "consent": true});
+    let answer = call.patient.ask("recording-consent", &consent).await;
+
+    assert_eq!(answer["error"]["code"], "conflict", "{answer}");
+    assert!(!call.asked().contains(&"StartRoomCompositeEgress".to_owned()));
+    let path = "/api/consultations/c-1/recordings";
+    let recordings = data(&call.visit.get(&call.visit.doctor.account, path).await);
+    assert_eq!(recordings["items"][0]["status"], "requested");
+}
+
+#[tokio::test]
 async fn without_a_media_server_there_is_nowhere_to_move() {
     let visit = Visit::start().await;
     visit.opened("c-1").await;

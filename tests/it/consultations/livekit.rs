@@ -39,7 +39,11 @@ async fn recording(visit: &Visit, id: &str, consent: bool) -> Value {
 }
 
 /// The recording once it is that far.
-async fn until(visit: &Visit, recording: &Value, is_far: impl Fn(&Value) -> bool) -> Value {
+pub(super) async fn until(
+    visit: &Visit,
+    recording: &Value,
+    is_far: impl Fn(&Value) -> bool,
+) -> Value {
     let path = format!("/api/recordings/{}", recording["recordingId"]);
     crate::support::within("a recording", async {
         loop {
@@ -137,7 +141,8 @@ async fn every_call_carries_the_grants_it_needs_and_no_more() {
     let body: Value = serde_json::from_slice(&create.body).unwrap();
     assert_eq!(
         body,
-        json!({"name": "consultation-c-1", "empty_timeout": 90, "max_participants": 4})
+        json!({"name": "consultation-c-1", "empty_timeout": 90, "departure_timeout": 90,
+            "max_participants": 4})
     );
     assert_eq!(create.header("content-type"), "application/json");
     let token = create.header("authorization").strip_prefix("Bearer ").unwrap();
@@ -146,6 +151,77 @@ async fn every_call_carries_the_grants_it_needs_and_no_more() {
         (&claims["video"], &claims["iss"]),
         (&json!({"roomCreate": true}), &json!("devkey"))
     );
+}
+
+/// What the double was told of rooms it was to open.
+fn opened(server: &MediaServer) -> Vec<Value> {
+    let asked = server.upstream().asked();
+    let opened = asked.iter().filter(|it| it.path.ends_with("/CreateRoom"));
+    opened.map(|it| serde_json::from_slice(&it.body).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_room_the_server_forgot_is_opened_again_for_whoever_asks_the_way_in() {
+    let server = MediaServer::double().await;
+    let visit = visit(&server, &[]).await;
+    let first = visit.opened_with("c-1", json!({"maxParticipants": 4})).await;
+    let (patient, doctor) = (&visit.patient.account, &visit.doctor.account);
+
+    let paths = [
+        (patient, "/api/consultations/c-1/join", json!({})),
+        (patient, "/api/token", json!({"consultationId": "c-1"})),
+        (doctor, CREATE, visit.draft("c-1")),
+    ];
+    for (by, path, body) in paths {
+        server.forget();
+        let answer = visit.care.post(by, path, body).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        assert_eq!(server.rooms().await, ["consultation-c-1"], "{path}");
+    }
+    server.forget();
+    visit.inside("c-1", &patient.token).await;
+    assert_eq!(server.rooms().await, ["consultation-c-1"]);
+
+    let opened = opened(&server);
+    assert_eq!(opened.len(), 5);
+    assert!(opened.iter().all(|it| *it == opened[0]), "{opened:?}");
+    let shown = data(&visit.get(doctor, "/api/consultations/c-1").await);
+    assert_ne!(shown["roomSid"], first["roomSid"], "the end of this room is the call's");
+}
+
+#[tokio::test]
+async fn who_waits_opens_no_room_and_who_is_admitted_finds_it_open() {
+    let server = MediaServer::double().await;
+    let visit = visit(&server, &[]).await;
+    visit.opened_with("c-1", json!({"waitingRoom": true})).await;
+    let (mut doctor, _) = visit.inside("c-1", &visit.doctor.account.token).await;
+    server.forget();
+
+    let path = "/api/consultations/c-1/join";
+    visit.care.post(&visit.patient.account, path, Value::Null).await;
+    let (mut patient, waits) = visit.inside("c-1", &visit.patient.account.token).await;
+    assert_eq!(server.rooms().await, [""; 0]);
+    let admit = json!({"roomId": "c-1", "peerId": waits["peerId"]});
+    assert_eq!(doctor.ask("admit", &admit).await, json!({"ok": true}));
+
+    assert!(patient.next("admitted").await["sfu"]["token"].is_string());
+    assert_eq!(server.rooms().await, ["consultation-c-1"]);
+}
+
+#[tokio::test]
+async fn a_server_that_fails_keeps_nobody_out_of_a_call() {
+    let server = MediaServer::double().await;
+    let visit = visit(&server, &[]).await;
+    visit.opened("c-1").await;
+    let said = json!({"code": "unavailable", "msg": "no response from servers"});
+    server.upstream().change(move |_| Reply::json(503, &said));
+
+    let path = "/api/consultations/c-1/join";
+    let joined = visit.care.post(&visit.patient.account, path, Value::Null).await;
+
+    assert_eq!(joined.status, 200, "{}", joined.text());
+    let (mut patient, _) = visit.inside("c-1", &visit.patient.account.token).await;
+    assert_eq!(patient.next("hand-over").await["reason"], "fallback");
 }
 
 #[tokio::test]
@@ -261,7 +337,7 @@ async fn who_was_not_asked_is_not_filmed() {
     let requested = recording(&asking, "c-1", false).await;
 
     assert_eq!((&requested["status"], &requested["egressId"]), (&json!("requested"), &Value::Null));
-    let film = |it: &Asked| it.path.contains("Egress");
+    let film = |it: &Asked| it.path.ends_with("/StartRoomCompositeEgress");
     assert!(!server.upstream().asked().iter().any(film));
     let answer = asking.get(&asking.patient.account, "/api/consultations/c-1/precheck").await;
     assert_eq!(data(&answer)["recordingConsentNeeded"], true);

@@ -3,9 +3,12 @@
 mod attendance;
 mod authority;
 mod create;
+mod door;
+mod films;
 mod guests;
 mod handover;
 mod joining;
+mod lapsing;
 mod livekit;
 mod moves;
 mod participants;
@@ -96,6 +99,11 @@ impl Visit {
         let joined = socket.ask("join", &json!({"roomId": id})).await;
         assert_eq!(joined["ok"], true, "{joined}");
         (socket, joined)
+    }
+
+    /// A consultation as its doctor sees it.
+    pub(super) async fn shown(&self, id: &str) -> Value {
+        data(&self.get(&self.doctor.account, &format!("/api/consultations/{id}")).await)
     }
 
     pub(super) async fn get(&self, by: &Account, path: &str) -> Answer {

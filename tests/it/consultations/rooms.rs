@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Visit, data};
 
 #[tokio::test]
-async fn rooms_are_open_from_the_first_who_comes_to_the_end() {
+async fn rooms_are_open_while_somebody_is_in_them() {
     let visit = Visit::start().await;
     visit.opened("c-1").await;
     let rooms = async |by, path: &str| {
@@ -17,16 +17,38 @@ async fn rooms_are_open_from_the_first_who_comes_to_the_end() {
     assert_eq!(rooms(doctor, "/api/rooms/active").await, json!({"rooms": [], "count": 0}));
 
     visit.step("c-1", "start").await;
+    assert_eq!(rooms(doctor, "/api/rooms/active").await["count"], 0, "it began without anybody");
+    let (mut socket, _) = visit.inside("c-1", &doctor.token).await;
 
-    let open = rooms(doctor, "/rooms/active").await;
-    let room = &open["rooms"][0];
-    assert_eq!(open["count"], 1);
+    // Who is there is written a moment after they came or left.
+    let listed = async |count: u64, participants: u64| {
+        crate::support::within("the room to be listed as it is", async {
+            loop {
+                let open = rooms(doctor, "/rooms/active").await;
+                let inside = open["rooms"][0]["numParticipants"].as_u64().unwrap_or_default();
+                if open["count"] == count && inside == participants {
+                    return open["rooms"][0].clone();
+                }
+            }
+        })
+        .await
+    };
+    let room = listed(1, 1).await;
     assert_eq!(
-        (&room["name"], &room["consultationId"], &room["mode"], &room["numParticipants"]),
-        (&json!("consultation-c-1"), &json!("c-1"), &json!("p2p"), &json!(0))
+        (&room["name"], &room["consultationId"], &room["mode"], &room["participants"][0]),
+        (
+            &json!("consultation-c-1"),
+            &json!("c-1"),
+            &json!("p2p"),
+            &json!(format!("doctor-{}", visit.doctor.id))
+        )
     );
     let stranger = visit.care.doctor(json!({})).await;
     assert_eq!(rooms(&stranger.account, "/api/rooms/active").await["count"], 0);
+    socket.ask("leave", &json!({"roomId": "c-1"})).await;
+    listed(0, 0).await;
+    visit.inside("c-1", &doctor.token).await;
+    listed(1, 1).await;
     visit.step("c-1", "end").await;
     assert_eq!(rooms(&visit.care.admin, "/api/rooms/active").await["count"], 0);
 }

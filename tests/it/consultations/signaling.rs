@@ -6,12 +6,6 @@ use serde_json::{Value, json};
 use super::{Visit, data};
 use crate::support::accounts;
 
-impl Visit {
-    async fn shown(&self, id: &str) -> Value {
-        data(&self.get(&self.doctor.account, &format!("/api/consultations/{id}")).await)
-    }
-}
-
 #[tokio::test]
 async fn a_call_takes_its_visit_along_and_keeps_who_was_there() {
     let visit = Visit::start().await;

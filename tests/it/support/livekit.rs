@@ -26,8 +26,8 @@ struct State {
     rooms: BTreeMap<String, String>,
     /// By room: identities, and what each publishes.
     people: BTreeMap<String, Vec<Value>>,
-    /// By id: the room it films.
-    egresses: BTreeMap<String, String>,
+    /// By id: recordings as the server tells them.
+    egresses: BTreeMap<String, Value>,
     made: u32,
 }
 
@@ -93,6 +93,31 @@ impl MediaServer {
             "disconnect_reason": "UNKNOWN_REASON", "kind_details": [], "data_tracks": [],
             "client_protocol": 2, "capabilities": []});
         double.state.lock().people.entry(room.to_owned()).or_default().push(person);
+    }
+
+    /// Has the double's recorder film a room, asked or not, and answers the recording's id.
+    pub(crate) fn film(&self, room: &str, filepath: &str) -> String {
+        let double = self.double.as_ref().expect("a double");
+        double.state.lock().film(room, filepath)["egress_id"].as_str().unwrap().to_owned()
+    }
+
+    /// How far a recording of the double is.
+    pub(crate) fn filmed(&self, egress: &str) -> Value {
+        let double = self.double.as_ref().expect("a double");
+        double.state.lock().egresses[egress]["status"].clone()
+    }
+
+    /// The double knows nothing of its rooms and recordings any more.
+    pub(crate) fn forget(&self) {
+        let mut state = self.double.as_ref().expect("a double").state.lock();
+        state.rooms.clear();
+        state.egresses.clear();
+    }
+
+    /// What the double answers by itself.
+    pub(crate) fn usual(&self, asked: &Asked) -> Reply {
+        let state = &self.double.as_ref().expect("a double").state;
+        state.lock().answer(asked, &self.key, &self.secret)
     }
 
     /// The names of the rooms there are, as the server says.
@@ -205,13 +230,20 @@ impl State {
             }
             "RoomService/RemoveParticipant" => self.remove(&room, &text("identity")),
             "RoomService/MutePublishedTrack" => self.mute(&room, &body),
-            "Egress/StartRoomCompositeEgress" => self.film(&text("room_name")),
-            "Egress/StopEgress" => match self.egresses.remove(&text("egress_id")) {
-                Some(room) => Reply::json(
-                    200,
-                    &json!({"egress_id": text("egress_id"), "room_name": room,
-                        "status": "EGRESS_ENDING"}),
-                ),
+            "Egress/StartRoomCompositeEgress" => {
+                let room = text("room_name");
+                if !self.rooms.contains_key(&room) {
+                    return absent("requested room does not exist");
+                }
+                let filepath = body["file_outputs"][0]["filepath"].as_str().unwrap_or_default();
+                Reply::json(200, &self.film(&room, filepath))
+            }
+            "Egress/ListEgress" => self.list_films(&body),
+            "Egress/StopEgress" => match self.egresses.get_mut(&text("egress_id")) {
+                Some(egress) => {
+                    egress["status"] = json!("EGRESS_ENDING");
+                    Reply::json(200, egress)
+                }
                 None => absent("egress does not exist"),
             },
             _ => twirp(404, "bad_route", "no handler"),
@@ -257,18 +289,29 @@ impl State {
         Reply::json(200, &json!({ "track": track }))
     }
 
-    fn film(&mut self, room: &str) -> Reply {
-        if !self.rooms.contains_key(room) {
-            return absent("requested room does not exist");
-        }
+    fn film(&mut self, room: &str, filepath: &str) -> Value {
         self.made += 1;
-        let egress = format!("EG_double{:06}", self.made);
-        self.egresses.insert(egress.clone(), room.to_owned());
-        Reply::json(
-            200,
-            &json!({"egress_id": egress, "room_id": "", "room_name": room,
-                "status": "EGRESS_STARTING", "started_at": "0", "ended_at": "0"}),
-        )
+        let id = format!("EG_double{:06}", self.made);
+        let egress = json!({"egress_id": id, "room_id": "", "room_name": room,
+            "source_type": "EGRESS_SOURCE_TYPE_WEB", "status": "EGRESS_STARTING",
+            "started_at": "0", "ended_at": "0", "updated_at": "0", "details": "", "error": "",
+            "error_code": 0, "room_composite": {"room_name": room, "layout": "grid",
+                "audio_only": false, "video_only": false, "custom_base_url": "",
+                "file_outputs": [{"file_type": "MP4", "filepath": filepath,
+                    "disable_manifest": false}]},
+            "stream_results": [], "file_results": [], "segment_results": []});
+        self.egresses.insert(id, egress.clone());
+        egress
+    }
+
+    fn list_films(&self, filter: &Value) -> Reply {
+        let is_meant = |egress: &&Value| {
+            let is_active = egress["status"] != "EGRESS_COMPLETE";
+            (filter["room_name"].is_null() || filter["room_name"] == egress["room_name"])
+                && (filter["active"] != true || is_active)
+        };
+        let items: Vec<_> = self.egresses.values().filter(is_meant).collect();
+        Reply::json(200, &json!({ "items": items, "next_page_token": null }))
     }
 }
 

@@ -178,6 +178,18 @@ pub enum HandOverReason {
     Fallback,
 }
 
+impl HandOverReason {
+    /// As it stands on the wire and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::RoomSize => "room_size",
+            Self::Quality => "quality",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
 /// The recording moved on.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

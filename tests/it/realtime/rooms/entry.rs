@@ -6,6 +6,7 @@ use latido::domain::identity::Role;
 use serde_json::{Value, json};
 
 use crate::support::rooms::Visit;
+use crate::support::{accounts, within};
 
 fn refused(answer: &Value) -> &str {
     assert_eq!(answer["ok"], false, "{answer}");
@@ -100,6 +101,63 @@ async fn who_ends_it_elsewhere_closes_the_room() {
     assert_eq!(doctor.next("room-ended").await["reason"], "cancelled");
     let gone = doctor.ask("hand-raise", &visit.room(json!({ "raised": true }))).await;
     assert_eq!(refused(&gone), "not_found");
+}
+
+#[tokio::test]
+async fn who_ends_it_by_http_is_told_apart() {
+    let visit = Visit::start().await;
+    for (id, by, reason) in
+        [("visit-2", &visit.doctor.account, "ended"), ("visit-3", &visit.care.admin, "admin")]
+    {
+        visit.consultation(id, false).await;
+        let room = json!({ "roomId": id });
+        let mut doctor = visit.signaling(&visit.doctor.account).await;
+        assert_eq!(doctor.ask("join", &room).await["ok"], true);
+        let path = format!("/api/consultations/{id}");
+        let step = async |step: &str| {
+            let answer = visit.care.post(by, &format!("{path}/{step}"), json!(null)).await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        };
+        step("start").await;
+
+        step("end").await;
+
+        assert_eq!(doctor.next("room-ended").await["reason"], reason, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_was_refused_leaves_nothing_behind() {
+    let visit = Visit::start().await;
+    let (mut doctor, _) = visit.join(&visit.doctor.account).await;
+    let early = doctor.ask("end", &visit.room(json!({}))).await;
+    assert_eq!(refused(&early), "conflict", "only a live one ends");
+
+    let path = "/api/consultations/visit-1/cancel";
+    let cancelled = visit.care.post(&visit.doctor.account, path, json!(null)).await;
+
+    assert_eq!(cancelled.status, 200, "{}", cancelled.text());
+    assert_eq!(doctor.next("room-ended").await["reason"], "cancelled");
+}
+
+#[tokio::test]
+async fn what_everybody_left_ends_as_idle() {
+    let visit = Visit::start().await;
+    let (mut admin, _) = visit.join(&visit.care.admin).await;
+    let began = visit.care.post(&visit.care.admin, "/api/consultations/visit-1/start", json!(null));
+    assert_eq!(began.await.status, 200);
+    let here = "select count(*) from consultation_participants";
+    within("the observer to be written down", async {
+        while accounts::value::<i64>(visit.latido().database.url(), here).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let sql = "update consultations set updated_at = updated_at - 3600000";
+    accounts::run(visit.latido().database.url(), sql).await;
+
+    assert_eq!(admin.next("room-ended").await["reason"], "idle", "who looks on keeps nothing open");
+    assert_eq!(visit.column("status").await, "ended");
 }
 
 #[tokio::test]
