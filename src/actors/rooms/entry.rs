@@ -134,13 +134,11 @@ impl Hub {
         if facts.makes_wait(pass.role) {
             return Ok(pass);
         }
-        if let Some(at) = removals::at(self.store(), &facts.id, &pass.identity).await? {
-            if by.admission.as_ref().is_some_and(|admission| admission.issued_at <= at) {
-                return Err(Refusal::new(Code::Forbidden, "you were sent away"));
-            }
-            let mut tx = self.store().begin().await?;
-            removals::lift(&mut tx, &facts.id, &pass.identity).await?;
-            tx.commit().await?;
+        if let Some(admission) = &by.admission
+            && let Some(at) = removals::at(self.store(), &facts.id, &pass.identity).await?
+            && admission.issued_at <= at
+        {
+            return Err(Refusal::new(Code::Forbidden, "you were sent away"));
         }
         Ok(pass)
     }

@@ -27,6 +27,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::consultations::participants::Arrival;
+use crate::persistence::consultations::removals::Due;
 use crate::persistence::consultations::{
     Consultation, consultations, news, participants, progress, removals,
 };
@@ -237,8 +238,9 @@ async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<Option<Cons
             Step::Left { identity } => {
                 is_untold |= participants::leave(&mut tx, &id, &identity, at, at).await?;
             }
-            Step::LetIn { identity } => removals::lift(&mut tx, &id, &identity).await?,
-            Step::KeptOut { identity } => removals::note(&mut tx, &id, &identity, at).await?,
+            Step::KeptOut { identity, since } => {
+                removals::note(&mut tx, &Due::new(&id, &identity, at), since).await?;
+            }
             Step::Invite { .. } | Step::Entered { .. } => {}
         }
     }

@@ -1,11 +1,14 @@
 //! What reaches rooms from outside their sockets: other nodes and handlers, by the relay or by the hub.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 
 use super::room::Message;
 use super::table::RoomTable;
 use crate::actors::ack::Refusal;
 use crate::actors::hub::Hub;
+use crate::domain::consultations::grant::{Admission, Pass};
 use crate::domain::consultations::recording::RecordingStatus;
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::events::ServerEvent;
@@ -18,6 +21,9 @@ use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
 use crate::domain::identity::Principal;
 use crate::domain::state::State as _;
+use crate::domain::time::Timestamp;
+use crate::error::Error;
+use crate::persistence::consultations::holders::{self, Named};
 use crate::persistence::outbox;
 
 impl RoomTable {
@@ -66,9 +72,25 @@ impl RoomTable {
 }
 
 impl Hub {
-    /// Somebody who presents a token for a room.
-    pub fn participant(&self, token: &str) -> Option<Principal> {
-        self.rooms().entrance().tokens.participant(token)
+    /// Somebody who presents a token for a room; none when it is no such token. Fails as
+    /// [`holders::find`] does when whoever it was handed to may be there no more.
+    pub async fn participant(&self, token: &str) -> Option<Result<Principal, Error>> {
+        let principal = self.rooms().entrance().tokens.participant(token)?;
+        Some(self.stand_behind(principal).await)
+    }
+
+    /// The bearer of a room token, as whoever stands behind it is now.
+    pub(in crate::actors) async fn stand_behind(
+        &self,
+        principal: Principal,
+    ) -> Result<Principal, Error> {
+        let Some(admission) = &principal.admission else { return Ok(principal) };
+        let Pass { consultation, identity, role, session, .. } = &admission.pass;
+        let (role, session) = (*role, session.as_ref());
+        let named = Named { consultation, identity, role, session };
+        let holder = holders::find(self.store(), named, Timestamp::now()).await?;
+        let admission = Admission { holder: holder.account, ..Admission::clone(admission) };
+        Ok(Principal { session: holder.session, admission: Some(Arc::new(admission)), ..principal })
     }
 
     /// Tells a room that its call is carried otherwise.

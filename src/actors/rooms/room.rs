@@ -20,7 +20,7 @@ use crate::actors::Reply;
 use crate::actors::on_demand::Turn;
 use crate::domain::consultations::notice::{Effect, Notice, Refused};
 use crate::domain::consultations::room::Room;
-use crate::domain::consultations::seat::{Arrival, Seat, may_sit};
+use crate::domain::consultations::seat::{Arrival, Place, Seat, may_sit};
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::consultations::steering::{self, Deed};
 use crate::domain::event::Class;
@@ -264,7 +264,8 @@ impl RoomActor {
             return None;
         }
         let seat = self.room.seats().iter().find(|seat| seat.peer.as_str() == peer)?;
-        table.entrance().sfu(&seat.pass).unwrap_or_else(|error| {
+        let Place::Inside { joined_at, .. } = seat.place else { return None };
+        table.entrance().sfu(&seat.pass, joined_at).unwrap_or_else(|error| {
             error!(%error, "no token for the media server");
             None
         })

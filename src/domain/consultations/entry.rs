@@ -1,5 +1,7 @@
 //! Coming in: a seat of one's own, the one that was kept, or a place in the lobby.
 
+use std::sync::Arc;
+
 use super::notice::{Refused, Step};
 use super::room::Room;
 use super::seat::{Arrival, Place, Seat};
@@ -54,7 +56,7 @@ impl Room {
         let (user, role, name) = (arrival.user, arrival.pass.role, arrival.display_name.clone());
         if self.facts.makes_wait(role) {
             let seat = Seat::new(arrival, Place::Lobby { since: now, checks: None });
-            self.note_kept_out(&seat);
+            self.note_kept_out(&seat, now);
             self.seats.push(seat);
             self.tell_lobby();
         } else {
@@ -81,6 +83,7 @@ impl Room {
         seat.device = arrival.device;
         seat.socket = arrival.socket;
         seat.user = arrival.user;
+        seat.pass = Arc::new(arrival.pass);
         seat.lost_at = None;
         seat.display_name = arrival.display_name;
         seat.ice_servers = arrival.ice_servers;

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod grant;
 pub mod ice;
 pub mod invite;
+pub mod issue;
 mod lobby;
 pub mod notice;
 pub mod quality;

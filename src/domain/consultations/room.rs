@@ -228,7 +228,7 @@ impl Room {
         let seat = self.seats.remove(at);
         if seat.is_inside() {
             self.note_left(&seat);
-            self.note_kept_out(&seat);
+            self.note_kept_out(&seat, now);
             self.tell_left(&seat, reason, now);
         } else {
             self.tell_lobby();

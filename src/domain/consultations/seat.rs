@@ -156,14 +156,19 @@ impl Seat {
     }
 }
 
+/// The role of an account that sits so.
+pub fn needed(role: SeatRole) -> Role {
+    match role {
+        SeatRole::Doctor => Role::Doctor,
+        SeatRole::Patient => Role::Patient,
+        SeatRole::Observer => Role::Admin,
+    }
+}
+
 /// Whether a caller may still be what a seat says.
 pub fn may_sit(caller: &Principal, role: SeatRole) -> bool {
     if let Some(admission) = &caller.admission {
         return admission.pass.role == role;
     }
-    match role {
-        SeatRole::Doctor => caller.has(Role::Doctor),
-        SeatRole::Patient => caller.has(Role::Patient),
-        SeatRole::Observer => caller.is_admin(),
-    }
+    caller.has(needed(role))
 }

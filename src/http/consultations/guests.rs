@@ -137,6 +137,7 @@ pub(super) async fn redeem(
         identity,
         name: guest.name,
         is_waiting: consultation.waiting_room,
+        session: None,
     };
     let entry = Entry::of(&app, &consultation, pass)?;
     let mut line = context.audit(None, "invite_redeemed", "consultation", &consultation.id);

@@ -2,6 +2,7 @@
 
 mod authority;
 mod create;
+mod eviction;
 mod guests;
 mod handover;
 mod joining;
