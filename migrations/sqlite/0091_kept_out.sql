@@ -10,3 +10,5 @@ create index consultation_removals_due on consultation_removals (due_at) where d
 -- Also of rows that were removed: their accounts are about to be switched off.
 create index patients_account on patients (user_id);
 create index doctors_account on doctors (user_id);
+
+create index consultation_invites_revoked on consultation_invites (revoked_at) where revoked_at is not null;

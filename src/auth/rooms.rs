@@ -147,7 +147,7 @@ impl RoomTokens {
 
 /// A number below zero, the same for all devices of somebody in one consultation, by which limits count
 /// them like an account.
-fn nobody(consultation: &ConsultationId, identity: &str) -> UserId {
+pub fn nobody(consultation: &ConsultationId, identity: &str) -> UserId {
     let digest = Sha256::digest(format!("{consultation} {identity}"));
     let first = digest.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes));
     UserId(first | i64::MIN)

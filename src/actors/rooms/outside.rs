@@ -8,7 +8,8 @@ use super::room::Message;
 use super::table::RoomTable;
 use crate::actors::ack::Refusal;
 use crate::actors::hub::Hub;
-use crate::domain::consultations::grant::{Admission, Pass};
+use crate::auth::rooms::nobody;
+use crate::domain::consultations::grant::{self, Admission, Pass};
 use crate::domain::consultations::recording::RecordingStatus;
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::events::ServerEvent;
@@ -18,8 +19,8 @@ use crate::domain::events::signaling::notices::{
     EndReason, HandOverReason, RecordingChanged, RecordingRequest,
 };
 use crate::domain::events::values::MediaMode;
-use crate::domain::id::ConsultationId;
-use crate::domain::identity::Principal;
+use crate::domain::id::{ConsultationId, InviteId};
+use crate::domain::identity::{Principal, Revocation};
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::error::Error;
@@ -91,6 +92,14 @@ impl Hub {
         let holder = holders::find(self.store(), named, Timestamp::now()).await?;
         let admission = Admission { holder: holder.account, ..Admission::clone(admission) };
         Ok(Principal { session: holder.session, admission: Some(Arc::new(admission)), ..principal })
+    }
+
+    /// Closes the sockets of a guest whose invitation was taken back.
+    pub fn dismiss_guest(&self, id: &ConsultationId, invite: InviteId) {
+        let inner = self.inner();
+        for socket in inner.registry.of_user(nobody(id, &grant::guest(invite))) {
+            inner.channels.dismiss(&socket, Revocation::Admin);
+        }
     }
 
     /// Tells a room that its call is carried otherwise.

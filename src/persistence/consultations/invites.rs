@@ -71,6 +71,17 @@ pub async fn stands(store: &Store, consultation: &ConsultationId, id: InviteId) 
         .await)?)
 }
 
+/// Invitations somebody had taken that were taken back at `since` or later, on any node.
+pub async fn revoked_since(
+    store: &Store,
+    since: Timestamp,
+) -> Result<Vec<(ConsultationId, InviteId)>> {
+    const SQL: &str = "
+        select consultation_id, id from consultation_invites
+        where revoked_at >= $1 and redeemed_at is not null";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(since).fetch_all(conn).await)?)
+}
+
 /// Makes an invitation worthless, whether or not somebody took it.
 pub async fn revoke(
     tx: &mut Tx,

@@ -260,3 +260,33 @@ async fn a_lost_role_ends_what_was_handed_out_for_it() {
     let refused = call.visit.care.latido.join("/signaling", &json!({"token": token})).await;
     assert_eq!(refused.err().unwrap()["data"]["code"], "forbidden");
 }
+
+#[tokio::test]
+async fn an_invitation_that_is_taken_back_ends_its_guest() {
+    let mut call = Call::carried("sfu", &[]).await;
+    let invitation = call.visit.invited("c-1", json!({"role": "patient"})).await;
+    let redeemed = data(&call.visit.redeemed(&invitation).await);
+    let token = redeemed["token"].as_str().unwrap();
+    let (mut guest, joined) = call.visit.inside("c-1", token).await;
+    let identity = format!("guest-{}", invitation["inviteId"]);
+    call.come(&claims(&redeemed["token"])).await;
+    assert!(call.server.holds(ROOM, &identity));
+    let begun = Instant::now();
+
+    let path = format!("/api/consultations/c-1/invites/{}", invitation["inviteId"]);
+    let doctor = call.visit.doctor.account.clone();
+    let revoked = call.visit.care.ask(&doctor, "DELETE", &path, Value::Null).await;
+    assert_eq!(revoked.status, 204);
+
+    within("the guest's socket to be closed", guest.ended()).await;
+    gone(&call.server, &identity).await;
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+    within("the guest's seat to be given up", async {
+        while call.doctor.next("peer-left").await["peerId"] != joined["peerId"] {}
+    })
+    .await;
+    call.come(&claims(&redeemed["token"])).await;
+    gone(&call.server, &identity).await;
+    let refused = call.visit.care.latido.join("/signaling", &json!({"token": token})).await;
+    assert_eq!(refused.err().unwrap()["data"]["code"], "unauthenticated");
+}
