@@ -11,13 +11,13 @@ use crate::actors::desk::Asker;
 use crate::actors::hub::Hub;
 use crate::actors::socket::Socket;
 use crate::auth;
+use crate::domain::consultations::carrying::Move;
 use crate::domain::consultations::facts::Facts;
 use crate::domain::consultations::grant::Pass;
 use crate::domain::consultations::notice::Refused;
 use crate::domain::consultations::seat::Arrival;
 use crate::domain::events::signaling::notices::{EndReason, HandOverReason};
 use crate::domain::events::signaling::requests::{Join, JoinAnswer};
-use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
 use crate::domain::identity::Principal;
 use crate::error::{Error, Kind};
@@ -38,7 +38,7 @@ impl Hub {
             let by = socket.principal();
             let facts = self.consultation_for(socket, &asked.room_id).await?;
             let pass = self.pass_of(&facts, &by).await?;
-            let (id, mode) = (facts.id.clone(), facts.mode);
+            let id = facts.id.clone();
             let name = asked.display_name.clone().filter(|name| !name.trim().is_empty());
             let name = name.or_else(|| pass.name.clone());
             let arrival = Box::new(Arrival {
@@ -68,7 +68,7 @@ impl Hub {
                 }
                 Ok(Ok(answer)) => {
                     if is_new {
-                        self.confirm_room(&id, mode).await?;
+                        self.confirm_room(&id).await?;
                     }
                     if !Arc::ptr_eq(&by, &socket.principal()) {
                         self.rooms().review(socket.id());
@@ -92,12 +92,11 @@ impl Hub {
 
     /// Looks again at the row of a room that just opened: nobody could tell it of what changed since the
     /// row was read.
-    async fn confirm_room(&self, id: &ConsultationId, mode: MediaMode) -> Result<(), Refusal> {
+    async fn confirm_room(&self, id: &ConsultationId) -> Result<(), Refusal> {
         match self.open_consultation(id.as_str()).await {
-            Ok(facts) => {
-                if facts.mode != mode {
-                    self.hand_over(id, facts.mode, HandOverReason::Requested);
-                }
+            Ok(Facts { mode: to, version, .. }) => {
+                let reason = HandOverReason::Requested;
+                self.hand_over(id, Move { to, reason, version });
                 Ok(())
             }
             Err(refused) => {

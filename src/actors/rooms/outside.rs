@@ -9,6 +9,7 @@ use super::table::RoomTable;
 use crate::actors::ack::Refusal;
 use crate::actors::hub::Hub;
 use crate::auth::rooms::nobody;
+use crate::domain::consultations::carrying::Move;
 use crate::domain::consultations::grant::{self, Admission, Pass};
 use crate::domain::consultations::recording::RecordingStatus;
 use crate::domain::consultations::status::ConsultationStatus;
@@ -16,9 +17,8 @@ use crate::domain::events::ServerEvent;
 use crate::domain::events::consultation::ConsultationUpdate;
 use crate::domain::events::signaling::MediaKind;
 use crate::domain::events::signaling::notices::{
-    EndReason, HandOverReason, RecordingChanged, RecordingRequest,
+    EndReason, HandOver, RecordingChanged, RecordingRequest,
 };
-use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, InviteId};
 use crate::domain::identity::{Principal, Revocation};
 use crate::domain::state::State as _;
@@ -45,6 +45,14 @@ impl RoomTable {
                     let runs = |status: &RecordingStatus| status.name() == changed.status;
                     let runs = RecordingStatus::RUNNING.iter().any(runs);
                     self.cast(&id, Message::Recording(changed, runs));
+                }
+            }
+            HandOver::NAME => {
+                if let Some(HandOver { room_id, mode: to, reason, version, .. }) = read(row)
+                    && let Some(version) = version
+                {
+                    let id = ConsultationId::from(room_id.as_str());
+                    self.cast(&id, Message::HandOver(Move { to, reason, version }));
                 }
             }
             RecordingRequest::NAME => {
@@ -102,9 +110,9 @@ impl Hub {
         }
     }
 
-    /// Tells a room that its call is carried otherwise.
-    pub fn hand_over(&self, id: &ConsultationId, to: MediaMode, reason: HandOverReason) {
-        self.rooms().cast(id, Message::HandOver(to, reason));
+    /// Tells a room that its call is carried otherwise, before the relay does.
+    pub fn hand_over(&self, id: &ConsultationId, moved: Move) {
+        self.rooms().cast(id, Message::HandOver(moved));
     }
 
     /// The calls of this node that the media server carries.

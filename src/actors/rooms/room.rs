@@ -18,6 +18,7 @@ use super::tally::Tally;
 use super::telling;
 use crate::actors::Reply;
 use crate::actors::on_demand::Turn;
+use crate::domain::consultations::carrying::Move;
 use crate::domain::consultations::notice::{Effect, Notice, Refused};
 use crate::domain::consultations::room::Room;
 use crate::domain::consultations::seat::{Arrival, Place, Seat, may_sit};
@@ -25,9 +26,7 @@ use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::consultations::steering::{self, Deed};
 use crate::domain::event::Class;
 use crate::domain::events::signaling::MediaKind;
-use crate::domain::events::signaling::notices::{
-    EndReason, HandOverReason, RecordingChanged, RecordingRequest,
-};
+use crate::domain::events::signaling::notices::{EndReason, RecordingChanged, RecordingRequest};
 use crate::domain::events::signaling::requests::{JoinAnswer, SfuGrant};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{PeerId, SocketId};
@@ -76,7 +75,7 @@ pub(in crate::actors) enum Message {
         reply: Reply<Result<(), Refused>>,
     },
     /// The call is carried otherwise.
-    HandOver(MediaMode, HandOverReason),
+    HandOver(Move),
     /// A recording came that far; whether it runs.
     Recording(RecordingChanged, bool),
     AskForConsent(RecordingRequest),
@@ -182,7 +181,7 @@ impl Turn for RoomActor {
                 drop(reply.send(done));
                 return;
             }
-            Message::HandOver(to, reason) => self.room.hand_over(to, reason),
+            Message::HandOver(moved) => self.room.hand_over(moved),
             Message::Recording(changed, runs) => self.room.note_recording(changed, runs),
             Message::AskForConsent(request) => self.room.ask_for_consent(request),
             Message::Act { by, deed, reply } => {

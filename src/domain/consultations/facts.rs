@@ -18,6 +18,8 @@ pub struct Facts {
     pub room_name: String,
     pub status: ConsultationStatus,
     pub mode: MediaMode,
+    /// Of the row, when it was read.
+    pub version: i64,
     pub is_recorded: bool,
     pub max_participants: usize,
     /// Nobody but the doctor enters before being admitted.

@@ -5,7 +5,7 @@
 //! time it is, and answers with what to send to whom. [`lobby`] is its waiting room, [`steering`]
 //! what peers do once inside, [`carrying`] how their media travel. Who may enter at all is found out before a room is asked.
 
-mod carrying;
+pub mod carrying;
 pub mod draft;
 mod entry;
 pub mod facts;

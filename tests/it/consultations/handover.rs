@@ -88,6 +88,44 @@ async fn everybody_is_called_to_the_server_with_a_token_of_their_own_and_back() 
 }
 
 #[tokio::test]
+async fn rooms_of_every_node_move() {
+    let server = MediaServer::double().await;
+    let visit = Visit::start_with(&server.settings()).await;
+    let there = visit.care.latido.beside(&server.settings()).await;
+    visit.opened_with("c-1", json!({"mode": "p2p"})).await;
+    let token = json!({"token": visit.patient.account.token});
+    let mut patient = there.join("/signaling", &token).await.unwrap();
+    let joined = patient.ask("join", &json!({"roomId": "c-1"})).await;
+    assert_eq!(joined["mode"], "p2p", "{joined}");
+
+    let path = "/api/consultations/c-1/handover";
+    let moved = visit.care.post(&visit.doctor.account, path, json!({"mode": "sfu"})).await;
+
+    assert_eq!(moved.status, 200, "{}", moved.text());
+    let told = patient.next("hand-over").await;
+    assert_eq!((&told["mode"], &told["reason"]), (&json!("sfu"), &json!("requested")));
+    assert_eq!(claims(&told["sfu"]["token"])["sub"], format!("patient-{}", visit.patient.id));
+    assert_eq!(told.get("version"), None);
+}
+
+#[tokio::test]
+async fn however_moves_race_the_room_is_where_the_row_says() {
+    let mut call = Call::start(&[]).await;
+    let path = "/api/consultations/c-1/handover";
+    let (care, doctor) = (&call.visit.care, &call.visit.doctor.account);
+    let moves = ["sfu", "p2p"].into_iter().cycle().take(16);
+
+    let moves = moves.map(|mode| care.post(doctor, path, json!({"mode": mode})));
+    for moved in futures_util::future::join_all(moves).await {
+        assert_eq!(moved.status, 200, "{}", moved.text());
+    }
+
+    let row = data(&call.visit.get(&call.visit.doctor.account, "/api/consultations/c-1").await);
+    let joined = call.patient.ask("join", &json!({"roomId": "c-1"})).await;
+    assert_eq!(joined["mode"], row["mode"]);
+}
+
+#[tokio::test]
 async fn only_who_leads_moves_a_call_and_only_to_a_server_that_answers() {
     let mut call = Call::start(&[]).await;
     let to = json!({"roomId": "c-1", "mode": "sfu"});
