@@ -148,7 +148,8 @@ impl Hub {
         self.ask_media_server(socket, &met, asked).await.map(drop)
     }
 
-    /// Mutes oneself, or another: the media server sees to that where it carries the call.
+    /// Mutes oneself, or another: the media server sees to that where it carries the call, before anybody is
+    /// told.
     async fn mute(&self, socket: &Socket, asked: SetMute) -> Result<(), Refusal> {
         let SetMute { room_id, kind, muted, target } = asked;
         let target = target.map(PeerId::from);
@@ -156,16 +157,17 @@ impl Hub {
             Some(peer) => Some(self.meet(socket, &room_id, peer).await?),
             None => None,
         };
-        self.act(socket, &room_id, Deed::Mute { kind, muted, target }).await?;
         let by = socket.id();
-        match met.filter(|met| met.mode == MediaMode::Sfu && met.seat.socket != *by) {
-            Some(met) => {
-                let identity = met.seat.pass.identity.clone();
-                let asked = MediaRequest::Silence { identity, kind };
-                self.ask_media_server(socket, &met, asked).await.map(drop)
-            }
-            None => Ok(()),
+        let is_carried = |met: &Sitting| met.mode == MediaMode::Sfu && met.seat.is_inside();
+        if let Some(met) = met.filter(|met| is_carried(met) && met.seat.socket != *by)
+            && muted
+            && self.sitting(socket, &room_id).await?.seat.steers()
+        {
+            let identity = met.seat.pass.identity.clone();
+            let asked = MediaRequest::Silence { identity, kind };
+            self.ask_media_server(socket, &met, asked).await?;
         }
+        self.act(socket, &room_id, Deed::Mute { kind, muted, target }).await
     }
 
     async fn steer_media(

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tracing::warn;
 
 use super::room::Message;
 use super::table::restarting;
 use crate::actors::ack::{Code, Refusal};
 use crate::actors::desk::Asker;
 use crate::actors::hub::Hub;
+use crate::actors::pause::pause;
 use crate::actors::socket::Socket;
 use crate::auth;
 use crate::domain::consultations::carrying::Move;
@@ -46,7 +48,6 @@ impl Hub {
                 socket: socket.id().clone(),
                 display_name: name.unwrap_or_else(|| facts.name_of(pass.role).to_owned()),
                 media: asked.media.unwrap_or_default(),
-                ice_servers: self.rooms().entrance().ice_servers(&pass),
                 device: device(&by),
                 pass,
                 fresh: auth::new_id("p_").into(),
@@ -91,9 +92,35 @@ impl Hub {
     }
 
     /// Looks again at the row of a room that just opened: nobody could tell it of what changed since the
-    /// row was read.
+    /// row was read. A database that fails is asked again behind the answer; the room stays meanwhile.
     async fn confirm_room(&self, id: &ConsultationId) -> Result<(), Refusal> {
-        match self.open_consultation(id.as_str()).await {
+        match facts::find(self.store(), id.as_str()).await {
+            Ok(row) => self.settle_room(id, row),
+            Err(error) => {
+                warn!(%error, consultation.id = %id, "a room that opened was not looked at again");
+                let (hub, id) = (self.clone(), id.clone());
+                tokio::spawn(async move { hub.confirm_later(&id).await });
+                Ok(())
+            }
+        }
+    }
+
+    async fn confirm_later(&self, id: &ConsultationId) {
+        for failures in 1.. {
+            tokio::time::sleep(pause(failures)).await;
+            if !self.rooms().holds(id) {
+                return;
+            }
+            if let Ok(row) = facts::find(self.store(), id.as_str()).await {
+                // Those inside hear of an end from the room.
+                return drop(self.settle_room(id, row));
+            }
+        }
+    }
+
+    /// Has a room stand as its row does, and closes it where that is over or gone.
+    fn settle_room(&self, id: &ConsultationId, row: Option<Facts>) -> Result<(), Refusal> {
+        match open(row) {
             Ok(Facts { mode: to, version, .. }) => {
                 let reason = HandOverReason::Requested;
                 self.hand_over(id, Move { to, reason, version });
@@ -115,14 +142,8 @@ impl Hub {
             let by = Asker { principal: &principal, provenance: socket.provenance() };
             server.improvise(by, room).await?;
         }
-        let facts = self.open_consultation(room).await?;
+        let facts = open(facts::find(self.store(), room).await?)?;
         Ok(Facts { takes_anybody, ..facts })
-    }
-
-    async fn open_consultation(&self, room: &str) -> Result<Facts, Refusal> {
-        let found = facts::find(self.store(), room).await?;
-        let facts = found.ok_or_else(|| Error::from(Kind::NotFound("consultation")))?;
-        if facts.status.is_over() { Err(Refused::Over.into()) } else { Ok(facts) }
     }
 
     /// Whom the room will know. Somebody who was put out comes back by signing in, not by the token
@@ -141,6 +162,12 @@ impl Hub {
         }
         Ok(pass)
     }
+}
+
+/// A consultation that is there and not over.
+fn open(row: Option<Facts>) -> Result<Facts, Refusal> {
+    let facts = row.ok_or_else(|| Error::from(Kind::NotFound("consultation")))?;
+    if facts.status.is_over() { Err(Refused::Over.into()) } else { Ok(facts) }
 }
 
 /// What a caller came by: their session, or the token for the room.

@@ -221,6 +221,8 @@ async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<Option<Cons
     let (mut has_moved, mut is_untold) = (false, false);
     for step in steps {
         match step {
+            // Somebody was quicker: what came about by itself is behind that, and the rest still counts.
+            Step::Reached(to) if by.is_none() && current.status.check_move(to).is_err() => {}
             Step::Reached(to) if current.status == to => {}
             Step::Reached(to) => {
                 current = reach(&mut tx, origin, &current, to, by.as_ref(), at).await?;

@@ -27,7 +27,7 @@ use crate::domain::consultations::steering::{self, Deed};
 use crate::domain::event::Class;
 use crate::domain::events::signaling::MediaKind;
 use crate::domain::events::signaling::notices::{EndReason, RecordingChanged, RecordingRequest};
-use crate::domain::events::signaling::requests::{JoinAnswer, SfuGrant};
+use crate::domain::events::signaling::requests::{JoinAnswer, Joined, SfuGrant};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{PeerId, SocketId};
 use crate::domain::time::Timestamp;
@@ -159,7 +159,7 @@ impl Turn for RoomActor {
                 self.lose_if_gone(&table, &arrival.pass.identity, now);
                 let mut answer = self.room.join(*arrival, now);
                 if let Ok(JoinAnswer::Joined(joined)) = &mut answer {
-                    joined.sfu = self.sfu(&table, &joined.peer_id);
+                    self.equip(&table, joined);
                 }
                 self.conclude(&table);
                 drop(reply.send(answer));
@@ -270,12 +270,21 @@ impl RoomActor {
         })
     }
 
-    /// Gives those who are called to the media server a way in.
+    /// Gives somebody inside the relays, and the way into the media server, that are theirs from now on.
+    fn equip(&self, table: &RoomTable, joined: &mut Joined) {
+        joined.sfu = self.sfu(table, &joined.peer_id);
+        let mut seats = self.room.seats().iter();
+        if let Some(seat) = seats.find(|seat| seat.peer.as_str() == joined.peer_id) {
+            joined.ice_servers = table.entrance().ice_servers(&seat.pass);
+        }
+    }
+
+    /// Gives those who are let in, or called to the media server, what they need.
     fn complete(&self, table: &RoomTable, to: &[SocketId], notice: &mut Notice) {
         let peer = |to: &SocketId| self.room.seats().iter().find(|seat| seat.socket == *to);
         let peer = to.first().and_then(peer).map(|seat| seat.peer.to_string());
         match (notice, peer) {
-            (Notice::Admitted(admitted), Some(peer)) => admitted.0.sfu = self.sfu(table, &peer),
+            (Notice::Admitted(admitted), _) => self.equip(table, &mut admitted.0),
             (Notice::HandOver(hand_over), Some(peer)) => {
                 let room_name = Some(self.room.name().to_owned());
                 hand_over.sfu = self.sfu(table, &peer).map(|grant| SfuGrant { room_name, ..grant });

@@ -86,7 +86,6 @@ impl Room {
         seat.pass = Arc::new(arrival.pass);
         seat.lost_at = None;
         seat.display_name = arrival.display_name;
-        seat.ice_servers = arrival.ice_servers;
         (seat.audio, seat.video) = (arrival.media.audio, arrival.media.video);
         if !seat.is_inside() {
             return self.tell_lobby();
@@ -160,7 +159,8 @@ impl Room {
         }
     }
 
-    /// What somebody inside needs to take part. None in the lobby.
+    /// What somebody inside needs to take part, but for the relays and the way into the media server. None in
+    /// the lobby.
     pub(super) fn joined(&self, seat: &Seat) -> Option<Joined> {
         let rank = seat.rank()?;
         let others = self.inside().filter(|other| other.peer != seat.peer);
@@ -173,7 +173,7 @@ impl Room {
             mode: self.mode(),
             polite: participants.iter().any(|peer| !peer.polite),
             participants,
-            ice_servers: seat.ice_servers.clone(),
+            ice_servers: Vec::new(),
             sfu: None,
         })
     }

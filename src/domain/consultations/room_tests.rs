@@ -68,7 +68,6 @@ impl Scene {
             socket: socket.into(),
             display_name: format!("user {user}"),
             media: JoinMedia { audio: true, video: true },
-            ice_servers: Vec::new(),
             fresh: self.fresh(),
         };
         self.room.join(arrival, self.now)
@@ -564,7 +563,6 @@ fn who_comes_back_before_the_network_was_missed_keeps_the_seat() {
             socket: socket.into(),
             display_name: "Ana".into(),
             media: JoinMedia::default(),
-            ice_servers: Vec::new(),
             fresh: scene.fresh(),
         };
         match scene.room.join(arrival, scene.now).unwrap() {

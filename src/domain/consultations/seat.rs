@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::grant::Pass;
 use crate::domain::events::lobby::{DeviceChecks, Guest};
 use crate::domain::events::signaling::requests::JoinMedia;
-use crate::domain::events::signaling::{IceServer, Peer, SeatRole};
+use crate::domain::events::signaling::{Peer, SeatRole};
 use crate::domain::id::{PeerId, SocketId, UserId};
 use crate::domain::identity::{Principal, Role};
 use crate::domain::time::Timestamp;
@@ -30,7 +30,6 @@ pub struct Seat {
     /// When that socket was lost; the seat is kept for a while.
     pub lost_at: Option<Timestamp>,
     pub place: Place,
-    pub(super) ice_servers: Vec<IceServer>,
 }
 
 /// Where a seat is.
@@ -53,8 +52,6 @@ pub struct Arrival {
     /// What the peer asks to be called, or is called otherwise.
     pub display_name: String,
     pub media: JoinMedia,
-    /// What the peer is told of STUN and TURN.
-    pub ice_servers: Vec<IceServer>,
     /// A name that no peer has had, in case one is needed.
     pub fresh: PeerId,
 }
@@ -75,7 +72,6 @@ impl Seat {
             socket: arrival.socket,
             lost_at: None,
             place,
-            ice_servers: arrival.ice_servers,
         }
     }
 

@@ -208,6 +208,30 @@ async fn the_server_silences_whom_the_doctor_mutes() {
 }
 
 #[tokio::test]
+async fn nobody_is_told_of_a_silence_that_the_server_did_not_bring_about() {
+    let mut call = Call::carried("sfu", &[]).await;
+    let identity = format!("patient-{}", call.visit.patient.id);
+    let mute = json!({"roomId": "c-1", "kind": "audio", "muted": true, "target": call.peers[1]});
+    call.server.seat("consultation-c-1", &identity, &json!([]));
+
+    let nothing = call.doctor.ask("mute", &mute).await;
+    call.server.fail(true);
+    let failed = call.doctor.ask("mute", &mute).await;
+
+    assert_eq!(nothing["error"]["code"], "not_found", "{nothing}");
+    assert_eq!(failed["ok"], false, "{failed}");
+    let unmute = json!({"roomId": "c-1", "kind": "audio", "muted": false, "target": call.peers[1]});
+    assert_eq!(call.doctor.ask("mute", &unmute).await["error"]["code"], "invalid");
+    let other = json!({"roomId": "c-1", "kind": "audio", "muted": true, "target": call.peers[0]});
+    assert_eq!(call.patient.ask("mute", &other).await["error"]["code"], "forbidden");
+    call.patient.ask("hand-raise", &json!({"roomId": "c-1", "raised": true})).await;
+    call.doctor.next("hand-raise").await;
+    for socket in [&mut call.doctor, &mut call.patient] {
+        assert_eq!(socket.heard("mute"), [Value::Null; 0]);
+    }
+}
+
+#[tokio::test]
 async fn nobody_is_filmed_before_the_patient_agrees() {
     let mut call = Call::carried("sfu", &BUCKET).await;
     let record = |action: &str| json!({"roomId": "c-1", "action": action});
