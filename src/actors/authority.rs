@@ -14,10 +14,13 @@ use super::hub::{Hub, Revocation};
 use super::rooms::RoomTable;
 use super::socket::Socket;
 use crate::auth::{Account, Authenticator};
+use crate::domain::closure::Closure;
+use crate::domain::consultations::seat::needed;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::accounts::UserUpdate;
 use crate::domain::events::clinical::{AppointmentAction, AppointmentUpdate};
 use crate::domain::id::UserId;
+use crate::domain::identity::Principal;
 use crate::domain::topic::Topic;
 use crate::error::Result;
 use crate::persistence::identity::accounts;
@@ -35,7 +38,7 @@ pub(super) struct Authority {
 
 impl Authority {
     /// From now on the account's sockets and requests may what it may; sockets of an account that is
-    /// not active are closed. A reading older than what is known changes nothing.
+    /// not active are closed, and those of room tokens it has lost the role for. A reading older than what is known changes nothing.
     pub(super) fn changed(&self, account: &Account) {
         self.authenticator.outdate(account.user, account.version);
         for socket in self.channels.registry().of_user(account.user) {
@@ -44,6 +47,15 @@ impl Authority {
                 self.rooms.review(socket.id());
             } else if socket.principal().version <= account.version {
                 self.channels.dismiss(&socket, Revocation::Deactivated);
+            }
+        }
+        for socket in self.channels.registry().of_holder(account.user) {
+            let principal = socket.principal();
+            let role = principal.admission.as_ref().map(|admission| needed(admission.pass.role));
+            if !account.active {
+                self.channels.dismiss(&socket, Revocation::Deactivated);
+            } else if role.is_some_and(|role| !account.roles.contains(&role)) {
+                socket.dismiss(Closure::Forbidden);
             }
         }
     }
@@ -70,7 +82,11 @@ impl Hub {
 
     /// Looks again at a newcomer that can be found by now: what changed since it proved itself counts.
     pub(super) async fn confirm(&self, socket: &Socket) -> Result<()> {
-        let proof = self.authenticator().again(&socket.principal()).await?;
+        let principal = socket.principal();
+        if principal.admission.is_some() {
+            return self.stand_behind(Principal::clone(&principal)).await.map(drop);
+        }
+        let proof = self.authenticator().again(&principal).await?;
         self.inner().channels.renew(socket, &proof);
         Ok(())
     }

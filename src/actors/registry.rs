@@ -25,6 +25,8 @@ use crate::telemetry::names;
 pub(super) struct Registry {
     sockets: DashMap<SocketId, Arc<Socket>>,
     users: DashMap<UserId, Arc<User>>,
+    /// What the room tokens opened that an account was handed.
+    of_holders: DashMap<UserId, Vec<Weak<Socket>>>,
     watchers: AtomicUsize,
     watched: Watched,
     /// In how many live consultations a user is. Users in none are not in it.
@@ -53,6 +55,7 @@ impl Registry {
         Arc::new(Self {
             sockets: DashMap::new(),
             users: DashMap::new(),
+            of_holders: DashMap::new(),
             watchers: AtomicUsize::new(0),
             watched: Watched::default(),
             calls: DashMap::new(),
@@ -86,6 +89,9 @@ impl Registry {
     pub(super) fn insert(&self, socket: Arc<Socket>) {
         connections(&socket).increment(1);
         socket.user().sockets.lock().push(Arc::downgrade(&socket));
+        if let Some(holder) = holder(&socket) {
+            self.of_holders.entry(holder).or_default().push(Arc::downgrade(&socket));
+        }
         self.sockets.insert(socket.id().clone(), socket);
     }
 
@@ -105,6 +111,12 @@ impl Registry {
         }
         connections(socket).decrement(1);
         socket.user().sockets.lock().retain(|it| !std::ptr::eq(it.as_ptr(), socket));
+        if let Some(holder) = holder(socket) {
+            self.of_holders.remove_if_mut(&holder, |_, sockets| {
+                sockets.retain(|it| !std::ptr::eq(it.as_ptr(), socket));
+                sockets.is_empty()
+            });
+        }
         self.release(socket.user());
         true
     }
@@ -130,6 +142,12 @@ impl Registry {
     pub(super) fn of_user(&self, user: UserId) -> Vec<Arc<Socket>> {
         let Some(user) = self.users.get(&user) else { return Vec::new() };
         user.sockets.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// The sockets of the room tokens that an account was handed.
+    pub(super) fn of_holder(&self, user: UserId) -> Vec<Arc<Socket>> {
+        let Some(sockets) = self.of_holders.get(&user) else { return Vec::new() };
+        sockets.iter().filter_map(Weak::upgrade).collect()
     }
 
     pub(super) fn of_session(&self, session: &SessionId) -> Vec<Arc<Socket>> {
@@ -205,6 +223,10 @@ impl Registry {
         }
         counts
     }
+}
+
+fn holder(socket: &Socket) -> Option<UserId> {
+    socket.principal().admission.as_ref()?.holder
 }
 
 fn connections(socket: &Socket) -> metrics::Gauge {

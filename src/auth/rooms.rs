@@ -12,8 +12,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::signed::{claims, rules};
 use crate::domain::consultations::grant::{Pass, RoomClaims};
+use crate::domain::consultations::issue::Issue;
 use crate::domain::events::signaling::SeatRole;
-use crate::domain::id::UserId;
+use crate::domain::id::{ConsultationId, UserId};
 use crate::domain::identity::{Principal, Role};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
@@ -95,6 +96,7 @@ impl RoomTokens {
             iss: signer.issuer.clone(),
             nbf: now.seconds(),
             exp: now.plus(life).seconds(),
+            attributes: Issue { issued_at: Some(now), session: pass.session.clone() },
             typ: signer.verifier.kind.map(str::to_owned),
             ..pass.claims()
         };
@@ -127,7 +129,7 @@ impl RoomTokens {
         let expires_at = Some(Timestamp(claims.exp.saturating_mul(1000)));
         let admission = claims.admission()?;
         Some(Principal {
-            user: nobody(&admission.pass),
+            user: nobody(&admission.pass.consultation, &admission.pass.identity),
             primary_role: match admission.pass.role {
                 SeatRole::Doctor => Role::Doctor,
                 SeatRole::Patient | SeatRole::Observer => Role::Patient,
@@ -145,8 +147,8 @@ impl RoomTokens {
 
 /// A number below zero, the same for all devices of somebody in one consultation, by which limits count
 /// them like an account.
-fn nobody(pass: &Pass) -> UserId {
-    let digest = Sha256::digest(format!("{} {}", pass.consultation, pass.identity));
+pub fn nobody(consultation: &ConsultationId, identity: &str) -> UserId {
+    let digest = Sha256::digest(format!("{consultation} {identity}"));
     let first = digest.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes));
     UserId(first | i64::MIN)
 }

@@ -48,6 +48,7 @@ fn every_claim_of_every_role_is_as_promised() {
         let mut expected = json!({
             "iss": "devkey", "sub": identity, "nbf": 1_759_666_066, "exp": 1_759_673_266,
             "name": "Ana", "metadata": metadata.to_string(),
+            "attributes": {"issuedAt": "2025-10-05T12:07:46.209Z"},
             "video": {"roomJoin": true, "room": "consultation-c-1", "canPublish": takes_part,
                 "canSubscribe": true, "canPublishData": takes_part, "canPublishSources": sources,
                 "roomRecord": records},

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::twirp::{Call, PATIENCE, Refusal, Twirp};
 use super::webhook::Egress;
 use crate::domain::consultations::grant::Source;
+use crate::domain::consultations::issue::Issue;
 use crate::domain::consultations::recording::Layout;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
@@ -65,6 +66,11 @@ pub struct Participant {
     pub state: String,
     #[serde(deserialize_with = "seconds")]
     pub joined_at: Timestamp,
+    /// Of the token they came by, as are the attributes.
+    #[serde(default)]
+    pub metadata: String,
+    #[serde(default)]
+    pub attributes: Issue,
     #[serde(default)]
     pub tracks: Vec<Track>,
     #[serde(default)]

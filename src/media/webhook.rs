@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use crate::domain::consultations::issue::Issue;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result, Unauthenticated};
@@ -54,6 +55,9 @@ pub struct Participant {
     pub identity: String,
     #[serde(default)]
     pub metadata: String,
+    /// Of the token they came by.
+    #[serde(default)]
+    pub attributes: Issue,
     /// Milliseconds since 1970; one connection of somebody is told from the next by it.
     #[serde(default, deserialize_with = "text_or_number")]
     pub joined_at_ms: i64,

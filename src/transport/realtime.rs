@@ -123,16 +123,18 @@ pub(super) async fn admit(
     namespace: Namespace,
     credentials: Credentials,
 ) -> Result<Principal, Error> {
-    if namespace != Namespace::Events
-        && let Some(participant) = credentials.bearer().and_then(|token| hub.participant(token))
-    {
-        return Ok(participant);
-    }
-    let admitted = match authenticator.admit(credentials).await {
-        Ok(principal) if principal.primary_role == Role::Service => {
-            Err(Kind::Forbidden("service keys publish over HTTP").into())
-        }
-        admitted => admitted,
+    let participant = match credentials.bearer() {
+        Some(token) if namespace != Namespace::Events => hub.participant(token).await,
+        _ => None,
+    };
+    let admitted = match participant {
+        Some(participant) => participant,
+        None => match authenticator.admit(credentials).await {
+            Ok(principal) if principal.primary_role == Role::Service => {
+                Err(Kind::Forbidden("service keys publish over HTTP").into())
+            }
+            admitted => admitted,
+        },
     };
     admitted.inspect_err(|error| count_refusal(Surface::WebSocket, error))
 }

@@ -102,18 +102,21 @@ impl Hub {
         Ok(Fields::new())
     }
 
-    /// Puts a peer out, and keeps it out: written first, so that nobody is quicker who comes back.
+    /// Puts a peer out, and keeps it out: written first, so that nobody is quicker who comes back. A media
+    /// server that fails is asked again behind the answer, which says so.
     async fn kick(&self, socket: &Socket, asked: Kick) -> Result<(), Refusal> {
         let Kick { room_id, peer_id, reason } = asked;
         let peer = PeerId::from(peer_id);
         let by = self.sitting(socket, &room_id).await?.seat;
         let met = self.meet(socket, &room_id, &peer).await?;
+        let mut kept_out = Ok(());
         if by.steers() && by.peer != peer && met.seat.is_inside() {
             let identity = met.seat.pass.identity.clone();
             let asked = MediaRequest::SendAway { identity, reason: reason.clone() };
-            self.ask_media_server(socket, &met, asked).await?;
+            kept_out = self.ask_media_server(socket, &met, asked).await.map(drop);
         }
-        self.act(socket, &room_id, Deed::Kick { peer, reason }).await
+        self.act(socket, &room_id, Deed::Kick { peer, reason }).await?;
+        kept_out
     }
 
     /// Lets somebody in who waits, also where browsers have no place for one more.
@@ -148,7 +151,8 @@ impl Hub {
         self.ask_media_server(socket, &met, asked).await.map(drop)
     }
 
-    /// Mutes oneself, or another: the media server sees to that where it carries the call.
+    /// Mutes oneself, or another: the media server sees to that where it carries the call, before anybody is
+    /// told.
     async fn mute(&self, socket: &Socket, asked: SetMute) -> Result<(), Refusal> {
         let SetMute { room_id, kind, muted, target } = asked;
         let target = target.map(PeerId::from);
@@ -156,16 +160,17 @@ impl Hub {
             Some(peer) => Some(self.meet(socket, &room_id, peer).await?),
             None => None,
         };
-        self.act(socket, &room_id, Deed::Mute { kind, muted, target }).await?;
         let by = socket.id();
-        match met.filter(|met| met.mode == MediaMode::Sfu && met.seat.socket != *by) {
-            Some(met) => {
-                let identity = met.seat.pass.identity.clone();
-                let asked = MediaRequest::Silence { identity, kind };
-                self.ask_media_server(socket, &met, asked).await.map(drop)
-            }
-            None => Ok(()),
+        let is_carried = |met: &Sitting| met.mode == MediaMode::Sfu && met.seat.is_inside();
+        if let Some(met) = met.filter(|met| is_carried(met) && met.seat.socket != *by)
+            && muted
+            && self.sitting(socket, &room_id).await?.seat.steers()
+        {
+            let identity = met.seat.pass.identity.clone();
+            let asked = MediaRequest::Silence { identity, kind };
+            self.ask_media_server(socket, &met, asked).await?;
         }
+        self.act(socket, &room_id, Deed::Mute { kind, muted, target }).await
     }
 
     async fn steer_media(

@@ -45,10 +45,10 @@ impl Entrance {
         self.ice.servers(&pass.identity, Timestamp::now())
     }
 
-    /// A way into the media server. None where there is none.
-    pub(super) fn sfu(&self, pass: &Pass) -> Result<Option<SfuGrant>> {
+    /// A way into the media server for somebody who is inside since a moment. None where there is none.
+    pub(super) fn sfu(&self, pass: &Pass, since: Timestamp) -> Result<Option<SfuGrant>> {
         let Some(media) = &self.media else { return Ok(None) };
-        let (audience, now) = (Audience::MediaServer, Timestamp::now());
+        let (audience, now) = (Audience::MediaServer, Timestamp::now().max(since));
         // Whoever is handed it was let in.
         let pass = Pass { is_waiting: false, ..pass.clone() };
         Ok(Some(SfuGrant {

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tracing::warn;
 
 use super::room::Message;
 use super::table::restarting;
 use crate::actors::ack::{Code, Refusal};
 use crate::actors::desk::Asker;
 use crate::actors::hub::Hub;
+use crate::actors::pause::pause;
 use crate::actors::socket::Socket;
 use crate::auth;
+use crate::domain::consultations::carrying::ModeChange;
 use crate::domain::consultations::facts::Facts;
 use crate::domain::consultations::grant::Pass;
 use crate::domain::consultations::notice::Refused;
@@ -20,7 +23,6 @@ use crate::domain::events::signaling::requests::{Join, JoinAnswer};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
 use crate::domain::identity::Principal;
-use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind};
 use crate::persistence::consultations::{facts, removals};
 
@@ -50,7 +52,6 @@ impl Hub {
                 socket: socket.id().clone(),
                 display_name: name.unwrap_or_else(|| facts.name_of(pass.role).to_owned()),
                 media: asked.media.unwrap_or_default(),
-                ice_servers: self.rooms().entrance().ice_servers(&pass),
                 device: device(&by),
                 pass,
                 fresh: auth::new_id("p_").into(),
@@ -72,7 +73,7 @@ impl Hub {
                 }
                 Ok(Ok(answer)) => {
                     if is_new {
-                        self.confirm_room(&id, mode).await?;
+                        self.confirm_room(&id).await?;
                     }
                     if !Arc::ptr_eq(&by, &socket.principal()) {
                         self.rooms().review(socket.id());
@@ -107,13 +108,38 @@ impl Hub {
     }
 
     /// Looks again at the row of a room that just opened: nobody could tell it of what changed since the
-    /// row was read.
-    async fn confirm_room(&self, id: &ConsultationId, mode: MediaMode) -> Result<(), Refusal> {
-        match self.open_consultation(id.as_str()).await {
-            Ok(facts) => {
-                if facts.mode != mode {
-                    self.hand_over(id, facts.mode, HandOverReason::Requested);
-                }
+    /// row was read. A database that fails is asked again behind the answer; the room stays meanwhile.
+    async fn confirm_room(&self, id: &ConsultationId) -> Result<(), Refusal> {
+        match facts::find(self.store(), id.as_str()).await {
+            Ok(row) => self.settle_room(id, row),
+            Err(error) => {
+                warn!(%error, consultation.id = %id, "a room that opened was not looked at again");
+                let (hub, id) = (self.clone(), id.clone());
+                tokio::spawn(async move { hub.confirm_later(&id).await });
+                Ok(())
+            }
+        }
+    }
+
+    async fn confirm_later(&self, id: &ConsultationId) {
+        for failures in 1.. {
+            tokio::time::sleep(pause(failures)).await;
+            if !self.rooms().holds(id) {
+                return;
+            }
+            if let Ok(row) = facts::find(self.store(), id.as_str()).await {
+                // Those inside hear of an end from the room.
+                return drop(self.settle_room(id, row));
+            }
+        }
+    }
+
+    /// Has a room stand as its row does, and closes it where that is over or gone.
+    fn settle_room(&self, id: &ConsultationId, row: Option<Facts>) -> Result<(), Refusal> {
+        match open(row) {
+            Ok(Facts { mode: to, version, .. }) => {
+                let reason = HandOverReason::Requested;
+                self.hand_over(id, ModeChange { to, reason, version });
                 Ok(())
             }
             Err(refused) => {
@@ -132,14 +158,8 @@ impl Hub {
             let by = Asker { principal: &principal, provenance: socket.provenance() };
             server.improvise(by, room).await?;
         }
-        let facts = self.open_consultation(room).await?;
+        let facts = open(facts::find(self.store(), room).await?)?;
         Ok(Facts { takes_anybody, ..facts })
-    }
-
-    async fn open_consultation(&self, room: &str) -> Result<Facts, Refusal> {
-        let found = facts::find(self.store(), room).await?;
-        let facts = found.ok_or_else(|| Error::from(Kind::NotFound("consultation")))?;
-        if facts.status.is_over() { Err(Refused::Over.into()) } else { Ok(facts) }
     }
 
     /// Whom the room will know. Somebody who was put out comes back by signing in, not by the token
@@ -150,16 +170,20 @@ impl Hub {
         if facts.makes_wait(pass.role) {
             return Ok(pass);
         }
-        if let Some(at) = removals::at(self.store(), &facts.id, &pass.identity).await? {
-            if by.admission.as_ref().is_some_and(|admission| admission.issued_at <= at) {
-                return Err(Refusal::new(Code::Forbidden, "you were sent away"));
-            }
-            let mut tx = self.store().begin().await?;
-            removals::lift(&mut tx, &facts.id, &pass.identity, Timestamp::now()).await?;
-            tx.commit().await?;
+        if let Some(admission) = &by.admission
+            && let Some(at) = removals::at(self.store(), &facts.id, &pass.identity).await?
+            && admission.issued_at <= at
+        {
+            return Err(Refusal::new(Code::Forbidden, "you were sent away"));
         }
         Ok(pass)
     }
+}
+
+/// A consultation that is there and not over.
+fn open(row: Option<Facts>) -> Result<Facts, Refusal> {
+    let facts = row.ok_or_else(|| Error::from(Kind::NotFound("consultation")))?;
+    if facts.status.is_over() { Err(Refused::Over.into()) } else { Ok(facts) }
 }
 
 /// What a caller came by: their session, or the token for the room.

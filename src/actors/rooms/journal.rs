@@ -27,6 +27,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::persistence::audit::{self, AuditEntry};
 use crate::persistence::consultations::participants::Arrival;
+use crate::persistence::consultations::removals::Due;
 use crate::persistence::consultations::{
     Consultation, consultations, news, participants, progress, removals,
 };
@@ -215,6 +216,9 @@ async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<Option<Cons
     let (mut has_moved, mut is_untold) = (false, false);
     for step in steps {
         match step {
+            // Somebody was quicker: what came about by itself is behind that, and the rest still counts.
+            Step::Reached(to)
+                if by.is_none() && current.status.check_move(to.status()).is_err() => {}
             Step::Reached(to) if current.status == to.status() => {}
             Step::Reached(to) => {
                 current = reach(&mut tx, origin, &current, to, by.as_ref(), at).await?;
@@ -232,8 +236,9 @@ async fn write(store: &Store, origin: &NodeId, note: Note) -> Result<Option<Cons
             Step::Left { identity } => {
                 is_untold |= participants::leave(&mut tx, &id, &identity, at, at).await?;
             }
-            Step::LetIn { identity } => removals::lift(&mut tx, &id, &identity, at).await?,
-            Step::KeptOut { identity } => removals::note(&mut tx, &id, &identity, at).await?,
+            Step::KeptOut { identity, since } => {
+                removals::note(&mut tx, &Due::new(&id, &identity, at), since).await?;
+            }
             Step::Invite { .. } | Step::Entered { .. } => {}
         }
     }

@@ -1,11 +1,16 @@
 //! What reaches rooms from outside their sockets: other nodes and handlers, by the relay or by the hub.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 
 use super::room::Message;
 use super::table::RoomTable;
 use crate::actors::ack::Refusal;
 use crate::actors::hub::Hub;
+use crate::auth::rooms::nobody;
+use crate::domain::consultations::carrying::ModeChange;
+use crate::domain::consultations::grant::{self, Admission, Pass};
 use crate::domain::consultations::recording::RecordingStatus;
 use crate::domain::consultations::seat::Seat;
 use crate::domain::consultations::status::ConsultationStatus;
@@ -13,12 +18,14 @@ use crate::domain::events::ServerEvent;
 use crate::domain::events::consultation::ConsultationUpdate;
 use crate::domain::events::signaling::MediaKind;
 use crate::domain::events::signaling::notices::{
-    EndReason, HandOverReason, RecordingChanged, RecordingRequest, RoomEnded,
+    EndReason, HandOver, RecordingChanged, RecordingRequest, RoomEnded,
 };
-use crate::domain::events::values::MediaMode;
-use crate::domain::id::ConsultationId;
-use crate::domain::identity::Principal;
+use crate::domain::id::{ConsultationId, InviteId};
+use crate::domain::identity::{Principal, Revocation};
 use crate::domain::state::State as _;
+use crate::domain::time::Timestamp;
+use crate::error::Error;
+use crate::persistence::consultations::holders::{self, Named};
 use crate::persistence::outbox;
 
 impl RoomTable {
@@ -47,6 +54,14 @@ impl RoomTable {
                     self.cast(&id, Message::Recording(changed, runs));
                 }
             }
+            HandOver::NAME => {
+                if let Some(HandOver { room_id, mode: to, reason, version, .. }) = read(row)
+                    && let Some(version) = version
+                {
+                    let id = ConsultationId::from(room_id.as_str());
+                    self.cast(&id, Message::HandOver(ModeChange { to, reason, version }));
+                }
+            }
             RecordingRequest::NAME => {
                 if let Some(request) = read::<RecordingRequest>(row) {
                     let id = ConsultationId::from(request.room_id.as_str());
@@ -73,14 +88,38 @@ impl RoomTable {
 }
 
 impl Hub {
-    /// Somebody who presents a token for a room.
-    pub fn participant(&self, token: &str) -> Option<Principal> {
-        self.rooms().entrance().tokens.participant(token)
+    /// Somebody who presents a token for a room; none when it is no such token. Fails as
+    /// [`holders::find`] does when whoever it was handed to may be there no more.
+    pub async fn participant(&self, token: &str) -> Option<Result<Principal, Error>> {
+        let principal = self.rooms().entrance().tokens.participant(token)?;
+        Some(self.stand_behind(principal).await)
     }
 
-    /// Tells a room that its call is carried otherwise.
-    pub fn hand_over(&self, id: &ConsultationId, to: MediaMode, reason: HandOverReason) {
-        self.rooms().cast(id, Message::HandOver(to, reason));
+    /// The bearer of a room token, as whoever stands behind it is now.
+    pub(in crate::actors) async fn stand_behind(
+        &self,
+        principal: Principal,
+    ) -> Result<Principal, Error> {
+        let Some(admission) = &principal.admission else { return Ok(principal) };
+        let Pass { consultation, identity, role, session, .. } = &admission.pass;
+        let (role, session) = (*role, session.as_ref());
+        let named = Named { consultation, identity, role, session };
+        let holder = holders::find(self.store(), named, Timestamp::now()).await?;
+        let admission = Admission { holder: holder.account, ..Admission::clone(admission) };
+        Ok(Principal { session: holder.session, admission: Some(Arc::new(admission)), ..principal })
+    }
+
+    /// Closes the sockets of a guest whose invitation was taken back.
+    pub fn dismiss_guest(&self, id: &ConsultationId, invite: InviteId) {
+        let inner = self.inner();
+        for socket in inner.registry.of_user(nobody(id, &grant::guest(invite))) {
+            inner.channels.dismiss(&socket, Revocation::Admin);
+        }
+    }
+
+    /// Tells a room that its call is carried otherwise, before the relay does.
+    pub fn hand_over(&self, id: &ConsultationId, moved: ModeChange) {
+        self.rooms().cast(id, Message::HandOver(moved));
     }
 
     /// The calls of this node that the media server carries.

@@ -18,17 +18,16 @@ use super::tally::Tally;
 use super::telling;
 use crate::actors::Reply;
 use crate::actors::on_demand::Turn;
+use crate::domain::consultations::carrying::ModeChange;
 use crate::domain::consultations::notice::{Effect, Notice, Refused};
 use crate::domain::consultations::room::Room;
-use crate::domain::consultations::seat::{Arrival, Seat, may_sit};
+use crate::domain::consultations::seat::{Arrival, Place, Seat, may_sit};
 use crate::domain::consultations::status::ConsultationStatus;
 use crate::domain::consultations::steering::{self, Deed};
 use crate::domain::event::Class;
 use crate::domain::events::signaling::MediaKind;
-use crate::domain::events::signaling::notices::{
-    EndReason, HandOverReason, RecordingChanged, RecordingRequest,
-};
-use crate::domain::events::signaling::requests::{JoinAnswer, SfuGrant};
+use crate::domain::events::signaling::notices::{EndReason, RecordingChanged, RecordingRequest};
+use crate::domain::events::signaling::requests::{JoinAnswer, Joined, SfuGrant};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{PeerId, SocketId};
 use crate::domain::time::Timestamp;
@@ -76,7 +75,7 @@ pub(in crate::actors) enum Message {
         reply: Reply<Result<(), Refused>>,
     },
     /// The call is carried otherwise.
-    HandOver(MediaMode, HandOverReason),
+    HandOver(ModeChange),
     /// A recording came that far; whether it runs.
     Recording(RecordingChanged, bool),
     AskForConsent(RecordingRequest),
@@ -160,7 +159,7 @@ impl Turn for RoomActor {
                 self.lose_if_gone(&table, &arrival.pass.identity, now);
                 let mut answer = self.room.join(*arrival, now);
                 if let Ok(JoinAnswer::Joined(joined)) = &mut answer {
-                    joined.sfu = self.sfu(&table, &joined.peer_id);
+                    self.equip(&table, joined);
                 }
                 self.conclude(&table);
                 drop(reply.send(answer));
@@ -182,7 +181,7 @@ impl Turn for RoomActor {
                 drop(reply.send(done));
                 return;
             }
-            Message::HandOver(to, reason) => self.room.hand_over(to, reason),
+            Message::HandOver(moved) => self.room.hand_over(moved),
             Message::Recording(changed, runs) => self.room.note_recording(changed, runs),
             Message::AskForConsent(request) => self.room.ask_for_consent(request),
             Message::Act { by, deed, reply } => {
@@ -264,18 +263,28 @@ impl RoomActor {
             return None;
         }
         let seat = self.room.seats().iter().find(|seat| seat.peer.as_str() == peer)?;
-        table.entrance().sfu(&seat.pass).unwrap_or_else(|error| {
+        let Place::Inside { joined_at, .. } = seat.place else { return None };
+        table.entrance().sfu(&seat.pass, joined_at).unwrap_or_else(|error| {
             error!(%error, "no token for the media server");
             None
         })
     }
 
-    /// Gives those who are called to the media server a way in.
+    /// Gives somebody inside the relays, and the way into the media server, that are theirs from now on.
+    fn equip(&self, table: &RoomTable, joined: &mut Joined) {
+        joined.sfu = self.sfu(table, &joined.peer_id);
+        let mut seats = self.room.seats().iter();
+        if let Some(seat) = seats.find(|seat| seat.peer.as_str() == joined.peer_id) {
+            joined.ice_servers = table.entrance().ice_servers(&seat.pass);
+        }
+    }
+
+    /// Gives those who are let in, or called to the media server, what they need.
     fn complete(&self, table: &RoomTable, to: &[SocketId], notice: &mut Notice) {
         let peer = |to: &SocketId| self.room.seats().iter().find(|seat| seat.socket == *to);
         let peer = to.first().and_then(peer).map(|seat| seat.peer.to_string());
         match (notice, peer) {
-            (Notice::Admitted(admitted), Some(peer)) => admitted.0.sfu = self.sfu(table, &peer),
+            (Notice::Admitted(admitted), _) => self.equip(table, &mut admitted.0),
             (Notice::HandOver(hand_over), Some(peer)) => {
                 let room_name = Some(self.room.name().to_owned());
                 hand_over.sfu = self.sfu(table, &peer).map(|grant| SfuGrant { room_name, ..grant });

@@ -161,6 +161,10 @@ impl RoomTable {
         found.map(|entered| entered.actor.clone())
     }
 
+    pub(super) fn holds(&self, id: &ConsultationId) -> bool {
+        self.rooms.contains_key(id)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.rooms.is_empty()
     }

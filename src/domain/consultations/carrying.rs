@@ -12,13 +12,27 @@ use crate::domain::events::signaling::notices::{
 use crate::domain::events::values::MediaMode;
 
 /// How long a peer has to arrive where the call moves before it gives its present media up.
-const DEADLINE_MS: u64 = 15_000;
+pub const DEADLINE_MS: u64 = 15_000;
+
+/// That a call is carried otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModeChange {
+    pub to: MediaMode,
+    pub reason: HandOverReason,
+    /// The consultation's by the move.
+    pub version: i64,
+}
 
 impl Room {
     /// Moves the call. Everybody inside is told, each with a way in of their own; seats and chat stay.
-    /// Nothing happens where it is carried so already.
-    pub fn hand_over(&mut self, to: MediaMode, reason: HandOverReason) {
-        if self.is_over() || self.mode == to {
+    /// Nothing happens where it is carried so already, or was moved since: news of two moves may pass each
+    /// other.
+    pub fn hand_over(&mut self, ModeChange { to, reason, version }: ModeChange) {
+        if self.is_over() || version <= self.moved_by {
+            return;
+        }
+        self.moved_by = version;
+        if self.mode == to {
             return;
         }
         let inside: Vec<_> =
@@ -38,6 +52,7 @@ impl Room {
                 reason,
                 deadline_ms: DEADLINE_MS,
                 sfu: None,
+                version: None,
             };
             self.tell(vec![socket], Notice::HandOver(hand_over));
         }
@@ -52,5 +67,26 @@ impl Room {
     /// Asks the patient to agree to a recording.
     pub fn ask_for_consent(&mut self, request: RecordingRequest) {
         self.tell(self.sockets(Seat::consents), Notice::RecordingRequest(request));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::consultations::room_tests::{PATIENT, Scene};
+
+    #[test]
+    fn of_two_moves_the_later_one_counts_in_whichever_order_they_are_told() {
+        let mut scene = Scene::new(false);
+        scene.seat(PATIENT, "p");
+        scene.room.take_effects();
+
+        // The room opened by the first version.
+        for (to, version) in [(MediaMode::Sfu, 1), (MediaMode::Sfu, 3), (MediaMode::P2p, 2)] {
+            scene.hand_over(to, HandOverReason::Requested, version);
+        }
+
+        assert_eq!(scene.told("p"), ["hand-over Sfu Requested"]);
+        assert_eq!(scene.room.mode(), MediaMode::Sfu);
     }
 }

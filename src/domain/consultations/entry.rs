@@ -1,5 +1,7 @@
 //! Coming in: a seat of one's own, the one that was kept, or a place in the lobby.
 
+use std::sync::Arc;
+
 use super::notice::{Refused, Step};
 use super::room::Room;
 use super::seat::{Arrival, Place, Seat};
@@ -54,7 +56,7 @@ impl Room {
         let (user, role, name) = (arrival.user, arrival.pass.role, arrival.display_name.clone());
         if self.facts.makes_wait(role) {
             let seat = Seat::new(arrival, Place::Lobby { since: now, checks: None });
-            self.note_kept_out(&seat);
+            self.note_kept_out(&seat, now);
             self.seats.push(seat);
             self.tell_lobby();
         } else {
@@ -81,9 +83,9 @@ impl Room {
         seat.device = arrival.device;
         seat.socket = arrival.socket;
         seat.user = arrival.user;
+        seat.pass = Arc::new(arrival.pass);
         seat.lost_at = None;
         seat.display_name = arrival.display_name;
-        seat.ice_servers = arrival.ice_servers;
         (seat.audio, seat.video) = (arrival.media.audio, arrival.media.video);
         if !seat.is_inside() {
             return self.tell_lobby();
@@ -157,7 +159,8 @@ impl Room {
         }
     }
 
-    /// What somebody inside needs to take part. None in the lobby.
+    /// What somebody inside needs to take part, but for the relays and the way into the media server. None in
+    /// the lobby.
     pub(super) fn joined(&self, seat: &Seat) -> Option<Joined> {
         let rank = seat.rank()?;
         let others = self.inside().filter(|other| other.peer != seat.peer);
@@ -170,7 +173,7 @@ impl Room {
             mode: self.mode(),
             polite: participants.iter().any(|peer| !peer.polite),
             participants,
-            ice_servers: seat.ice_servers.clone(),
+            ice_servers: Vec::new(),
             sfu: None,
         })
     }

@@ -1,6 +1,7 @@
 //! What is known of a consultation before anybody enters its room, and whom it lets in.
 
 use super::grant::{Admission, Pass};
+use super::issue::SessionMark;
 use super::reference::Reference;
 use super::status::ConsultationStatus;
 use crate::domain::clinical::doctor::DoctorStatus;
@@ -17,6 +18,8 @@ pub struct Facts {
     pub room_name: String,
     pub status: ConsultationStatus,
     pub mode: MediaMode,
+    /// Of the row, when it was read.
+    pub version: i64,
     pub is_recorded: bool,
     pub max_participants: usize,
     /// Nobody but the doctor enters before being admitted.
@@ -97,7 +100,14 @@ impl Facts {
         let role = self.role_of(caller)?;
         let own = caller.user.0.into();
         let reference = self.party(role).map_or(&own, |party| &party.reference);
-        Ok(Pass::of_party(&self.id, &self.room_name, role, reference))
+        let session = caller.session.as_ref().map(SessionMark::of);
+        Ok(Pass { session, ..Pass::of_party(&self.id, &self.room_name, role, reference) })
+    }
+
+    /// The account of the party that is known so.
+    pub fn holder(&self, identity: &str, role: SeatRole) -> Option<UserId> {
+        let party = self.party(role).filter(|party| party.reference.identity(role) == identity);
+        party.map(|party| party.user)
     }
 
     /// Doctors who do not practise stay out, whatever their tokens say.

@@ -5,10 +5,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::issue::{Issue, SessionMark};
 use super::reference::Reference;
 use crate::domain::events::signaling::requests::LobbyStatus;
 use crate::domain::events::signaling::{MediaKind, SeatRole};
-use crate::domain::id::{ConsultationId, InviteId};
+use crate::domain::id::{ConsultationId, InviteId, UserId};
 use crate::domain::time::Timestamp;
 
 /// Rights in one room, in the media server's words.
@@ -70,6 +71,8 @@ pub struct Pass {
     pub name: Option<String>,
     /// Opens the lobby and nothing behind it.
     pub is_waiting: bool,
+    /// The session in which it is theirs; absent where somebody is handed another one's.
+    pub session: Option<SessionMark>,
 }
 
 /// Somebody whom a room token lets into its room.
@@ -78,6 +81,8 @@ pub struct Admission {
     pub pass: Pass,
     /// Tokens from before their bearer was sent away let nobody in.
     pub issued_at: Timestamp,
+    /// The account it was handed out to, once that was found out; absent for those without one.
+    pub holder: Option<UserId>,
 }
 
 /// What a room token says.
@@ -95,6 +100,9 @@ pub struct RoomClaims {
     pub name: Option<String>,
     /// JSON as a text, which the media server passes on as it is.
     pub metadata: String,
+    /// What the media server tells beside it.
+    #[serde(default)]
+    pub attributes: Issue,
     pub video: Grant,
     /// `room` where no media server takes the token, so that it is never taken for another kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,8 +132,9 @@ impl RoomClaims {
             user: user_id,
             name: self.name,
             is_waiting: status.is_some(),
+            session: self.attributes.session,
         };
-        Some(Admission { pass, issued_at: Timestamp(self.nbf.saturating_mul(1000)) })
+        Some(Admission { pass, issued_at: self.attributes.issued_at?, holder: None })
     }
 }
 
@@ -182,6 +191,17 @@ pub fn is_guest(identity: &str) -> bool {
     identity.starts_with(GUEST)
 }
 
+/// The invitation by which a guest came who is known so.
+pub fn invite_of(identity: &str) -> Option<InviteId> {
+    identity.strip_prefix(GUEST)?.parse().ok().map(InviteId)
+}
+
+/// The account of an administrator who looks on and is known so.
+pub fn observer_of(identity: &str) -> Option<UserId> {
+    let number = identity.strip_prefix(SeatRole::Observer.name())?.strip_prefix('-')?;
+    number.parse().ok().map(UserId)
+}
+
 impl Pass {
     /// See [`is_guest`].
     pub fn is_guest(&self) -> bool {
@@ -203,6 +223,7 @@ impl Pass {
             user: reference.to_string(),
             name: None,
             is_waiting: false,
+            session: None,
         }
     }
 
@@ -220,6 +241,7 @@ impl Pass {
             exp: 0,
             name: self.name.clone(),
             metadata: metadata.to_string(),
+            attributes: Issue::default(),
             video: if self.is_waiting {
                 Grant::of_lobby(&self.room)
             } else {
@@ -286,12 +308,17 @@ mod tests {
     fn who_is_let_in_is_who_the_token_was_made_for() {
         for is_waiting in [false, true] {
             let pass = Pass { is_waiting, name: Some("Ana".into()), ..pass(SeatRole::Patient) };
-            let claims = RoomClaims { nbf: 1_700_000_000, ..pass.claims() };
+            let issued_at = Timestamp(1_700_000_000_001);
+            let session = Some(SessionMark::of(&"s_1".into()));
+            let attributes = Issue { issued_at: Some(issued_at), session: session.clone() };
+            let claims = RoomClaims { attributes, ..pass.claims() };
+            let pass = Pass { session, ..pass };
 
             let admission = claims.admission().unwrap();
 
-            assert_eq!(admission, Admission { pass, issued_at: Timestamp(1_700_000_000_000) });
+            assert_eq!(admission, Admission { pass, issued_at, holder: None });
         }
+        assert_eq!(pass(SeatRole::Doctor).claims().admission(), None, "made at no time");
         let foreign = RoomClaims { metadata: "{}".into(), ..pass(SeatRole::Doctor).claims() };
         assert_eq!(foreign.admission(), None);
     }

@@ -3,6 +3,8 @@
 //! Who waits hears nothing of the call and cannot reach anyone in it: seats in the lobby are in no list
 //! of peers. Only the doctor opens the door, and being admitted ends with the seat.
 
+use std::time::Duration;
+
 use super::notice::{Notice, Refused, Step};
 use super::room::Room;
 use super::seat::{Place, Seat};
@@ -13,16 +15,15 @@ use crate::domain::id::{PeerId, SocketId};
 use crate::domain::time::Timestamp;
 
 impl Room {
-    /// Lets somebody in who waits.
+    /// Lets somebody in who waits. That is after they were kept out, however fast the doctor is: what they
+    /// are handed now is not what they had before.
     pub(super) fn admit(&mut self, peer: &PeerId, now: Timestamp) -> Result<(), Refused> {
         let at = self.waiting(peer)?;
         self.must_have_room_for(self.seats[at].role)?;
-        if let Place::Lobby { since, .. } = self.seats[at].place {
-            self.write(Step::Waited(now.since(since)));
-        }
+        let Place::Lobby { since, .. } = self.seats[at].place else { return Ok(()) };
+        self.write(Step::Waited(now.since(since)));
+        let now = now.max(since.plus(Duration::from_millis(1)));
         self.seats[at].place = self.next_place(now);
-        let identity = self.seats[at].pass.identity.clone();
-        self.write(Step::LetIn { identity });
         self.note_entered(at);
         let seat = &self.seats[at];
         let to = seat.is_connected().then(|| seat.socket.clone());
@@ -61,7 +62,7 @@ impl Room {
         }
         let before = self.seats[at].clone();
         self.note_left(&before);
-        self.note_kept_out(&before);
+        self.note_kept_out(&before, now);
         self.tell_left(&before, LeaveReason::Kicked, now);
         if before.is_connected() {
             let out = self.left(&before, LeaveReason::Kicked, now);

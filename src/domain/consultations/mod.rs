@@ -5,13 +5,14 @@
 //! time it is, and answers with what to send to whom. [`lobby`] is its waiting room, [`steering`]
 //! what peers do once inside, [`carrying`] how their media travel. Who may enter at all is found out before a room is asked.
 
-mod carrying;
+pub mod carrying;
 pub mod draft;
 mod entry;
 pub mod facts;
 pub mod grant;
 pub mod ice;
 pub mod invite;
+pub mod issue;
 mod lobby;
 pub mod notice;
 pub mod quality;

@@ -11,6 +11,7 @@ use crate::domain::events::signaling::notices::{
     RecordingRequest, RoomEnded, RoomState, Said, ScreenShared,
 };
 use crate::domain::id::{SocketId, UserId};
+use crate::domain::time::Timestamp;
 
 /// What follows from a turn of the room, in order.
 #[derive(Debug, Clone)]
@@ -55,11 +56,9 @@ pub enum Step {
     Entered { identity: String, user: Option<UserId>, role: SeatRole },
     /// Somebody no longer does.
     Left { identity: String },
-    /// The doctor let somebody in who waits.
-    LetIn { identity: String },
     /// Somebody waits to be let in, or has given up a place the doctor gave: what opened the media server
     /// to them before does no longer.
-    KeptOut { identity: String },
+    KeptOut { identity: String, since: Timestamp },
 }
 
 /// Why a room does not do what it was asked.

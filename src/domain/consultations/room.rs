@@ -43,6 +43,8 @@ pub struct Room {
     pub(super) rules: Arc<Rules>,
     status: ConsultationStatus,
     pub(super) mode: MediaMode,
+    /// The consultation's version that says so.
+    pub(super) moved_by: i64,
     /// Whether it is being recorded.
     pub(super) is_recorded: bool,
     pub(super) seats: Vec<Seat>,
@@ -60,6 +62,7 @@ impl Room {
         Self {
             status: facts.status,
             mode: facts.mode,
+            moved_by: facts.version,
             is_recorded: facts.is_recorded,
             facts,
             rules,
@@ -224,7 +227,7 @@ impl Room {
         let seat = self.seats.remove(at);
         if seat.is_inside() {
             self.note_left(&seat);
-            self.note_kept_out(&seat);
+            self.note_kept_out(&seat, now);
             self.tell_left(&seat, reason, now);
         } else {
             self.tell_lobby();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::carrying::ModeChange;
 use super::facts::{Doctor, Facts, Party};
 use super::grant::Pass;
 use super::notice::{Effect, Notice, Refused, Step};
@@ -24,23 +25,24 @@ use crate::domain::time::Timestamp;
 const GRACE: Duration = Duration::from_secs(15);
 const IDLE: Duration = Duration::from_mins(5);
 const DOCTOR: i64 = 1;
-const PATIENT: i64 = 2;
+pub(super) const PATIENT: i64 = 2;
 
 /// A room, its clock, and names nobody had.
-struct Scene {
-    room: Room,
+pub(super) struct Scene {
+    pub(super) room: Room,
     now: Timestamp,
     names: u32,
 }
 
 impl Scene {
-    fn new(has_lobby: bool) -> Self {
+    pub(super) fn new(has_lobby: bool) -> Self {
         let party = |user| Party { user: UserId(user), reference: user.into(), name: "Ana".into() };
         let facts = Facts {
             id: "c".into(),
             room_name: "consultation-c".into(),
             status: ConsultationStatus::Created,
             mode: MediaMode::P2p,
+            version: 1,
             max_participants: 10,
             is_recorded: false,
             takes_anybody: false,
@@ -66,14 +68,13 @@ impl Scene {
             socket: socket.into(),
             display_name: format!("user {user}"),
             media: JoinMedia { audio: true, video: true },
-            ice_servers: Vec::new(),
             fresh: self.fresh(),
         };
         self.room.join(arrival, self.now)
     }
 
     /// Joins, and answers the peer's name.
-    fn seat(&mut self, user: i64, socket: &str) -> PeerId {
+    pub(super) fn seat(&mut self, user: i64, socket: &str) -> PeerId {
         match self.join(user, socket).unwrap() {
             JoinAnswer::Joined(joined) => joined.peer_id.as_str().into(),
             JoinAnswer::Waiting(waiting) => waiting.peer_id.as_str().into(),
@@ -82,6 +83,10 @@ impl Scene {
 
     fn act(&mut self, socket: &str, deed: Deed) -> Result<(), Refused> {
         self.room.act(&socket.into(), deed, self.now)
+    }
+
+    pub(super) fn hand_over(&mut self, to: MediaMode, reason: HandOverReason, version: i64) {
+        self.room.hand_over(ModeChange { to, reason, version });
     }
 
     fn lose(&mut self, socket: &str) {
@@ -94,7 +99,7 @@ impl Scene {
     }
 
     /// What a socket was told since the last time, as the names of events.
-    fn told(&mut self, socket: &str) -> Vec<String> {
+    pub(super) fn told(&mut self, socket: &str) -> Vec<String> {
         let effects = self.room.take_effects();
         let hears = |to: &[SocketId]| to.contains(&socket.into());
         let names = effects.iter().filter_map(|effect| match effect {
@@ -112,8 +117,7 @@ impl Scene {
             Effect::Write(Step::Waited(time)) => Some(format!("waited {}", time.as_secs())),
             Effect::Write(Step::Entered { identity, .. }) => Some(format!("entered {identity}")),
             Effect::Write(Step::Left { identity }) => Some(format!("left {identity}")),
-            Effect::Write(Step::LetIn { identity }) => Some(format!("let in {identity}")),
-            Effect::Write(Step::KeptOut { identity }) => Some(format!("kept out {identity}")),
+            Effect::Write(Step::KeptOut { identity, .. }) => Some(format!("kept out {identity}")),
             Effect::Tell { .. } => None,
         });
         steps.collect()
@@ -319,7 +323,7 @@ fn the_doctor_opens_the_door_and_shuts_it_again() {
 
     scene.pass(Duration::from_secs(40));
     scene.act("d", Deed::Admit(guest.clone())).unwrap();
-    assert_eq!(scene.steps(), ["waited 40", "let in patient-2", "entered patient-2", "Live"]);
+    assert_eq!(scene.steps(), ["waited 40", "entered patient-2", "Live"]);
     assert!(scene.room.route(&"p".into(), &"p2".into()).is_ok());
 
     scene.room.take_effects();
@@ -517,14 +521,14 @@ fn a_call_that_moves_keeps_its_seats_and_tells_each_peer_once() {
     let (doctor, patient) = (scene.seat(DOCTOR, "d"), scene.seat(PATIENT, "p"));
     scene.room.take_effects();
 
-    scene.room.hand_over(MediaMode::Sfu, HandOverReason::Requested);
+    scene.hand_over(MediaMode::Sfu, HandOverReason::Requested, 3);
 
     assert_eq!(scene.told("p"), ["hand-over Sfu Requested"]);
-    scene.room.hand_over(MediaMode::Sfu, HandOverReason::Requested);
+    scene.hand_over(MediaMode::Sfu, HandOverReason::Requested, 4);
     assert_eq!(scene.told("p"), [""; 0]);
     let peers: Vec<_> = scene.room.seats().iter().map(|seat| seat.peer.clone()).collect();
     assert_eq!(peers, [doctor, patient]);
-    scene.room.hand_over(MediaMode::P2p, HandOverReason::Fallback);
+    scene.hand_over(MediaMode::P2p, HandOverReason::Fallback, 5);
     assert_eq!(scene.steps(), ["entered doctor-1", "entered patient-2"]);
 }
 
@@ -540,7 +544,7 @@ fn the_media_server_silences_whom_peers_can_only_ask() {
     assert_eq!(scene.told("p"), ["mute-request"]);
     assert!(scene.room.peer(&patient).unwrap().audio);
 
-    scene.room.hand_over(MediaMode::Sfu, HandOverReason::Requested);
+    scene.hand_over(MediaMode::Sfu, HandOverReason::Requested, 2);
     scene.room.take_effects();
     scene.act("d", mute(true)).unwrap();
     assert_eq!(scene.told("p"), ["muted"]);
@@ -560,7 +564,6 @@ fn who_comes_back_before_the_network_was_missed_keeps_the_seat() {
             socket: socket.into(),
             display_name: "Ana".into(),
             media: JoinMedia::default(),
-            ice_servers: Vec::new(),
             fresh: scene.fresh(),
         };
         match scene.room.join(arrival, scene.now).unwrap() {

@@ -6,7 +6,7 @@ use super::grant::Pass;
 use crate::domain::events::lobby::{DeviceChecks, Guest};
 use crate::domain::events::signaling::notices::EndReason;
 use crate::domain::events::signaling::requests::JoinMedia;
-use crate::domain::events::signaling::{IceServer, Peer, SeatRole};
+use crate::domain::events::signaling::{Peer, SeatRole};
 use crate::domain::id::{PeerId, SocketId, UserId};
 use crate::domain::identity::{Principal, Role};
 use crate::domain::time::Timestamp;
@@ -31,7 +31,6 @@ pub struct Seat {
     /// When that socket was lost; the seat is kept for a while.
     pub lost_at: Option<Timestamp>,
     pub place: Place,
-    pub(super) ice_servers: Vec<IceServer>,
 }
 
 /// Where a seat is.
@@ -54,8 +53,6 @@ pub struct Arrival {
     /// What the peer asks to be called, or is called otherwise.
     pub display_name: String,
     pub media: JoinMedia,
-    /// What the peer is told of STUN and TURN.
-    pub ice_servers: Vec<IceServer>,
     /// A name that no peer has had, in case one is needed.
     pub fresh: PeerId,
 }
@@ -76,7 +73,6 @@ impl Seat {
             socket: arrival.socket,
             lost_at: None,
             place,
-            ice_servers: arrival.ice_servers,
         }
     }
 
@@ -162,14 +158,19 @@ impl Seat {
     }
 }
 
+/// The role of an account that sits so.
+pub fn needed(role: SeatRole) -> Role {
+    match role {
+        SeatRole::Doctor => Role::Doctor,
+        SeatRole::Patient => Role::Patient,
+        SeatRole::Observer => Role::Admin,
+    }
+}
+
 /// Whether a caller may still be what a seat says.
 pub fn may_sit(caller: &Principal, role: SeatRole) -> bool {
     if let Some(admission) = &caller.admission {
         return admission.pass.role == role;
     }
-    match role {
-        SeatRole::Doctor => caller.has(Role::Doctor),
-        SeatRole::Patient => caller.has(Role::Patient),
-        SeatRole::Observer => caller.is_admin(),
-    }
+    caller.has(needed(role))
 }

@@ -47,9 +47,9 @@ impl Room {
     }
 
     /// Has it written down that somebody is in front of the door, where there is one.
-    pub(super) fn note_kept_out(&mut self, seat: &Seat) {
+    pub(super) fn note_kept_out(&mut self, seat: &Seat, since: Timestamp) {
         if self.facts.makes_wait(seat.role) {
-            self.write(Step::KeptOut { identity: seat.pass.identity.clone() });
+            self.write(Step::KeptOut { identity: seat.pass.identity.clone(), since });
         }
     }
 

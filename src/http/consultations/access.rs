@@ -1,6 +1,7 @@
 //! What a caller is to a consultation (contract §4). Those of others are not there.
 
 use crate::domain::consultations::grant::Pass;
+use crate::domain::consultations::issue::SessionMark;
 use crate::domain::events::signaling::SeatRole;
 use crate::error::{Kind, Result};
 use crate::http::App;
@@ -30,13 +31,18 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) async fn of(app: &App, viewer: &Viewer, name: Name<'_>) -> Result<Self> {
         let consultation = consultations::find(&app.store, name, whose(viewer, app)?).await?;
+        Ok(Self::new(consultation, viewer))
+    }
+
+    /// A consultation that the caller is known to see.
+    pub(super) fn new(consultation: Consultation, viewer: &Viewer) -> Self {
         let part = match viewer.standing {
             Standing::House => Part::House,
             Standing::Doctor(own) if consultation.doctor_id == Some(own) => Part::Doctor,
             Standing::Patient(_) => Part::Patient,
             _ => Part::Reader,
         };
-        Ok(Self { consultation, part })
+        Self { consultation, part }
     }
 
     /// For the doctor and the house: what is done to a consultation.
@@ -80,14 +86,26 @@ impl Seen {
         self.party()
     }
 
-    /// The pass of whoever takes that seat.
+    /// The pass of whoever takes that seat, theirs for as long as the caller's session lives where that is
+    /// the caller.
     pub(super) fn pass(&self, viewer: &Viewer, role: SeatRole) -> Pass {
         let consultation = &self.consultation;
         let own = viewer.caller.user.0.into();
         let reference = consultation.reference(role).unwrap_or(&own);
         let pass = Pass::of_party(&consultation.id, &consultation.room_name, role, reference);
         // Who was let in hears of it over the socket, with a token for the room.
-        Pass { is_waiting: consultation.waiting_room && role != SeatRole::Doctor, ..pass }
+        let is_waiting = consultation.waiting_room && role != SeatRole::Doctor;
+        let session = viewer.caller.session.as_ref().filter(|_| self.is_own(role));
+        Pass { is_waiting, session: session.map(SessionMark::of), ..pass }
+    }
+
+    /// Whether the caller would sit there.
+    fn is_own(&self, role: SeatRole) -> bool {
+        match role {
+            SeatRole::Doctor => self.part == Part::Doctor,
+            SeatRole::Patient => self.part == Part::Patient,
+            SeatRole::Observer => self.part == Part::House,
+        }
     }
 }
 

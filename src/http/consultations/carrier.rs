@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::handover::move_call;
 use super::media_rooms::{keep_open, no_media_server};
-use super::{create, moves, recorder, rooms, stats};
+use super::{create, eviction, moves, recorder, rooms, stats};
 use crate::actors::hub::{Asker, MediaRequest, MediaServer, Sitting, Waiting};
 use crate::domain::consultations::draft::ConsultationDraft;
 use crate::domain::consultations::recording::Layout;
@@ -93,7 +93,7 @@ impl Carrier {
             }
             MediaRequest::SendAway { identity, reason } => {
                 let consultation = self.consultation(id).await?;
-                rooms::keep_out(&author, &consultation, &identity, reason).await?;
+                eviction::keep_out(&author, &consultation, &identity, reason).await?;
                 Ok(Map::new())
             }
             MediaRequest::Measured(sample) => {

@@ -6,12 +6,12 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, json};
 
+use super::access::Seen;
 use super::entry::Token;
 use super::media_rooms::{keep_open, no_media_server, open_room};
 use super::view::{CreatedView, Outline};
 use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::consultations::draft::{ConsultationDraft, room_name};
-use crate::domain::consultations::grant::Pass;
 use crate::domain::events::signaling::SeatRole;
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{DoctorId, PatientId};
@@ -80,7 +80,7 @@ pub(super) async fn create(
         keep_open(&app, &consultation).await;
     }
     let place = format!("/api/consultations/{}", consultation.id);
-    let body = Success::of(created(&app, &consultation)?);
+    let body = Success::of(created(&app, &viewer, &consultation)?);
     if is_new {
         return Ok((StatusCode::CREATED, [(LOCATION, place)], body).into_response());
     }
@@ -229,15 +229,11 @@ async fn visit(
     }
 }
 
-fn created(app: &App, row: &Consultation) -> Result<CreatedView> {
+fn created(app: &App, viewer: &Viewer, row: &Consultation) -> Result<CreatedView> {
     let now = Timestamp::now();
-    let token = |role| {
-        let reference = row.reference(role).expect("patient and doctor are named");
-        let pass = Pass::of_party(&row.id, &row.room_name, role, reference);
-        let is_waiting = row.waiting_room && role != SeatRole::Doctor;
-        let token = Token::of(app, row, &Pass { is_waiting, ..pass }, None, now)?;
-        Ok::<_, Error>(token.text)
-    };
+    let seen = Seen::new(row.clone(), viewer);
+    let token =
+        |role| Ok::<_, Error>(Token::of(app, row, &seen.pass(viewer, role), None, now)?.text);
     let (patient_token, doctor_token) = (token(SeatRole::Patient)?, token(SeatRole::Doctor)?);
     Ok(CreatedView { outline: Outline::of(app, row), patient_token, doctor_token })
 }

@@ -1,7 +1,8 @@
 //! Moving a call between browsers and the media server (contract §6.4).
 //!
 //! The media server has its room ready before anybody is told to go there, and the row says where the call
-//! is before the room does: who comes meanwhile finds the right way in.
+//! is before the room does: who comes meanwhile finds the right way in. Rooms follow the row's order, on
+//! every node.
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use utoipa::ToSchema;
 use super::access::Seen;
 use super::media_rooms::open_room;
 use super::view::ConsultationView;
+use crate::domain::consultations::carrying::ModeChange;
 use crate::domain::events::consultation::RecordingMark;
 use crate::domain::events::signaling::notices::HandOverReason;
 use crate::domain::events::values::MediaMode;
@@ -131,11 +133,11 @@ async fn move_known(
     if let Some((author, reason)) = by {
         note(&mut tx, author, &moved, reason).await?;
     }
-    news::announce(&mut tx, &app.settings.node, &moved).await?;
+    news::announce_move(&mut tx, &app.settings.node, &moved, why).await?;
     tx.commit().await?;
 
     app.hub.outbox_ready();
-    app.hub.hand_over(id, to, why);
+    app.hub.hand_over(id, ModeChange { to, reason: why, version: moved.stamp.version });
     Ok(moved)
 }
 

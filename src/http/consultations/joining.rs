@@ -26,7 +26,6 @@ use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::audit;
 use crate::persistence::consultations::consultations::Name;
-use crate::persistence::consultations::removals;
 
 /// How somebody who joins is called.
 #[derive(Debug, Default, Deserialize, Validate, ToSchema)]
@@ -227,11 +226,16 @@ impl Asked {
         }
         let role = self.role.unwrap_or(SeatRole::Observer);
         let user = Reference::from(identity.as_str());
-        Pass { identity: user.identity(role), user: user.to_string(), ..seen.pass(viewer, role) }
+        Pass {
+            identity: user.identity(role),
+            user: user.to_string(),
+            session: None,
+            ..seen.pass(viewer, role)
+        }
     }
 }
 
-/// Writes down that somebody got a way into the room, also if they had been sent out of it.
+/// Writes down that somebody got a way into the room.
 async fn note(
     app: &App,
     viewer: &Viewer,
@@ -242,12 +246,7 @@ async fn note(
     let id = &seen.consultation.id;
     let mut entry = context.audit(Some(&viewer.caller), "token_issued", "consultation", id);
     entry.data = Map::from_iter([("role".to_owned(), json!(pass.role))]);
-    let now = Timestamp::now();
     let mut tx = app.store.begin().await?;
-    audit::append(&mut tx, &entry, now).await?;
-    // Who waits is let in by the doctor alone.
-    if !pass.is_waiting {
-        removals::lift(&mut tx, id, &pass.identity, now).await?;
-    }
+    audit::append(&mut tx, &entry, Timestamp::now()).await?;
     tx.commit().await
 }

@@ -8,6 +8,7 @@ mod carrier;
 mod create;
 mod directory;
 mod entry;
+pub mod eviction;
 mod filming;
 pub mod films;
 mod guests;

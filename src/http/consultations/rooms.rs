@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::access::{Part, Seen};
+use super::eviction;
 use crate::domain::consultations::grant::Source;
 use crate::domain::events::consultation::RecordingMark;
 use crate::domain::events::signaling::MediaKind;
@@ -25,7 +26,7 @@ use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::media::LiveKit;
 use crate::persistence::consultations::consultations::{Name, Whose};
-use crate::persistence::consultations::{Consultation, list, participants, removals};
+use crate::persistence::consultations::{Consultation, list, participants};
 
 /// Rooms at most.
 const MOST: i64 = 500;
@@ -151,8 +152,10 @@ pub(super) struct Muted {
     responses(
         (status = 200, body = Success<Disconnected>,
             example = json!({"success": true, "data": {"disconnected": true}})),
-        (status = 502, description = "The media server fails", body = ProblemBody),
-        (status = 504, description = "The media server does not answer", body = ProblemBody),
+        (status = 502, description = "The media server fails; it is asked until they are gone",
+            body = ProblemBody),
+        (status = 504, description = "The media server does not answer; it is asked until they are gone",
+            body = ProblemBody),
     ),
 )]
 pub(super) async fn disconnect(
@@ -167,7 +170,7 @@ pub(super) async fn disconnect(
     let reason = disconnection.and_then(|Json(it)| it.reason);
     let was_seated = app.hub.send_away(&seen.consultation.id, &identity, reason.clone()).await;
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
-    let was_carried = keep_out(&author, &seen.consultation, &identity, reason).await?;
+    let was_carried = eviction::keep_out(&author, &seen.consultation, &identity, reason).await?;
     if !was_seated && !was_carried {
         return Err(Kind::NotFound("participant").into());
     }
@@ -224,32 +227,6 @@ pub(super) async fn mute(
     Ok(Success::of(Muted { source, muted }))
 }
 
-/// Keeps somebody out who was put out of a room: at the media server, and by the tokens they have. False
-/// when nobody of that identity is at the media server.
-pub(super) async fn keep_out(
-    author: &Author<'_>,
-    consultation: &Consultation,
-    identity: &str,
-    reason: Option<String>,
-) -> Result<bool> {
-    let (app, now) = (author.app, Timestamp::now());
-    let mut tx = app.store.begin().await?;
-    removals::note(&mut tx, &consultation.id, identity, now).await?;
-    tx.commit().await?;
-    let was_carried = match server(app, consultation) {
-        Some(server) => match server.remove(&consultation.room_name, identity).await {
-            Ok(()) => true,
-            Err(error) if matches!(error.kind(), Kind::NotFound(_)) => false,
-            Err(error) => return Err(error),
-        },
-        None => false,
-    };
-    let deed =
-        ("participant_disconnected", [("identity", json!(identity)), ("reason", json!(reason))]);
-    record(author, consultation, deed).await?;
-    Ok(was_carried)
-}
-
 /// Silences somebody whom the media server carries.
 pub(super) async fn silence_at_server(
     author: &Author<'_>,
@@ -271,7 +248,7 @@ fn server<'a>(app: &'a App, consultation: &Consultation) -> Option<&'a LiveKit> 
 }
 
 /// Writes down what was done to somebody in a room.
-async fn record(
+pub(super) async fn record(
     author: &Author<'_>,
     consultation: &Consultation,
     (deed, data): (&'static str, [(&str, Value); 2]),

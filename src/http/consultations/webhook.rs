@@ -6,10 +6,8 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
-use serde::Deserialize;
-use tracing::warn;
 
-use super::{filming, films, moves};
+use super::{eviction, filming, films, moves};
 use crate::auth::digest;
 use crate::domain::consultations::grant::is_guest;
 use crate::domain::consultations::status::Move;
@@ -24,18 +22,14 @@ use crate::http::body;
 use crate::http::problem::ProblemBody;
 use crate::media::webhook::{Participant, Told};
 use crate::persistence::consultations::participants::{self, Arrival};
-use crate::persistence::consultations::recordings::Recording;
-use crate::persistence::consultations::{Consultation, consultations, news, progress, removals};
+use crate::persistence::consultations::removals::{self, Due};
+use crate::persistence::consultations::{Consultation, consultations, news, progress};
 use crate::persistence::{Tx, provider_events};
 
 /// Who tells.
 const PROVIDER: &str = "livekit";
-
-/// What our tokens say of whoever holds them.
-#[derive(Deserialize)]
-struct Metadata {
-    role: SeatRole,
-}
+/// What is told when somebody comes.
+const JOINED: &str = "participant_joined";
 
 /// Takes an event of the media server, signed by it.
 #[utoipa::path(
@@ -58,6 +52,12 @@ pub(super) async fn receive(State(app): State<App>, request: Request) -> Result<
     let signature = signature.ok_or(Kind::Unauthenticated(Unauthenticated::Missing))?.to_owned();
     let body = body::read(request, app.settings.body).await?;
     let told = webhooks.read(&signature, &body)?;
+    let is_welcome = match (&told.room, &told.participant) {
+        (Some(room), Some(who)) if told.event == JOINED => {
+            eviction::is_welcome_in(&app, &room.name, who).await?
+        }
+        _ => true,
+    };
 
     let now = Timestamp::now();
     let mut tx = app.store.begin().await?;
@@ -65,69 +65,57 @@ pub(super) async fn receive(State(app): State<App>, request: Request) -> Result<
     if !provider_events::note(&mut tx, PROVIDER, &told.id, &hash, now).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
-    let followed = follow(&mut tx, &app, &told, now).await?;
+    let (mut moved, mut unwanted) = (None, None);
+    if let Some(egress) = &told.egress_info {
+        unwanted = films::settle(&mut tx, &app.settings.node, egress, now).await?;
+    } else {
+        moved = follow(&mut tx, &app, &told, is_welcome, now).await?;
+    }
     tx.commit().await?;
 
     app.hub.outbox_ready();
-    match followed {
-        Followed::Moved(moved) => moves::after(&app, &moved),
-        Followed::Unwelcome { room, identity } => put_out(&app, room, identity),
-        Followed::Unwanted(recording) => filming::stop(&app, &recording),
-        Followed::Nothing => {}
+    if let Some(moved) = moved {
+        moves::after(&app, &moved);
+    }
+    if let Some(recording) = unwanted {
+        filming::stop(&app, &recording);
     }
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What follows outside of the database.
-enum Followed {
-    Nothing,
-    /// The consultation was moved on.
-    Moved(Box<Consultation>),
-    /// Somebody came who had been sent away, or where there is no call.
-    Unwelcome {
-        room: String,
-        identity: String,
-    },
-    /// Something is filmed that is not to be.
-    Unwanted(Box<Recording>),
-}
-
-impl From<Consultation> for Followed {
-    fn from(moved: Consultation) -> Self {
-        Self::Moved(Box::new(moved))
-    }
-}
-
-/// Does what follows from an event. What the media server tells of a call that left it comes too late.
-async fn follow(tx: &mut Tx, app: &App, told: &Told, now: Timestamp) -> Result<Followed> {
-    if let Some(egress) = &told.egress_info {
-        let unwanted = films::settle(tx, &app.settings.node, egress, now).await?;
-        return Ok(unwanted.map_or(Followed::Nothing, |it| Followed::Unwanted(Box::new(it))));
-    }
-    let Some(room) = &told.room else { return Ok(Followed::Nothing) };
+/// Does what follows from an event, and answers the consultation if that moved it on. What the media server
+/// tells of a call that left it comes too late.
+async fn follow(
+    tx: &mut Tx,
+    app: &App,
+    told: &Told,
+    is_welcome: bool,
+    now: Timestamp,
+) -> Result<Option<Consultation>> {
+    let Some(room) = &told.room else { return Ok(None) };
     let Some(consultation) = consultations::hold_room(tx, &room.name).await? else {
-        return Ok(Followed::Nothing);
+        return Ok(None);
     };
     let is_here = consultation.mode == MediaMode::Sfu;
-    if !is_here && told.event != "participant_joined" {
-        return Ok(Followed::Nothing);
+    if !is_here && told.event != JOINED {
+        return Ok(None);
     }
     match (told.event.as_str(), &told.participant) {
-        ("participant_joined", Some(who)) => joined(tx, app, &consultation, who, now).await,
+        (JOINED, Some(who)) => joined(tx, app, &consultation, who, is_welcome, now).await,
         ("participant_left" | "participant_connection_aborted", Some(who)) => {
             left(tx, app, &consultation, who, now).await?;
-            Ok(Followed::Nothing)
+            Ok(None)
         }
         // The server opens a room anew for whoever comes after it closed.
         ("room_started", _) if room.sid != consultation.room_sid => {
             let (id, mode) = (&consultation.id, consultation.mode);
             consultations::set_mode(tx, id, mode, room.sid.as_deref(), now).await?;
-            Ok(Followed::Nothing)
+            Ok(None)
         }
         ("room_finished", _) if room.sid == consultation.room_sid => {
             finished(tx, app, &consultation, now).await
         }
-        _ => Ok(Followed::Nothing),
+        _ => Ok(None),
     }
 }
 
@@ -136,26 +124,27 @@ async fn joined(
     app: &App,
     consultation: &Consultation,
     who: &Participant,
+    is_welcome: bool,
     now: Timestamp,
-) -> Result<Followed> {
+) -> Result<Option<Consultation>> {
     // Recorders and agents are no people, and whoever has no token of ours is nobody we know.
-    let Some(role) = role(who) else { return Ok(Followed::Nothing) };
+    let Some(role) = role(who) else { return Ok(None) };
     let has_left = participants::has_left(tx, consultation, who.at(), &who.identity).await?;
     if has_left {
-        return Ok(Followed::Nothing);
+        return Ok(None);
     }
-    let is_out = removals::is_out(tx, &consultation.id, &who.identity).await?;
+    // Somebody came who had been sent away, or where there is no call.
     let is_elsewhere = consultation.status.is_over() || consultation.mode == MediaMode::P2p;
-    if is_out || is_elsewhere {
-        let (room, identity) = (consultation.room_name.clone(), who.identity.clone());
-        return Ok(Followed::Unwelcome { room, identity });
+    if is_elsewhere || !is_welcome {
+        removals::review(tx, &Due::new(&consultation.id, &who.identity, now)).await?;
+        return Ok(None);
     }
     // Who comes again has left, whether or not that is told later.
     let before = Timestamp(who.at().0 - 1);
     participants::leave(tx, &consultation.id, &who.identity, before, who.at()).await?;
     let arrival = Arrival { identity: &who.identity, user: None, role, at: who.at() };
     if !participants::enter(tx, &consultation.id, &arrival).await? || role == SeatRole::Observer {
-        return Ok(Followed::Nothing);
+        return Ok(None);
     }
     let present = participants::present(tx, &consultation.id).await?;
     let is_there =
@@ -164,21 +153,11 @@ async fn joined(
     let to = if both { Move::Live } else { Move::Waiting };
     let node = &app.settings.node;
     if consultation.status.check_move(to.status()).is_ok() {
-        return progress::advance(tx, node, consultation, to, None, now).await.map(Into::into);
+        return progress::advance(tx, node, consultation, to, None, now).await.map(Some);
     }
     let consultation = consultations::touch(tx, &consultation.id, now).await?;
     news::announce(tx, node, &consultation).await?;
-    Ok(Followed::Nothing)
-}
-
-/// Has the media server send somebody away. Nobody waits for it.
-fn put_out(app: &App, room: String, identity: String) {
-    let Some(livekit) = app.calls.media.livekit().cloned() else { return };
-    tokio::spawn(async move {
-        if let Err(error) = livekit.remove(&room, &identity).await {
-            warn!(%error, room, "somebody who was sent away is back");
-        }
-    });
+    Ok(None)
 }
 
 async fn left(
@@ -207,17 +186,16 @@ async fn finished(
     app: &App,
     consultation: &Consultation,
     now: Timestamp,
-) -> Result<Followed> {
+) -> Result<Option<Consultation>> {
     let to = Move::Over(EndReason::Ended);
     if consultation.status.check_move(to.status()).is_err() {
-        return Ok(Followed::Nothing);
+        return Ok(None);
     }
-    progress::advance(tx, &app.settings.node, consultation, to, None, now).await.map(Into::into)
+    progress::advance(tx, &app.settings.node, consultation, to, None, now).await.map(Some)
 }
 
 /// What a person is in the room, by the token they came with.
 fn role(who: &Participant) -> Option<SeatRole> {
     let is_person = who.kind.as_deref().is_none_or(|kind| kind == "STANDARD");
-    let metadata = serde_json::from_str::<Metadata>(&who.metadata).ok()?;
-    is_person.then_some(metadata.role)
+    eviction::role(&who.metadata).filter(|_| is_person)
 }

@@ -18,6 +18,7 @@ use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
 use crate::persistence::clinical::contacts;
+use crate::persistence::consultations::removals;
 use crate::persistence::identity::accounts::{self, User};
 use crate::persistence::identity::one_time_tokens::{self, Purpose};
 use crate::persistence::identity::profiles::{self, Holder};
@@ -105,6 +106,11 @@ impl Change {
             None
         };
 
+        if !user.is_active {
+            removals::note_account(tx, user.id, now, now).await?;
+        } else if user.holding() != before.holding() {
+            removals::review_account(tx, user.id, now).await?;
+        }
         let verification = if user.email == before.email {
             None
         } else {

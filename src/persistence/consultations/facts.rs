@@ -17,6 +17,7 @@ struct Row {
     room_name: String,
     status: ConsultationStatus,
     mode: MediaMode,
+    version: i64,
     max_participants: i64,
     waiting_room: bool,
     is_recorded: bool,
@@ -30,7 +31,7 @@ struct Row {
 }
 
 const SQL: &str = "
-    select c.id, c.room_name, c.status, c.mode, c.max_participants, c.waiting_room,
+    select c.id, c.room_name, c.status, c.mode, c.version, c.max_participants, c.waiting_room,
         exists (select 1 from recordings r where r.consultation_id = c.id
             and r.status in ('starting', 'recording', 'stopping', 'mock')) as is_recorded,
         c.patient_ref, c.doctor_ref,
@@ -65,6 +66,7 @@ impl From<Row> for Facts {
             room_name: row.room_name,
             status: row.status,
             mode: row.mode,
+            version: row.version,
             max_participants: usize::try_from(row.max_participants).unwrap_or_default(),
             has_lobby: row.waiting_room,
             is_recorded: row.is_recorded,

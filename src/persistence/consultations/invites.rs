@@ -6,7 +6,7 @@ use crate::domain::consultations::invite::GuestRole;
 use crate::domain::id::{ConsultationId, InviteId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
-use crate::persistence::Tx;
+use crate::persistence::{Store, Tx};
 
 /// An invitation to be written.
 #[derive(Debug)]
@@ -56,6 +56,30 @@ pub async fn redeem(tx: &mut Tx, code_hash: &str, now: Timestamp) -> Result<Rede
     let redeemed =
         on!(tx, |conn| sqlx::query_as(SQL).bind(code_hash).bind(now).fetch_optional(conn).await)?;
     redeemed.ok_or_else(|| Kind::Gone("invitation").into())
+}
+
+/// Whether there is such an invitation that was not taken back.
+pub async fn stands(store: &Store, consultation: &ConsultationId, id: InviteId) -> Result<bool> {
+    const SQL: &str = "
+        select exists (
+            select 1 from consultation_invites
+            where id = $1 and consultation_id = $2 and revoked_at is null)";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL)
+        .bind(id)
+        .bind(consultation)
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// Invitations somebody had taken that were taken back at `since` or later, on any node.
+pub async fn revoked_since(
+    store: &Store,
+    since: Timestamp,
+) -> Result<Vec<(ConsultationId, InviteId)>> {
+    const SQL: &str = "
+        select consultation_id, id from consultation_invites
+        where revoked_at >= $1 and redeemed_at is not null";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(since).fetch_all(conn).await)?)
 }
 
 /// Makes an invitation worthless, whether or not somebody took it.

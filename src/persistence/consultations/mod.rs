@@ -6,6 +6,7 @@
 #[expect(clippy::module_inception, reason = "the rows of the table of that name")]
 pub mod consultations;
 pub mod facts;
+pub mod holders;
 pub mod invites;
 pub mod list;
 pub mod messages;

@@ -2,11 +2,12 @@
 
 use super::recordings::Recording;
 use super::{Consultation, consultations, participants, parties};
+use crate::domain::consultations::carrying::DEADLINE_MS;
 use crate::domain::consultations::recording::RecordingStatus;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::consultation::{Caller, ConsultationInvite, ConsultationUpdate};
 use crate::domain::events::signaling::notices::{
-    EndReason, RecordingChanged, RecordingRequest, RoomEnded,
+    EndReason, HandOver, HandOverReason, RecordingChanged, RecordingRequest, RoomEnded,
 };
 use crate::domain::id::{ConsultationId, NodeId, UserId};
 use crate::domain::state::State as _;
@@ -28,6 +29,26 @@ pub async fn announce(tx: &mut Tx, node: &NodeId, consultation: &Consultation) -
     let concerned = parties::accounts(tx, consultation).await?;
     let topics = concerned.into_iter().map(Topic::User).chain(update.topics()).collect();
     outbox::append(tx, &update.event_to(topics), Some(node)).await.map(drop)
+}
+
+/// Tells everyone a consultation concerns that its call is carried otherwise. Rooms hear of it from the
+/// relay.
+pub async fn announce_move(
+    tx: &mut Tx,
+    node: &NodeId,
+    moved: &Consultation,
+    reason: HandOverReason,
+) -> Result<()> {
+    announce(tx, node, moved).await?;
+    let hand_over = HandOver {
+        room_id: moved.id.to_string(),
+        mode: moved.mode,
+        reason,
+        deadline_ms: DEADLINE_MS,
+        sfu: None,
+        version: Some(moved.stamp.version),
+    };
+    outbox::append(tx, &hand_over.event_to(Vec::new()), Some(node)).await.map(drop)
 }
 
 /// Tells the party that is not there yet that the other one is.

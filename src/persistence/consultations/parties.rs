@@ -5,7 +5,8 @@ use sqlx::FromRow;
 use super::Consultation;
 use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::consultations::reference::Reference;
-use crate::domain::id::{DoctorId, InstitutionId, PatientId, UserId};
+use crate::domain::events::signaling::SeatRole;
+use crate::domain::id::{ConsultationId, DoctorId, InstitutionId, PatientId, UserId};
 use crate::error::Result;
 use crate::persistence::{Store, Tx};
 
@@ -41,6 +42,28 @@ pub async fn doctor(store: &Store, reference: &Reference) -> Result<Option<Docto
         .bind(reference)
         .fetch_optional(conn)
         .await)?)
+}
+
+/// What an account is called in each open consultation that it is a party of or looks on at.
+pub async fn places(tx: &mut Tx, user: UserId) -> Result<Vec<(ConsultationId, String)>> {
+    const OF_PARTY: &str = "
+        select c.id, 'patient', c.patient_ref
+        from patients p join consultations c on c.patient_id = p.id
+        where p.user_id = $1 and c.status in ('created', 'waiting', 'live')
+        union all
+        select c.id, 'doctor', c.doctor_ref
+        from doctors d join consultations c on c.doctor_id = d.id
+        where d.user_id = $1 and c.status in ('created', 'waiting', 'live')";
+    const OF_OBSERVER: &str = "
+        select consultation_id from consultation_participants
+        where identity = $1 and left_at is null";
+    let parties: Vec<(ConsultationId, SeatRole, Reference)> =
+        on!(tx, |conn| sqlx::query_as(OF_PARTY).bind(user).fetch_all(&mut *conn).await)?;
+    let observer = Reference::from(user.0).identity(SeatRole::Observer);
+    let looked_at: Vec<ConsultationId> =
+        on!(tx, |conn| sqlx::query_scalar(OF_OBSERVER).bind(&observer).fetch_all(conn).await)?;
+    let parties = parties.into_iter().map(|(id, role, reference)| (id, reference.identity(role)));
+    Ok(parties.chain(looked_at.into_iter().map(|id| (id, observer.clone()))).collect())
 }
 
 /// The accounts of patient and doctor.

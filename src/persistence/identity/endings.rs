@@ -1,5 +1,6 @@
 //! How sessions end as rows: what OpenID clients were given through them ends with them, and the
-//! clients are owed the news. Whoever ends a session ends it here.
+//! clients are owed the news; the media server is looked at for who came by them. Whoever ends a session
+//! ends it here.
 
 use super::openid::{grants, logouts};
 use super::{session_sync, sessions};
@@ -8,6 +9,7 @@ use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Tx;
+use crate::persistence::consultations::removals;
 
 /// Ends one session, and tells every session that ended with it; none when it had ended already.
 pub async fn one(
@@ -54,6 +56,9 @@ async fn with_grants(
     if let Some(any) = sessions.first().cloned() {
         sessions.extend(grants::revoke_with(tx, &any, keep, reason, now).await?);
         logouts::owe(tx, &any, now).await?;
+        if let Some(user) = sessions::holder(tx, &any).await? {
+            removals::review_account(tx, user, now).await?;
+        }
     }
     Ok(sessions)
 }

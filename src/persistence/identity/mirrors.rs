@@ -10,6 +10,7 @@ use crate::domain::id::UserId;
 use crate::domain::identity::Role;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
+use crate::persistence::consultations::removals;
 use crate::persistence::{Store, Tx};
 
 /// An account as the service describes it.
@@ -54,6 +55,7 @@ pub async fn put(tx: &mut Tx, mirror: Mirror<'_>, now: Timestamp) -> Result<bool
         && update(tx, mirror, as_of, now).await?
     {
         set_roles(tx, mirror).await?;
+        removals::review_account(tx, mirror.id, now).await?;
     }
     Ok(true)
 }

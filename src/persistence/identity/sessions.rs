@@ -119,6 +119,13 @@ pub async fn of_user(
         .await)?)
 }
 
+/// The sessions of an account that may be used at `now`, in no order.
+pub async fn ids(store: &Store, user: UserId, now: Timestamp) -> Result<Vec<SessionId>> {
+    const SQL: &str = "
+        select id from sessions where user_id = $1 and revoked_at is null and expires_at > $2";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(user).bind(now).fetch_all(conn).await)?)
+}
+
 /// How many sessions of an account may be used at `now`.
 pub async fn count(store: &Store, user: UserId, now: Timestamp) -> Result<i64> {
     const SQL: &str = "
@@ -141,6 +148,12 @@ pub async fn hold(tx: &mut Tx, id: &SessionId, now: Timestamp) -> Result<Option<
         let family = Family { generation, leaf, parent, replaced_at };
         Held { user_id, fingerprint, family, is_granted }
     }))
+}
+
+/// Whose a session is or was.
+pub async fn holder(tx: &mut Tx, id: &SessionId) -> Result<Option<UserId>> {
+    const SQL: &str = "select user_id from sessions where id = $1";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).bind(id).fetch_optional(conn).await)?)
 }
 
 /// Whether a session of that id was ever opened here.

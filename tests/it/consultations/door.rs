@@ -1,8 +1,5 @@
 //! A patient at the door of a call: what belongs to it is for those who were let in.
 
-use latido::domain::id::ConsultationId;
-use latido::domain::time::Timestamp;
-use latido::persistence::consultations::removals;
 use serde_json::{Value, json};
 
 use super::Visit;
@@ -53,25 +50,6 @@ async fn who_waits_reads_nothing_of_the_call_until_let_in() {
     assert_eq!(visit.step("c-1", "end").await.status, 200);
     let [stats, messages, key, _] = visit.seen_by_patient().await;
     assert_eq!([stats, messages, key], [200, 200, 410], "the key went with the call");
-}
-
-#[tokio::test]
-async fn who_was_put_out_stays_out_whatever_is_written_late_of_an_admission_before() {
-    let visit = Visit::start().await;
-    visit.opened("c-1").await;
-    let (store, id) = (&visit.care.latido.running.store, ConsultationId::from("c-1"));
-    let lift = async |at| {
-        let mut tx = store.begin().await.unwrap();
-        removals::lift(&mut tx, &id, "patient-1", Timestamp(at)).await.unwrap();
-        tx.commit().await.unwrap();
-        removals::at(store, &id, "patient-1").await.unwrap()
-    };
-    let mut tx = store.begin().await.unwrap();
-    removals::note(&mut tx, &id, "patient-1", Timestamp(2_000)).await.unwrap();
-    tx.commit().await.unwrap();
-
-    assert_eq!(lift(1_000).await, Some(Timestamp(2_000)));
-    assert_eq!(lift(2_000).await, None);
 }
 
 #[tokio::test]

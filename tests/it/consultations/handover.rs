@@ -9,12 +9,12 @@ use crate::support::socket_io::SocketIo;
 use crate::support::upstream::Reply;
 
 /// A call between browsers of which both are inside, on a node that has a media server.
-struct Call {
-    server: MediaServer,
-    visit: Visit,
-    doctor: SocketIo,
-    patient: SocketIo,
-    peers: [String; 2],
+pub(super) struct Call {
+    pub(super) server: MediaServer,
+    pub(super) visit: Visit,
+    pub(super) doctor: SocketIo,
+    pub(super) patient: SocketIo,
+    pub(super) peers: [String; 2],
 }
 
 impl Call {
@@ -22,7 +22,7 @@ impl Call {
         Self::carried("p2p", more).await
     }
 
-    async fn carried(mode: &str, settings: &[(&str, &str)]) -> Self {
+    pub(super) async fn carried(mode: &str, settings: &[(&str, &str)]) -> Self {
         let server = MediaServer::double().await;
         let settings = [&server.settings()[..], settings].concat();
         let visit = Visit::start_with(&settings).await;
@@ -38,7 +38,7 @@ impl Call {
     }
 
     /// What the double was asked to do, by the names of its methods.
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         let asked = self.server.upstream().asked();
         asked.iter().filter_map(|it| Some(it.path.rsplit_once('/')?.1.to_owned())).collect()
     }
@@ -85,6 +85,44 @@ async fn everybody_is_called_to_the_server_with_a_token_of_their_own_and_back() 
     assert_eq!(call.patient.ask("offer", &offer).await, json!({"ok": true}), "seats stay");
     let chat = call.visit.get(&call.visit.doctor.account, "/api/consultations/c-1/messages").await;
     assert_eq!(data(&chat)["items"][0]["text"], "before");
+}
+
+#[tokio::test]
+async fn rooms_of_every_node_move() {
+    let server = MediaServer::double().await;
+    let visit = Visit::start_with(&server.settings()).await;
+    let there = visit.care.latido.beside(&server.settings()).await;
+    visit.opened_with("c-1", json!({"mode": "p2p"})).await;
+    let token = json!({"token": visit.patient.account.token});
+    let mut patient = there.join("/signaling", &token).await.unwrap();
+    let joined = patient.ask("join", &json!({"roomId": "c-1"})).await;
+    assert_eq!(joined["mode"], "p2p", "{joined}");
+
+    let path = "/api/consultations/c-1/handover";
+    let moved = visit.care.post(&visit.doctor.account, path, json!({"mode": "sfu"})).await;
+
+    assert_eq!(moved.status, 200, "{}", moved.text());
+    let told = patient.next("hand-over").await;
+    assert_eq!((&told["mode"], &told["reason"]), (&json!("sfu"), &json!("requested")));
+    assert_eq!(claims(&told["sfu"]["token"])["sub"], format!("patient-{}", visit.patient.id));
+    assert_eq!(told.get("version"), None);
+}
+
+#[tokio::test]
+async fn however_moves_race_the_room_is_where_the_row_says() {
+    let mut call = Call::start(&[]).await;
+    let path = "/api/consultations/c-1/handover";
+    let (care, doctor) = (&call.visit.care, &call.visit.doctor.account);
+    let moves = ["sfu", "p2p"].into_iter().cycle().take(16);
+
+    let moves = moves.map(|mode| care.post(doctor, path, json!({"mode": mode})));
+    for moved in futures_util::future::join_all(moves).await {
+        assert_eq!(moved.status, 200, "{}", moved.text());
+    }
+
+    let row = data(&call.visit.get(&call.visit.doctor.account, "/api/consultations/c-1").await);
+    let joined = call.patient.ask("join", &json!({"roomId": "c-1"})).await;
+    assert_eq!(joined["mode"], row["mode"]);
 }
 
 #[tokio::test]
@@ -155,93 +193,6 @@ async fn a_bad_call_moves_where_that_is_wanted() {
 }
 
 #[tokio::test]
-async fn who_was_put_out_of_the_server_is_put_out_when_they_come_back() {
-    let mut call = Call::carried("sfu", &[]).await;
-    let identity = format!("patient-{}", call.visit.patient.id);
-    call.server.seat("consultation-c-1", &identity, &json!([]));
-    let kick = json!({"roomId": "c-1", "peerId": call.peers[1]});
-    let event = |id: &str| {
-        let metadata = json!({"role": "patient", "consultationId": "c-1", "userId": "1"});
-        json!({"event": "participant_joined", "id": id, "createdAt": "1795479059",
-            "room": {"sid": "RM_1", "name": "consultation-c-1"},
-            "participant": {"sid": "PA_1", "identity": identity, "state": "ACTIVE",
-                "metadata": metadata.to_string(), "joinedAt": "1795479050",
-                "joinedAtMs": "1795479050000"}})
-    };
-    let removals =
-        |call: &Call| call.asked().iter().filter(|method| *method == "RemoveParticipant").count();
-
-    assert_eq!(call.doctor.ask("kick", &kick).await, json!({"ok": true}));
-    assert_eq!(removals(&call), 1);
-    call.server.tell(&call.visit.care.latido, &event("EV_1")).await;
-    crate::support::within("a second removal", async {
-        while removals(&call) < 2 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    let shown = call.visit.get(&call.visit.doctor.account, "/api/consultations/c-1").await;
-    assert_eq!(data(&shown)["participants"], json!([]));
-
-    // Who signs in and asks anew is let in.
-    let path = "/api/consultations/c-1/join";
-    call.visit.care.post(&call.visit.patient.account, path, Value::Null).await;
-    call.server.tell(&call.visit.care.latido, &event("EV_2")).await;
-    let shown = call.visit.get(&call.visit.doctor.account, "/api/consultations/c-1").await;
-    assert_eq!(data(&shown)["participants"][0]["identity"], identity);
-}
-
-#[tokio::test]
-async fn who_is_sent_back_to_the_lobby_is_out_of_the_server_until_admitted_again() {
-    let server = MediaServer::double().await;
-    let visit = Visit::start_with(&server.settings()).await;
-    visit.opened_with("c-1", json!({"waitingRoom": true})).await;
-    let (mut doctor, _) = visit.inside("c-1", &visit.doctor.account.token).await;
-    let (mut first, waiting) = visit.inside("c-1", &visit.patient.account.token).await;
-    assert_eq!((&waiting["status"], waiting.get("sfu")), (&json!("waiting"), None));
-    let peer = |told: &Value| json!({"roomId": "c-1", "peerId": told["peerId"]});
-    assert_eq!(doctor.ask("admit", &peer(&waiting)).await, json!({"ok": true}));
-    let admitted = first.next("admitted").await;
-    assert_eq!(claims(&admitted["sfu"]["token"])["video"]["roomJoin"], true);
-    let identity = format!("patient-{}", visit.patient.id);
-    server.seat("consultation-c-1", &identity, &json!([]));
-
-    assert_eq!(doctor.ask("return-to-lobby", &peer(&admitted)).await, json!({"ok": true}));
-
-    let out = server.upstream().asked();
-    assert!(out.iter().any(|asked| asked.path.ends_with("/RemoveParticipant")));
-    let sql = "select count(*) from consultation_removals";
-    let url = visit.care.latido.database.url();
-    let path = "/api/consultations/c-1/join";
-    let asked = visit.care.post(&visit.patient.account, path, Value::Null).await;
-    assert_eq!(data(&asked)["status"], "waiting");
-    let (mut patient, waits) = visit.inside("c-1", &visit.patient.account.token).await;
-    assert_eq!(waits["status"], "waiting");
-    assert_eq!(
-        crate::support::accounts::value::<i64>(url, sql).await,
-        1,
-        "asking anew opens no door by which an old token gets in"
-    );
-    assert_eq!(doctor.ask("admit", &peer(&waits)).await, json!({"ok": true}));
-    assert!(patient.next("admitted").await["sfu"]["token"].is_string());
-    crate::support::within("the door to be written down as open", async {
-        while crate::support::accounts::value::<i64>(url, sql).await > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-
-    // Who leaves waits again, whatever token is left of before.
-    patient.ask("leave", &json!({"roomId": "c-1"})).await;
-    crate::support::within("the door to be written down as shut", async {
-        while crate::support::accounts::value::<i64>(url, sql).await == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn the_server_silences_whom_the_doctor_mutes() {
     let mut call = Call::carried("sfu", &[]).await;
     let identity = format!("patient-{}", call.visit.patient.id);
@@ -254,6 +205,30 @@ async fn the_server_silences_whom_the_doctor_mutes() {
     assert!(call.asked().contains(&"MutePublishedTrack".to_owned()));
     let told = call.patient.next("mute").await;
     assert_eq!((&told["peerId"], &told["by"]), (&json!(call.peers[1]), &json!(call.peers[0])));
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_a_silence_that_the_server_did_not_bring_about() {
+    let mut call = Call::carried("sfu", &[]).await;
+    let identity = format!("patient-{}", call.visit.patient.id);
+    let mute = json!({"roomId": "c-1", "kind": "audio", "muted": true, "target": call.peers[1]});
+    call.server.seat("consultation-c-1", &identity, &json!([]));
+
+    let nothing = call.doctor.ask("mute", &mute).await;
+    call.server.fail(true);
+    let failed = call.doctor.ask("mute", &mute).await;
+
+    assert_eq!(nothing["error"]["code"], "not_found", "{nothing}");
+    assert_eq!(failed["ok"], false, "{failed}");
+    let unmute = json!({"roomId": "c-1", "kind": "audio", "muted": false, "target": call.peers[1]});
+    assert_eq!(call.doctor.ask("mute", &unmute).await["error"]["code"], "invalid");
+    let other = json!({"roomId": "c-1", "kind": "audio", "muted": true, "target": call.peers[0]});
+    assert_eq!(call.patient.ask("mute", &other).await["error"]["code"], "forbidden");
+    call.patient.ask("hand-raise", &json!({"roomId": "c-1", "raised": true})).await;
+    call.doctor.next("hand-raise").await;
+    for socket in [&mut call.doctor, &mut call.patient] {
+        assert_eq!(socket.heard("mute"), [Value::Null; 0]);
+    }
 }
 
 #[tokio::test]

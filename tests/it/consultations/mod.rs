@@ -4,6 +4,7 @@ mod attendance;
 mod authority;
 mod create;
 mod door;
+mod eviction;
 mod films;
 mod guests;
 mod handover;

@@ -106,6 +106,53 @@ async fn relays_are_told_with_credentials_of_ones_own() {
 }
 
 #[tokio::test]
+async fn relays_are_told_anew_to_who_waited() {
+    let visit = Visit::start_with(&[
+        ("TURN_URLS", "turn:turn.example:3478"),
+        ("TURN_SECRET", "north of the river, shared with coturn"),
+    ])
+    .await;
+    visit.opened_with("c-1", json!({"waitingRoom": true})).await;
+    let (mut doctor, _) = visit.inside("c-1", &visit.doctor.account.token).await;
+    let (mut patient, waiting) = visit.inside("c-1", &visit.patient.account.token).await;
+    let arrived = Timestamp::now().seconds();
+    crate::support::within("the next second", async {
+        while Timestamp::now().seconds() <= arrived {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+
+    doctor.ask("admit", &json!({"roomId": "c-1", "peerId": waiting["peerId"]})).await;
+
+    let admitted = patient.next("admitted").await;
+    let name = admitted["iceServers"][0]["username"].as_str().unwrap();
+    let expires_at: i64 = name.split_once(':').unwrap().0.parse().unwrap();
+    assert!(expires_at > arrived + 3600, "an hour from being let in, not from coming");
+}
+
+#[tokio::test]
+async fn who_comes_while_the_consultation_is_started_elsewhere_is_written_down_and_calls_the_other()
+{
+    let visit = Visit::start().await;
+    visit.opened("c-1").await;
+    let mut doctor = visit.care.connect(&visit.doctor).await;
+    // The room stands as before, and its relay has not told it yet.
+    let (_admin, _) = visit.inside("c-1", &visit.care.admin.token).await;
+    let url = visit.care.latido.database.url();
+    accounts::run(url, "update consultations set status = 'live'").await;
+
+    let (_patient, _) = visit.inside("c-1", &visit.patient.account.token).await;
+
+    assert_eq!(doctor.next("consultation:invite").await["consultationId"], "c-1");
+    let shown = visit.shown("c-1").await;
+    let identity = format!("patient-{}", visit.patient.id);
+    let stays = shown["participants"].as_array().unwrap();
+    assert!(stays.iter().any(|stay| stay["identity"] == identity), "{shown}");
+    assert_eq!(shown["status"], "live");
+}
+
+#[tokio::test]
 async fn a_call_that_everybody_left_before_a_restart_ends_by_itself() {
     let visit = Visit::start_with(&[("ROOM_IDLE_SECONDS", "1")]).await;
     visit.opened("c-1").await;

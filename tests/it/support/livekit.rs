@@ -29,6 +29,7 @@ struct State {
     /// By id: recordings as the server tells them.
     egresses: BTreeMap<String, Value>,
     made: u32,
+    is_away: bool,
 }
 
 /// A media server and the key of its API.
@@ -77,6 +78,41 @@ impl MediaServer {
     /// The double behind it.
     pub(crate) fn upstream(&self) -> &Upstream {
         &self.double.as_ref().expect("a double").upstream
+    }
+
+    /// Lets somebody into a room of the double by the claims of their token, as the server does: whoever is
+    /// there under the same name goes. Answers the event that tells of it.
+    pub(crate) fn admit(&self, claims: &Value) -> Value {
+        let (room, identity) = (&claims["video"]["room"], &claims["sub"]);
+        let (room, identity) = (room.as_str().unwrap(), identity.as_str().unwrap());
+        let double = self.double.as_ref().expect("a double");
+        double.state.lock().remove(room, identity);
+        self.seat(room, identity, &json!([]));
+        let mut state = double.state.lock();
+        state.made += 1;
+        let (made, sid) = (state.made, state.rooms.get(room).cloned());
+        let person = state.people.get_mut(room).and_then(|people| people.last_mut()).unwrap();
+        for name in ["metadata", "attributes"] {
+            person[name] = claims[name].clone();
+        }
+        let at = 1_795_479_000_u32 + made;
+        json!({"event": "participant_joined", "id": format!("EV_double{made}"),
+            "createdAt": at.to_string(), "room": {"sid": sid, "name": room},
+            "participant": {"sid": "PA_1", "identity": identity, "state": "ACTIVE",
+                "metadata": claims["metadata"], "attributes": claims["attributes"],
+                "joinedAt": at.to_string(), "joinedAtMs": format!("{at}000")}})
+    }
+
+    /// Whether somebody is in a room of the double.
+    pub(crate) fn holds(&self, room: &str, identity: &str) -> bool {
+        let state = self.double.as_ref().expect("a double").state.lock();
+        let people = state.people.get(room);
+        people.is_some_and(|people| people.iter().any(|it| it["identity"] == identity))
+    }
+
+    /// Has the double fail, or serve again.
+    pub(crate) fn fail(&self, is_away: bool) {
+        self.double.as_ref().expect("a double").state.lock().is_away = is_away;
     }
 
     /// Puts somebody into a room of the double.
@@ -184,6 +220,9 @@ impl MediaServer {
 
 impl State {
     fn answer(&mut self, asked: &Asked, key: &str, secret: &str) -> Reply {
+        if self.is_away {
+            return twirp(503, "unavailable", "x");
+        }
         if asked.path == "/" {
             return Reply::text(200, "OK");
         }

@@ -166,6 +166,10 @@ pub struct HandOver {
     /// Present when the call moves to the media server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sfu: Option<SfuGrant>,
+    /// The consultation's version by the move: of two the room follows the later. Peers are told without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub version: Option<i64>,
 }
 
 /// Why a call moves.
