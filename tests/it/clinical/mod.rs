@@ -7,6 +7,7 @@ mod diagnoses;
 mod expiry_notices;
 mod notes;
 mod people;
+mod institutions;
 mod prescriptions;
 mod record;
 mod reminders;
