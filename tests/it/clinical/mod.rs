@@ -5,6 +5,7 @@ mod bounds;
 mod catalogue;
 mod diagnoses;
 mod expiry_notices;
+mod doctors;
 mod notes;
 mod people;
 mod institutions;
