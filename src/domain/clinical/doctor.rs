@@ -129,8 +129,11 @@ fn names_specialties<C>(
         if ids.is_empty() && main.is_none() {
             return Err(garde::Error::new("required: name at least one specialty"));
         }
-        if ids.len() > 10 {
-            return Err(garde::Error::new("length: at most 10 specialties"));
+        let is_besides = main.is_some_and(|main| !ids.contains(&main));
+        if ids.len() + usize::from(is_besides) > 10 {
+            return Err(garde::Error::new(
+                "length: at most 10 specialties, the main one among them",
+            ));
         }
         let mut seen = HashSet::new();
         if ids.iter().all(|id| seen.insert(id)) {
@@ -183,6 +186,12 @@ mod tests {
 
     #[test]
     fn a_retired_doctor_stays_retired() {
+        let with_main = |main: i64| {
+            let ids: Vec<_> = (1..=10).collect();
+            draft(&json!({"specialty_id": main, "specialty_ids": ids})).validate()
+        };
+        assert!(with_main(10).is_ok());
+        assert!(with_main(11).is_err());
         use DoctorStatus as S;
         let all = [S::Active, S::Suspended, S::Retired];
         let moves: Vec<_> = all

@@ -42,6 +42,29 @@ async fn administrators_hear_which_visits_stay_whoever_suspends_the_doctor() {
 }
 
 #[tokio::test]
+async fn a_main_specialty_is_one_of_ten() {
+    let care = Care::start().await;
+    let mut ids = Vec::new();
+    for number in 0..11 {
+        ids.push(care.specialty(&format!("Especialidad n.º {number}")).await);
+    }
+    let doctor = care.doctor(json!({"specialty_ids": ids[..10]})).await;
+    let path = format!("/api/v1/doctors/{}", doctor.id);
+    let main =
+        async |id: i64| care.ask(&care.admin, "PATCH", &path, json!({"specialty_id": id})).await;
+
+    let refused = main(ids[10]).await;
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    let error = &refused.json()["errors"][0];
+    assert_eq!((&error["pointer"], &error["code"]), (&json!("/specialty_ids"), &json!("length")));
+    let other = main(ids[9]).await;
+    assert_eq!(other.status, 200, "{}", other.text());
+    let other = other.json();
+    assert_eq!(other["specialty_id"], ids[9]);
+    assert_eq!(other["specialties"].as_array().unwrap().len(), 10);
+}
+
+#[tokio::test]
 async fn a_doctor_hears_what_was_found_about_the_licence() {
     let care = Care::start().await;
     let doctor = care.doctor(json!({})).await;
