@@ -51,13 +51,14 @@ impl Row for Specialty {
     }
 }
 
-/// Which specialties a list shows.
+/// Which specialties a list shows. The default shows every one that was not removed.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub text: Option<String>,
     pub category: Option<String>,
     pub created_from: Option<Timestamp>,
     pub created_to: Option<Timestamp>,
+    pub include_deleted: bool,
 }
 
 /// Adds the conditions of a filter to a statement. A macro, because the statement has a type per
@@ -76,6 +77,9 @@ macro_rules! narrow {
         if let Some(to) = $filter.created_to {
             $sql.push(" and created_at <= ").push_bind(to);
         }
+        if !$filter.include_deleted {
+            $sql.push(" and deleted_at is null");
+        }
     };
 }
 
@@ -88,8 +92,8 @@ pub async fn page(
 ) -> Result<Vec<Specialty>> {
     Ok(on!(store, |conn| {
         let mut sql = QueryBuilder::new("select ");
-        sql.push(Specialty::COLUMNS).push(" from doctor_specialties where deleted_at is null");
-        sql.push(" and id < ").push_bind(before.unwrap_or(i64::MAX));
+        sql.push(Specialty::COLUMNS).push(" from doctor_specialties where id < ");
+        sql.push_bind(before.unwrap_or(i64::MAX));
         narrow!(sql, filter);
         sql.push(" order by id desc limit ").push_bind(limit);
         sql.build_query_as().fetch_all(conn).await
@@ -99,8 +103,7 @@ pub async fn page(
 /// How many specialties the filter shows on all pages together.
 pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
     Ok(on!(store, |conn| {
-        let mut sql =
-            QueryBuilder::new("select count(*) from doctor_specialties where deleted_at is null");
+        let mut sql = QueryBuilder::new("select count(*) from doctor_specialties where 1 = 1");
         narrow!(sql, filter);
         sql.build_query_scalar().fetch_one(conn).await
     })?)

@@ -15,4 +15,5 @@ mod reminders;
 mod results;
 mod schedules;
 mod suggestions;
+mod specialties;
 mod validation;
