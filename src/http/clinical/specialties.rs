@@ -124,7 +124,7 @@ async fn create(
     Ok((StatusCode::CREATED, [(LOCATION, place)], [(ETAG, tag)], Json(row)).into_response())
 }
 
-/// Writes every field of a specialty.
+/// Writes every field of a specialty. Under another name its doctors are shown anew.
 #[utoipa::path(
     put, path = "/api/v1/specialties/{id}", tag = "doctors", operation_id = "replace_specialty",
     params(("id" = i64, Path), ("If-Match" = Option<String>, Header)),
@@ -143,12 +143,16 @@ async fn replace(
     Json(draft): Json<Draft>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<Specialty>)> {
     let author = Author { app: &app, context: &context, caller: &caller };
+    let now = Timestamp::now();
 
     let mut tx = app.store.begin().await?;
-    let row: Specialty = hold(&mut tx, id).await?;
-    condition.check(row.stamp.version)?;
+    let before: Specialty = hold(&mut tx, id).await?;
+    condition.check(before.stamp.version)?;
     let category = draft.category.as_deref();
-    let row = specialties::update(&mut tx, id, &draft.name, category, Timestamp::now()).await?;
+    let row = specialties::update(&mut tx, id, &draft.name, category, now).await?;
+    if row.name != before.name {
+        specialties::touch_doctors(&mut tx, id, now).await?;
+    }
     author.record(&mut tx, "specialty", id.0.into(), "updated", Map::new()).await?;
     tx.commit().await?;
 

@@ -146,6 +146,15 @@ pub async fn update(
     .map_err(taken("name"))
 }
 
+/// Has the doctors who have it shown anew.
+pub async fn touch_doctors(tx: &mut Tx, id: SpecialtyId, now: Timestamp) -> Result<()> {
+    const SQL: &str = "
+        update doctors set updated_at = $2, version = version + 1
+        where deleted_at is null
+            and id in (select doctor_id from doctor_specialty_links where specialty_id = $1)";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
+}
+
 /// Whether a doctor who was not removed has it.
 pub async fn is_used(tx: &mut Tx, id: SpecialtyId) -> Result<bool> {
     const SQL: &str = "

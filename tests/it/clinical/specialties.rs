@@ -1,8 +1,33 @@
-//! Specialties.
+//! Specialties, and the doctors who show them.
 
 use serde_json::{Value, json};
 
 use crate::support::care::Care;
+
+#[tokio::test]
+async fn a_renamed_specialty_makes_new_versions_of_its_doctors() {
+    let care = Care::start().await;
+    let cardiology = care.specialty("Cardiología").await;
+    let doctor = care.doctor(json!({"specialty_ids": [cardiology]})).await;
+    let other = care.doctor(json!({})).await;
+    let read = async |id: i64, known: &str| {
+        let call = care.latido.call("GET", &format!("/api/v1/doctors/{id}"));
+        call.bearer(&care.admin.token).header("if-none-match", known).send().await
+    };
+    let specialty = format!("/api/v1/specialties/{cardiology}");
+    let change = async |body: Value| {
+        assert_eq!(care.ask(&care.admin, "PUT", &specialty, body).await.status, 200);
+    };
+
+    change(json!({"name": "Cardiología", "category": "clínica"})).await;
+    assert_eq!(read(doctor.id, "\"v1\"").await.status, 304, "doctors show no categories");
+    change(json!({"name": "Cardiología infantil", "category": "clínica"})).await;
+
+    let shown = read(doctor.id, "\"v1\"").await;
+    assert_eq!((shown.status.as_u16(), shown.header("etag")), (200, "\"v2\""));
+    assert_eq!(shown.json()["specialties"][0]["name"], "Cardiología infantil");
+    assert_eq!(read(other.id, "\"v1\"").await.status, 304);
+}
 
 #[tokio::test]
 async fn removed_specialties_are_listed_to_administrators() {
