@@ -104,7 +104,7 @@ const OPERATIONS: &[Operation] = &[
     ),
     op("GET", "/api/v1/patients/{patient}/care-team", "", "ooohohohffu"),
     op("POST", "/api/v1/patients/{patient}/care-team", r#"{"doctor_id": 999999}"#, "ofohffohffu"),
-    op("DELETE", "/api/v1/patients/{patient}/care-team/999999", "", "hfhhffhhffu"),
+    op("DELETE", "/api/v1/patients/{patient}/care-team/999999", "", "ofohffohffu"),
     op("GET", "/api/v1/patients/{patient}/notes", "", "ofohohffffu"),
     op(
         "POST",

@@ -2,18 +2,19 @@
 
 mod appointments;
 mod bounds;
+mod care_team;
 mod catalogue;
 mod diagnoses;
-mod expiry_notices;
 mod doctors;
+mod expiry_notices;
+mod institutions;
 mod notes;
 mod people;
-mod institutions;
 mod prescriptions;
 mod record;
 mod reminders;
 mod results;
 mod schedules;
-mod suggestions;
 mod specialties;
+mod suggestions;
 mod validation;
