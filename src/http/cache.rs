@@ -67,15 +67,13 @@ impl Cache {
         Ok(answer)
     }
 
-    /// Forgets one key, or with a trailing `*` every key that starts so. Returns how many.
-    pub fn invalidate(&self, pattern: &str) -> usize {
+    /// Forgets a key and those under it, or with a trailing `*` every key that starts so. Returns how
+    /// many.
+    pub fn invalidate(&self, named: &str) -> usize {
         let mut kept = self.kept.lock();
         kept.era += 1;
-        let Some(prefix) = pattern.strip_suffix('*') else {
-            return usize::from(kept.answers.remove(pattern).is_some());
-        };
         let before = kept.answers.len();
-        kept.answers.retain(|key, _| !key.starts_with(prefix));
+        kept.answers.retain(|key, _| !covers(named, key));
         before - kept.answers.len()
     }
 
@@ -92,6 +90,15 @@ impl Cache {
             kept.answers.insert(key.to_owned(), (answer.clone(), now + self.ttl));
         }
     }
+}
+
+/// Whether what is named stands for a key: a key for itself and for those under it, which go on with a
+/// `?` or a `:`, a trailing `*` for every key that starts so.
+fn covers(named: &str, key: &str) -> bool {
+    if let Some(prefix) = named.strip_suffix('*') {
+        return key.starts_with(prefix);
+    }
+    key.strip_prefix(named).is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', ':']))
 }
 
 #[cfg(test)]
@@ -116,6 +123,17 @@ mod tests {
         assert_eq!(cache.invalidate("catalog:*"), 1);
         assert_eq!(ask(&cache, "catalog:exams:3", "new").await, "new");
         assert_eq!(cache.invalidate("catalog:exams:3"), 1);
+    }
+
+    #[test]
+    fn a_key_stands_for_itself_and_for_those_under_it() {
+        for key in ["catalog:exams", "catalog:exams?limit=2", "catalog:exams:3"] {
+            assert!(covers("catalog:exams", key), "{key}");
+            assert!(covers("catalog:ex*", key), "{key}");
+        }
+        for key in ["catalog:examsets", "catalog:exam", "catalog"] {
+            assert!(!covers("catalog:exams", key), "{key}");
+        }
     }
 
     #[tokio::test]

@@ -95,6 +95,10 @@ pub enum DoctorStatus {
     Retired,
 }
 
+impl DoctorStatus {
+    pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Retired];
+}
+
 impl DoctorDraft {
     /// Every specialty once, the main one first.
     pub fn specialties(&self) -> Vec<SpecialtyId> {
@@ -129,8 +133,11 @@ fn names_specialties<C>(
         if ids.is_empty() && main.is_none() {
             return Err(garde::Error::new("required: name at least one specialty"));
         }
-        if ids.len() > 10 {
-            return Err(garde::Error::new("length: at most 10 specialties"));
+        let is_besides = main.is_some_and(|main| !ids.contains(&main));
+        if ids.len() + usize::from(is_besides) > 10 {
+            return Err(garde::Error::new(
+                "length: at most 10 specialties, the main one among them",
+            ));
         }
         let mut seen = HashSet::new();
         if ids.iter().all(|id| seen.insert(id)) {
@@ -179,15 +186,20 @@ mod tests {
         for refused in [vec![], (1..=11).collect::<Vec<_>>(), vec![1, 1]] {
             assert!(draft(&json!({"specialty_ids": refused})).validate().is_err());
         }
+        let with_main = |main: i64| {
+            let ids: Vec<_> = (1..=10).collect();
+            draft(&json!({"specialty_id": main, "specialty_ids": ids})).validate()
+        };
+        assert!(with_main(10).is_ok());
+        assert!(with_main(11).is_err());
     }
 
     #[test]
     fn a_retired_doctor_stays_retired() {
         use DoctorStatus as S;
-        let all = [S::Active, S::Suspended, S::Retired];
-        let moves: Vec<_> = all
+        let moves: Vec<_> = S::ALL
             .into_iter()
-            .flat_map(|from| all.map(|to| (from, to)))
+            .flat_map(|from| S::ALL.map(|to| (from, to)))
             .filter(|(from, to)| from != to && from.check(*to).is_ok())
             .collect();
 

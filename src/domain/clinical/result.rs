@@ -131,7 +131,7 @@ pub struct ResultDraft {
     #[garde(length(max = MOST), dive)]
     #[schema(max_items = 200)]
     pub values: Vec<ExamValue>,
-    /// The author's own file of purpose `result`.
+    /// The author's own file of purpose `result`, a PDF.
     #[serde(default)]
     #[garde(skip)]
     pub file_id: Option<FileId>,
@@ -145,7 +145,7 @@ pub struct ResultContent {
     #[garde(length(max = MOST), dive)]
     #[schema(max_items = 200)]
     pub values: Vec<ExamValue>,
-    /// The author's own file of purpose `result`.
+    /// The author's own file of purpose `result`, a PDF.
     #[serde(default)]
     #[garde(skip)]
     pub file_id: Option<FileId>,

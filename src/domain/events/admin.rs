@@ -20,7 +20,7 @@ pub(super) const SPECS: &[EventSpec] = &[
     EventSpec::client::<AdminLive>(),
 ];
 
-/// An administrator or a service changed something.
+/// An administrator or a service changed something, or a doctor's status changed, whoever decided it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdminEvent {

@@ -19,7 +19,8 @@ use crate::persistence::deed::Deed;
 /// What to forget.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(super) struct Stale {
-    /// Keys; a trailing `*` stands for every key that begins so.
+    /// Keys, each with those under it, such as `catalog:exams` with the lists and rows of exams; a
+    /// trailing `*` stands for every key that begins so.
     #[garde(length(min = 1, max = 100), inner(length(chars, min = 1, max = 128)))]
     #[schema(min_items = 1, max_items = 100)]
     keys: Vec<String>,

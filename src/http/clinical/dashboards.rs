@@ -33,13 +33,15 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 /// The figures of a doctor.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"total_patients": 42, "patients_by_validation_status": {"pending": 5,
-    "full_access": 37}, "appointments_today": 6, "appointments_next_7d": 18,
+    "validated_by_doctor": 0, "validated_by_institution": 0, "full_access": 37},
+    "appointments_today": 6, "appointments_next_7d": 18,
     "consultations_completed_30d": 51, "avg_consultation_minutes_30d": 17.2,
     "no_show_rate_30d": 0.04, "avg_health_score": 73.5, "patients_by_bmi_class": {"normal": 20},
     "results_pending": 3, "unread_messages": 2, "rating_avg": 4.7, "rating_count": 31,
     "as_of": "2025-10-13T04:58:18.128Z"}))]
 struct DoctorDashboard {
     total_patients: i64,
+    /// Every status is counted.
     patients_by_validation_status: BTreeMap<String, i64>,
     /// On the doctor's own day.
     appointments_today: i64,
@@ -61,10 +63,12 @@ struct DoctorDashboard {
 
 /// The figures of an institution.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"doctors_by_status": {"active": 11, "suspended": 1},
-    "patients_by_validation_status": {"pending": 5, "full_access": 37}, "appointments_today": 31,
+#[schema(example = json!({"doctors_by_status": {"active": 11, "suspended": 1, "retired": 0},
+    "patients_by_validation_status": {"pending": 5, "validated_by_doctor": 0,
+    "validated_by_institution": 0, "full_access": 37}, "appointments_today": 31,
     "consultations_completed_30d": 212, "as_of": "2025-10-13T04:58:18.128Z"}))]
 struct InstitutionDashboard {
+    /// Every status is counted, here and of patients.
     doctors_by_status: BTreeMap<String, i64>,
     patients_by_validation_status: BTreeMap<String, i64>,
     /// UTC

@@ -13,11 +13,12 @@ use utoipa_axum::routes;
 
 use crate::domain::contact::one_line;
 use crate::domain::id::SpecialtyId;
+use crate::domain::identity::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
-use crate::http::caller::Admin;
+use crate::http::caller::{Admin, Optional};
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
 use crate::http::page::{List, Page, PageParams, text};
@@ -58,6 +59,8 @@ struct Filters {
     created_from: Option<Timestamp>,
     #[param(value_type = Option<Timestamp>)]
     created_to: Option<Timestamp>,
+    /// Removed specialties as well; administrators only.
+    include_deleted: Option<bool>,
 }
 
 /// Lists specialties, newest first.
@@ -69,13 +72,22 @@ struct Filters {
         (status = 400, description = "Unknown filter or bad cursor", body = ProblemBody),
     ),
 )]
-async fn list(State(app): State<App>, list: List<Filters>) -> Result<Json<Page<Specialty>>> {
+async fn list(
+    State(app): State<App>,
+    Optional(caller): Optional,
+    list: List<Filters>,
+) -> Result<Json<Page<Specialty>>> {
     let (filters, list) = list.split();
+    let include_deleted = filters.include_deleted.unwrap_or(false);
+    if include_deleted && !caller.as_ref().is_some_and(Principal::is_admin) {
+        return Err(Kind::Forbidden("removed rows are for administrators only").into());
+    }
     let filter = Filter {
         text: text(filters.q)?,
         category: filters.category,
         created_from: filters.created_from,
         created_to: filters.created_to,
+        include_deleted,
     };
     let rows = specialties::page(&app.store, &filter, list.after_id()?, list.fetch()).await?;
     let total =
@@ -112,7 +124,7 @@ async fn create(
     Ok((StatusCode::CREATED, [(LOCATION, place)], [(ETAG, tag)], Json(row)).into_response())
 }
 
-/// Writes every field of a specialty.
+/// Writes every field of a specialty. Under another name its doctors are shown anew.
 #[utoipa::path(
     put, path = "/api/v1/specialties/{id}", tag = "doctors", operation_id = "replace_specialty",
     params(("id" = i64, Path), ("If-Match" = Option<String>, Header)),
@@ -131,12 +143,16 @@ async fn replace(
     Json(draft): Json<Draft>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<Specialty>)> {
     let author = Author { app: &app, context: &context, caller: &caller };
+    let now = Timestamp::now();
 
     let mut tx = app.store.begin().await?;
-    let row: Specialty = hold(&mut tx, id).await?;
-    condition.check(row.stamp.version)?;
+    let before: Specialty = hold(&mut tx, id).await?;
+    condition.check(before.stamp.version)?;
     let category = draft.category.as_deref();
-    let row = specialties::update(&mut tx, id, &draft.name, category, Timestamp::now()).await?;
+    let row = specialties::update(&mut tx, id, &draft.name, category, now).await?;
+    if row.name != before.name {
+        specialties::touch_doctors(&mut tx, id, now).await?;
+    }
     author.record(&mut tx, "specialty", id.0.into(), "updated", Map::new()).await?;
     tx.commit().await?;
 

@@ -219,13 +219,17 @@ async fn write_to(tx: &mut Tx, holder: Holder, id: i64, email: &str, now: Timest
         .map(drop))?)
 }
 
-/// Follows an account to its new e-mail: its rows are written to there, and shown anew.
+/// Follows an account to its new e-mail: its rows are written to there, and shown anew. Fails with
+/// [`Kind::Conflict`](crate::error::Kind::Conflict) when an institution would be written to like
+/// another one.
 pub async fn follow(tx: &mut Tx, user: UserId, email: &str, now: Timestamp) -> Result<()> {
     const EMAILS: &str = "
         update emails set email = $2, updated_at = $3, version = version + 1
         where is_primary and (
             entity_type = 'doctor' and entity_id in (select id from doctors where user_id = $1)
-            or entity_type = 'patient' and entity_id in (select id from patients where user_id = $1))";
+            or entity_type = 'patient' and entity_id in (select id from patients where user_id = $1)
+            or entity_type = 'institution'
+                and entity_id in (select id from medical_institutions where user_id = $1))";
     const DOCTORS: &str = "
         update doctors set updated_at = $2, version = version + 1
         where user_id = $1 and deleted_at is null";
@@ -237,6 +241,7 @@ pub async fn follow(tx: &mut Tx, user: UserId, email: &str, now: Timestamp) -> R
         .await
         .map(drop))?;
     on!(tx, |conn| sqlx::query(DOCTORS).bind(user).bind(now).execute(conn).await.map(drop))?;
+    super::institutions::follow(tx, user, email, now).await?;
     super::patients::follow(tx, user, email, now).await
 }
 

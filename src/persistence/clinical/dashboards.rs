@@ -6,9 +6,12 @@ use sqlx::{FromRow, QueryBuilder};
 
 use super::patient_list::Whose;
 use super::relations::{OF_DOCTOR, OF_INSTITUTION, push_related};
+use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::clinical::kpi::BmiClass;
+use crate::domain::clinical::validation::ValidationStatus;
 use crate::domain::date::Date;
 use crate::domain::id::{DoctorId, InstitutionId};
+use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::Store;
@@ -24,6 +27,7 @@ pub struct Span {
 #[derive(Debug, Clone, Default)]
 pub struct Patients {
     pub total: i64,
+    /// Every status, however few have it.
     pub by_validation_status: BTreeMap<String, i64>,
     /// Those whose body mass index is known; the young under [`BmiClass::Pediatric`].
     pub by_bmi_class: BTreeMap<BmiClass, i64>,
@@ -105,7 +109,7 @@ pub async fn patients(store: &Store, whose: Whose, adult_born: &Date) -> Result<
     };
     Ok(Patients {
         total: by_status.iter().map(|(_, number)| number).sum(),
-        by_validation_status: by_status.into_iter().collect(),
+        by_validation_status: by_state(&ValidationStatus::ALL, by_status),
         by_bmi_class: classes.into_iter().map(|(place, n)| (class(place), n)).collect(),
         avg_health_score,
     })
@@ -174,7 +178,13 @@ pub async fn doctors_by_status(
         where institution_id = $1 and deleted_at is null group by status";
     let rows: Vec<(String, i64)> =
         on!(store, |conn| sqlx::query_as(SQL).bind(institution).fetch_all(conn).await)?;
-    Ok(rows.into_iter().collect())
+    Ok(by_state(&DoctorStatus::ALL, rows))
+}
+
+/// A number for every state, nought where no row is in it.
+fn by_state<S: State>(all: &[S], found: Vec<(String, i64)>) -> BTreeMap<String, i64> {
+    let noughts = all.iter().map(|state| (state.name().to_owned(), 0));
+    noughts.chain(found).collect()
 }
 
 /// Visits to an institution and its doctors in a span that were not called off.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::{FromRow, QueryBuilder};
 use utoipa::ToSchema;
 
-use super::row::{Row, Stamp, taken_among};
+use super::row::{Row, Stamp, taken, taken_among};
 use crate::domain::clinical::institution::{
     InstitutionDraft, InstitutionKind, InstitutionStatus, Verification,
 };
@@ -214,6 +214,17 @@ pub async fn update(
         .await
         .map(drop))
     .map_err(taken_among(KEYS))
+}
+
+/// Has the institution of an account, removed or not, be written to at the account's new e-mail, unless
+/// it is already.
+pub(super) async fn follow(tx: &mut Tx, user: UserId, email: &str, now: Timestamp) -> Result<()> {
+    const SQL: &str = "
+        update medical_institutions
+        set contact_email = $2, updated_at = $3, version = version + 1
+        where user_id = $1 and contact_email <> $2";
+    on!(tx, |conn| sqlx::query(SQL).bind(user).bind(email).bind(now).execute(conn).await.map(drop))
+        .map_err(taken("email"))
 }
 
 /// What was found of an institution's papers.

@@ -83,6 +83,12 @@ impl ExamResult {
         self.comment = content.comment;
     }
 
+    /// Whether its patient, looking at the row, has now all there is of it: it is ready and no file
+    /// goes with it.
+    pub fn is_read_by_sight(&self) -> bool {
+        self.status == ResultStatus::Ready && self.file_id.is_none()
+    }
+
     /// Moves it on to a status that was found open.
     pub fn move_to(&mut self, status: ResultStatus, now: Timestamp) {
         self.status = status;

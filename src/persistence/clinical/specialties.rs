@@ -51,13 +51,14 @@ impl Row for Specialty {
     }
 }
 
-/// Which specialties a list shows.
+/// Which specialties a list shows. The default shows every one that was not removed.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub text: Option<String>,
     pub category: Option<String>,
     pub created_from: Option<Timestamp>,
     pub created_to: Option<Timestamp>,
+    pub include_deleted: bool,
 }
 
 /// Adds the conditions of a filter to a statement. A macro, because the statement has a type per
@@ -77,6 +78,9 @@ macro_rules! narrow {
         if let Some(to) = $filter.created_to {
             $sql.push(" and created_at <= ").push_bind(to);
         }
+        if !$filter.include_deleted {
+            $sql.push(" and deleted_at is null");
+        }
     };
 }
 
@@ -89,8 +93,8 @@ pub async fn page(
 ) -> Result<Vec<Specialty>> {
     Ok(on!(store, |conn| {
         let mut sql = QueryBuilder::new("select ");
-        sql.push(Specialty::COLUMNS).push(" from doctor_specialties where deleted_at is null");
-        sql.push(" and id < ").push_bind(before.unwrap_or(i64::MAX));
+        sql.push(Specialty::COLUMNS).push(" from doctor_specialties where id < ");
+        sql.push_bind(before.unwrap_or(i64::MAX));
         narrow!(sql, filter);
         sql.push(" order by id desc limit ").push_bind(limit);
         sql.build_query_as().fetch_all(conn).await
@@ -100,8 +104,7 @@ pub async fn page(
 /// How many specialties the filter shows on all pages together.
 pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
     Ok(on!(store, |conn| {
-        let mut sql =
-            QueryBuilder::new("select count(*) from doctor_specialties where deleted_at is null");
+        let mut sql = QueryBuilder::new("select count(*) from doctor_specialties where 1 = 1");
         narrow!(sql, filter);
         sql.build_query_scalar().fetch_one(conn).await
     })?)
@@ -142,6 +145,15 @@ pub async fn update(
         .fetch_one(conn)
         .await)
     .map_err(taken("name"))
+}
+
+/// Has the doctors who have it shown anew.
+pub async fn touch_doctors(tx: &mut Tx, id: SpecialtyId, now: Timestamp) -> Result<()> {
+    const SQL: &str = "
+        update doctors set updated_at = $2, version = version + 1
+        where deleted_at is null
+            and id in (select doctor_id from doctor_specialty_links where specialty_id = $1)";
+    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(now).execute(conn).await.map(drop))?)
 }
 
 /// Whether a doctor who was not removed has it.

@@ -10,34 +10,34 @@ use crate::support::rights::{letter, operations};
 
 /// What each caller gets. Bodies are such that nothing changes.
 const OPERATIONS: &[(&str, &str, &str, &str)] = &[
-    ("GET", "/api/admin/stats", "", "ooffffffffu"),
-    ("GET", "/api/admin/websocket/stats", "", "offfffffffu"),
-    ("GET", "/api/admin/audit", "", "offfffffffu"),
-    ("POST", "/api/admin/messages", "{}", "ooffffffffu"),
-    ("POST", "/api/admin/sockets/{socket}/disconnect", "{}", "hfffffffffu"),
-    ("POST", "/api/admin/cache/invalidate", "{}", "ooffffffffu"),
-    ("GET", "/api/admin/outbox", "", "offfffffffu"),
-    ("GET", "/api/admin/nodes", "", "offfffffffu"),
-    ("GET", "/api/admin/log-level", "", "offfffffffu"),
-    ("PUT", "/api/admin/log-level", "{}", "offfffffffu"),
-    ("POST", "/api/events/publish", "{}", "ooffffffffu"),
+    ("GET", "/api/admin/stats", "", "oofffffffffu"),
+    ("GET", "/api/admin/websocket/stats", "", "offffffffffu"),
+    ("GET", "/api/admin/audit", "", "offffffffffu"),
+    ("POST", "/api/admin/messages", "{}", "oofffffffffu"),
+    ("POST", "/api/admin/sockets/{socket}/disconnect", "{}", "hffffffffffu"),
+    ("POST", "/api/admin/cache/invalidate", "{}", "oofffffffffu"),
+    ("GET", "/api/admin/outbox", "", "offffffffffu"),
+    ("GET", "/api/admin/nodes", "", "offffffffffu"),
+    ("GET", "/api/admin/log-level", "", "offffffffffu"),
+    ("PUT", "/api/admin/log-level", "{}", "offffffffffu"),
+    ("POST", "/api/events/publish", "{}", "oofffffffffu"),
     // A service publishes events and receives none.
-    ("GET", "/api/events", "", "ofoooooooou"),
+    ("GET", "/api/events", "", "ofooooooooou"),
 ];
 
 /// Durable events, told by their name and one field, and who may read them again.
 const EVENTS: &[(&str, &str, &str, &str)] = &[
-    ("system:message", "message", "to all", "ynyyyyyyyyn"),
-    ("system:message", "message", "to doctors", "ynyynnnnnnn"),
-    ("system:message", "message", "to the patient", "ynnnynnnnnn"),
-    ("catalog:update", "entityId", "{exam}", "ynyyyyyyyyn"),
-    ("admin:event", "entityType", "exam", "ynnnnnnnnnn"),
-    ("appointment:update", "appointmentId", "{appointment}", "ynynynynnnn"),
-    ("result:update", "resultId", "{result}", "ynynynnnnnn"),
-    ("result:update", "resultId", "{pending}", "ynynnnnnnnn"),
-    ("user:update", "type", "validation", "ynnnynnnnnn"),
+    ("system:message", "message", "to all", "ynyyyyyyyyyn"),
+    ("system:message", "message", "to doctors", "ynyynnnnnnnn"),
+    ("system:message", "message", "to the patient", "ynnnynnnnnnn"),
+    ("catalog:update", "entityId", "{exam}", "ynyyyyyyyyyn"),
+    ("admin:event", "entityType", "exam", "ynnnnnnnnnnn"),
+    ("appointment:update", "appointmentId", "{appointment}", "ynynynynnnnn"),
+    ("result:update", "resultId", "{result}", "ynynynnnnnnn"),
+    ("result:update", "resultId", "{pending}", "ynynnnnnnnnn"),
+    ("user:update", "type", "validation", "ynnnynnnnnnn"),
     // The doctors who treat the patient hear of it too.
-    ("user:update", "type", "prescription", "ynynynnnnnn"),
+    ("user:update", "type", "prescription", "ynynynnnnnnn"),
 ];
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::scene::{CALLERS, Scene};
 use crate::support::rights::{letter, operations};
 
-const EVERYBODY: &str = "ooooooooooo";
-const THE_HOUSE: &str = "ooffffffffu";
+const EVERYBODY: &str = "oooooooooooo";
+const THE_HOUSE: &str = "oofffffffffu";
 
 /// A table of the catalogue: its name, what the first row of it is called, and all there is to see of one.
 const RESOURCES: [(&str, &str, &str); 5] = [
@@ -44,7 +44,7 @@ fn all_operations() -> Vec<Operation> {
     let more = [
         ("POST", "/api/v1/catalog/prices/bulk".to_owned(), r#"{"items": []}"#, THE_HOUSE),
         // There is nothing to restore.
-        ("POST", "/api/v1/catalog/exams/{exam}/restore".to_owned(), "", "hfffffffffu"),
+        ("POST", "/api/v1/catalog/exams/{exam}/restore".to_owned(), "", "hffffffffffu"),
     ];
     RESOURCES.into_iter().flat_map(of).chain(more).collect()
 }

@@ -9,12 +9,12 @@ use crate::support::rights::{letter, operations};
 
 /// Files that rows refer to: who gets them, and who is told that for now they cannot be removed.
 const FILES: &[(&str, &str, &str)] = &[
-    ("{result_file}", "ooohohohhhu", "ooohfhfhhhu"),
-    ("{corrected_file}", "ooohhhohhhu", "ooohhhfhhhu"),
-    ("{avatar}", "oohhohhhhhu", "oohhohhhhhu"),
+    ("{result_file}", "ooohohohhhhu", "ooohfhfhhhhu"),
+    ("{corrected_file}", "ooohhhohhhhu", "ooohhhfhhhhu"),
+    ("{avatar}", "oohhohhhhhhu", "oohhohhhhhhu"),
 ];
 /// Who gets a file of the patient's that nothing refers to, and may remove it.
-const FREE: &str = "oohhohhhhhu";
+const FREE: &str = "oohhohhhhhhu";
 
 async fn brought(scene: &Scene, caller: usize, purpose: &str) -> Answer {
     let bytes = document(300);

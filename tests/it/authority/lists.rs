@@ -26,7 +26,7 @@ const fn list(
 
 /// The rows of a section of the patient's record, which nobody has who may not see the patient.
 const fn section(place: &'static str, rows: &'static [(&'static str, &'static str)]) -> List {
-    List { path: "/api/v1/patients/{patient}/medical-record", place, open_to: "yyyhyhyhffu", rows }
+    List { path: "/api/v1/patients/{patient}/medical-record", place, open_to: "yyyhyhyhfffu", rows }
 }
 
 const fn enveloped(
@@ -40,109 +40,112 @@ const fn enveloped(
 const LISTS: &[List] = &[
     list(
         "/api/v1/doctors?limit=100",
-        "yyyyyyyyyfu",
+        "yyyyyyyyyffu",
         &[
-            ("{doctor}", "yyyyyyyyynn"),
-            ("{other_doctor}", "yyyyyyyyynn"),
-            ("{suspended_doctor}", "yynnnnynnnn"),
-            ("{suspended_loner}", "yynnnnnnnnn"),
+            ("{doctor}", "yyyyyyyyynnn"),
+            ("{other_doctor}", "yyyyyyyyynnn"),
+            ("{suspended_doctor}", "yynnnnynnnnn"),
+            ("{suspended_loner}", "yynnnnnnnnnn"),
         ],
     ),
     list(
         "/api/v1/institutions?limit=100",
-        "yyyyyyyyyfu",
-        &[("{institution}", "yyyyyyyyynn"), ("{other_institution}", "yyyyyyyyynn")],
+        "yyyyyyyyyffu",
+        &[("{institution}", "yyyyyyyyynnn"), ("{other_institution}", "yyyyyyyyynnn")],
     ),
     list(
         "/api/v1/institutions/doctors?limit=100&institution_id={institution}",
-        "yfffffyfffu",
+        "yfffffyffffu",
         &[
-            ("{doctor}", "ynnnnnynnnn"),
-            ("{suspended_doctor}", "ynnnnnynnnn"),
-            ("{other_doctor}", "nnnnnnnnnnn"),
+            ("{doctor}", "ynnnnnynnnnn"),
+            ("{suspended_doctor}", "ynnnnnynnnnn"),
+            ("{other_doctor}", "nnnnnnnnnnnn"),
         ],
     ),
     list(
         "/api/v1/institutions/patients?limit=100&institution_id={institution}",
-        "yfffffyfffu",
-        &[("{patient}", "ynnnnnynnnn"), ("{other_patient}", "nnnnnnnnnnn")],
+        "yfffffyffffu",
+        &[("{patient}", "ynnnnnynnnnn"), ("{other_patient}", "nnnnnnnnnnnn")],
     ),
     list(
         "/api/v1/patients?limit=100",
-        "yyyyyyyyffu",
-        &[("{patient}", "yyynynynnnn"), ("{other_patient}", "yynynynnnnn")],
+        "yyyyyyyyfffu",
+        &[("{patient}", "yyynynynnnnn"), ("{other_patient}", "yynynynnnnnn")],
     ),
     list(
         "/api/v1/doctors/me/patients?limit=100",
-        "ffyyffffffu",
-        &[("{patient}", "nnynnnnnnnn"), ("{other_patient}", "nnnynnnnnnn")],
+        "ffyyfffffffu",
+        &[("{patient}", "nnynnnnnnnnn"), ("{other_patient}", "nnnynnnnnnnn")],
     ),
     list(
         "/api/v1/patients/{patient}/notes",
-        "yfyhyhffffu",
-        &[("{note}", "ynynynnnnnn"), ("{draft_note}", "ynynnnnnnnn")],
+        "yfyhyhfffffu",
+        &[("{note}", "ynynynnnnnnn"), ("{draft_note}", "ynynnnnnnnnn")],
     ),
     list(
         "/api/v1/patients/{patient}/diagnoses",
-        "yfyhyhffffu",
-        &[("{diagnosis}", "ynynynnnnnn"), ("{draft_diagnosis}", "ynynnnnnnnn")],
+        "yfyhyhfffffu",
+        &[("{diagnosis}", "ynynynnnnnnn"), ("{draft_diagnosis}", "ynynnnnnnnnn")],
     ),
     list(
         "/api/v1/patients/{patient}/prescriptions",
-        "yfyhyhffffu",
-        &[("{prescription}", "ynynynnnnnn")],
+        "yfyhyhfffffu",
+        &[("{prescription}", "ynynynnnnnnn")],
     ),
     // What a doctor has to do with are the patient's visits, whoever they are with.
     list(
         "/api/v1/appointments?limit=100",
-        "yyyyyyyyffu",
+        "yyyyyyyyfffu",
         &[
-            ("{appointment}", "yyynynynnnn"),
-            ("{appointment_elsewhere}", "yyynynynnnn"),
-            ("{other_appointment}", "yynynynnnnn"),
+            ("{appointment}", "yyynynynnnnn"),
+            ("{appointment_elsewhere}", "yyynynynnnnn"),
+            ("{other_appointment}", "yynynynnnnnn"),
         ],
     ),
     list(
         "/api/v1/results?limit=100",
-        "yyyyyyyyffu",
+        "yyyyyyyyfffu",
         &[
-            ("{result}", "yyynynynnnn"),
-            ("{pending_result}", "yyynnnynnnn"),
-            ("{other_result}", "yynynynnnnn"),
+            ("{result}", "yyynynynnnnn"),
+            ("{pending_result}", "yyynnnynnnnn"),
+            ("{other_result}", "yynynynnnnnn"),
         ],
     ),
     enveloped(
         "/api/consultations?limit=100",
-        "yyyyyyyyffu",
-        &[("{consultation}", "yyynynynnnn"), ("{other_consultation}", "yynynynnnnn")],
+        "yyyyyyyyfffu",
+        &[("{consultation}", "yyynynynnnnn"), ("{other_consultation}", "yynynynnnnnn")],
     ),
     enveloped(
         "/api/consultations/{consultation}/recordings",
-        "yyyhyhfhffu",
-        &[("{recording}", "yyynynnnnnn"), ("{hidden_recording}", "yyynnnnnnnn")],
+        "yyyhyhfhfffu",
+        &[("{recording}", "yyynynnnnnnn"), ("{hidden_recording}", "yyynnnnnnnnn")],
     ),
-    section("/notes", &[("{note}", "yyynynynnnn"), ("{draft_note}", "yyynnnynnnn")]),
-    section("/diagnoses", &[("{diagnosis}", "yyynynynnnn"), ("{draft_diagnosis}", "yyynnnynnnn")]),
-    section("/prescriptions", &[("{prescription}", "yyynynynnnn")]),
-    section("/results", &[("{result}", "yyynynynnnn"), ("{pending_result}", "yyynnnynnnn")]),
+    section("/notes", &[("{note}", "yyynynynnnnn"), ("{draft_note}", "yyynnnynnnnn")]),
+    section(
+        "/diagnoses",
+        &[("{diagnosis}", "yyynynynnnnn"), ("{draft_diagnosis}", "yyynnnynnnnn")],
+    ),
+    section("/prescriptions", &[("{prescription}", "yyynynynnnnn")]),
+    section("/results", &[("{result}", "yyynynynnnnn"), ("{pending_result}", "yyynnnynnnnn")]),
     section(
         "/appointments",
         &[
-            ("{appointment}", "yyynynynnnn"),
-            ("{appointment_elsewhere}", "yyynynynnnn"),
-            ("{other_appointment}", "nnnnnnnnnnn"),
+            ("{appointment}", "yyynynynnnnn"),
+            ("{appointment_elsewhere}", "yyynynynnnnn"),
+            ("{other_appointment}", "nnnnnnnnnnnn"),
         ],
     ),
-    section("/consultations", &[("{consultation}", "yyynynynnnn")]),
+    section("/consultations", &[("{consultation}", "yyynynynnnnn")]),
     // Institutions see no recordings, in the record neither.
     section(
         "/recordings",
-        &[("{recording}", "yyynynnnnnn"), ("{hidden_recording}", "yyynnnnnnnn")],
+        &[("{recording}", "yyynynnnnnnn"), ("{hidden_recording}", "yyynnnnnnnnn")],
     ),
     list(
         "/users?limit=100",
-        "yfffffffffu",
-        &[("{account}", "ynnnnnnnnnn"), ("{admin_account}", "ynnnnnnnnnn")],
+        "yffffffffffu",
+        &[("{account}", "ynnnnnnnnnnn"), ("{admin_account}", "ynnnnnnnnnnn")],
     ),
 ];
 

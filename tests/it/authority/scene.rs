@@ -15,8 +15,8 @@ use crate::support::http::Call;
 const SERVICE_KEY: &str = "a-key-of-a-service-for-the-matrices-of-rights";
 
 /// The callers: the administrator, a service, a doctor of the patient and another, the patient and
-/// another, an institution of the patient and another, a company, a client, nobody.
-pub(super) const CALLERS: [&str; 11] = [
+/// another, an institution of the patient and another, a company, a professional, a client, nobody.
+pub(super) const CALLERS: [&str; 12] = [
     "admin",
     "service",
     "their doctor",
@@ -26,6 +26,7 @@ pub(super) const CALLERS: [&str; 11] = [
     "their institution",
     "an institution",
     "a company",
+    "a professional",
     "a client",
     "nobody",
 ];
@@ -63,8 +64,10 @@ impl Scene {
             let moved = care.post(&care.admin, &path, json!({"status": status})).await;
             assert_eq!(moved.status, 200, "{}", moved.text());
         }
-        let (company, client) =
-            (care.latido.account(Role::Company).await, care.latido.account(Role::Client).await);
+        let mut others = Vec::new();
+        for role in [Role::Company, Role::Professional, Role::Client] {
+            others.push(Some(care.latido.account(role).await));
+        }
         let ids = [
             ("institution", &near),
             ("other_institution", &far),
@@ -81,7 +84,8 @@ impl Scene {
         let callers = [Some(care.admin.clone()), None]
             .into_iter()
             .chain(people)
-            .chain([Some(company), Some(client), None])
+            .chain(others)
+            .chain([None])
             .collect();
         let mut scene = Self { care, callers, rows };
         scene.write().await;
@@ -102,6 +106,17 @@ impl Scene {
         self.made("appointment", doctor, "/api/v1/appointments", visit).await;
         let result = self.result("{patient}", &json!([{"name": "Hb", "value": "14"}]));
         self.made("result", doctor, "/api/v1/results", result).await;
+        self.brought("document", doctor, "result").await;
+        let mut documented = self.result("{patient}", &Value::Null);
+        documented["file_id"] = self.filled("{document}").into();
+        self.made("documented_result", doctor, "/api/v1/results", documented).await;
+    }
+
+    /// Names the row at a path, as an administrator sees it, in bodies from now on.
+    pub(super) async fn copied(&mut self, name: &'static str, path: &str) {
+        let answer = self.care.get(&self.care.admin, &self.filled(path)).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        self.known(name, answer.text().to_owned());
     }
 
     /// Adds a row by one of the callers, to be named in paths from now on.

@@ -244,3 +244,31 @@ async fn a_change_on_one_node_is_read_on_the_other_once_it_was_told() {
     while socket.next("catalog:update").await["action"] != "updated" {}
     assert_eq!(other.call("GET", &path).send().await.json()["name"], "Hemograma completo");
 }
+
+#[tokio::test]
+async fn a_key_of_the_cache_stands_for_every_answer_about_its_resource() {
+    let latido = node::start().await;
+    let admin = latido.account(Role::Admin).await;
+    let mut socket = latido.connect(&admin).await;
+    let exam =
+        created(&latido, &admin, "exams", &json!({"code": "HEM", "name": "Hemograma"})).await;
+    created(&latido, &admin, "categories", &json!({"name": "Sangre"})).await;
+    for _ in 0..2 {
+        socket.next("catalog:update").await;
+    }
+    let exam = format!("{EXAMS}/{}", exam["id"]);
+    let pages = [EXAMS, &format!("{EXAMS}?limit=2"), &exam, "/api/v1/catalog/categories"];
+    for path in pages {
+        assert_eq!(latido.call("GET", path).send().await.status, StatusCode::OK, "{path}");
+    }
+    let forgotten = async |key: &str| {
+        let keys = json!({"keys": [key]});
+        let path = "/api/admin/cache/invalidate";
+        write(&latido, &admin, "POST", path, &keys).await.json()["invalidated"].clone()
+    };
+
+    assert_eq!(forgotten("catalog:exam").await, 0, "no key, only what keys begin with");
+    assert_eq!(forgotten("catalog:exams").await, 3);
+    assert_eq!(forgotten("catalog:exams").await, 0);
+    assert_eq!(forgotten("catalog:cat*").await, 1);
+}

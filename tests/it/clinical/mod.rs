@@ -2,9 +2,12 @@
 
 mod appointments;
 mod bounds;
+mod care_team;
 mod catalogue;
 mod diagnoses;
+mod doctors;
 mod expiry_notices;
+mod institutions;
 mod notes;
 mod people;
 mod prescriptions;
@@ -12,5 +15,6 @@ mod record;
 mod reminders;
 mod results;
 mod schedules;
+mod specialties;
 mod suggestions;
 mod validation;

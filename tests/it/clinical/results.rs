@@ -85,6 +85,36 @@ async fn a_result_is_released_with_its_file_and_delivered_by_the_first_reading()
 }
 
 #[tokio::test]
+async fn a_result_without_a_file_is_delivered_when_its_patient_reads_it() {
+    let care = Care::start().await;
+    let doctor = care.doctor(json!({})).await;
+    let patient = care.patient(json!({"doctor_id": doctor.id})).await;
+    let values = json!({"values": [{"name": "Cultivo", "value": "negativo"}]});
+    let mut of_patient = care.connect(&patient).await;
+    let result = recorded(&care, &doctor.account, &patient, values).await;
+    let read =
+        async |by: &Account, method: &str| care.ask(by, method, &path(&result), Value::Null).await;
+
+    assert_eq!(of_patient.next("result:update").await["status"], "ready");
+    assert_eq!(read(&doctor.account, "GET").await.json()["status"], "ready");
+    assert_eq!(read(&patient.account, "HEAD").await.header("etag"), "\"v1\"");
+    let listed = care.get(&patient.account, "/api/v1/results").await.json();
+    assert_eq!(listed["items"][0]["status"], "ready", "a list is no reading");
+
+    let seen = read(&patient.account, "GET").await;
+    assert_eq!((seen.status.as_u16(), seen.header("etag")), (200, "\"v2\""));
+    let seen = seen.json();
+    assert_eq!(seen["status"], "delivered");
+    assert!(seen["delivered_at"].is_string());
+    assert_eq!(of_patient.next("result:update").await["status"], "delivered");
+    assert_eq!(read(&patient.account, "GET").await.header("etag"), "\"v2\"");
+    let trail = "/api/admin/audit?entityType=result&action=delivered";
+    let lines = care.get(&care.admin, trail).await.json();
+    let by: Vec<_> = lines["items"].as_array().unwrap().iter().map(|it| &it["actorId"]).collect();
+    assert_eq!(by, [patient.account.id]);
+}
+
+#[tokio::test]
 async fn the_patient_gets_the_file_under_its_own_address_as_well() {
     let care = Care::start().await;
     let doctor = care.doctor(json!({})).await;
@@ -169,17 +199,22 @@ async fn a_correction_takes_a_result_back_until_it_is_released_anew() {
     let change = async |method: &str, of: &str, body: Value| {
         care.ask(&doctor.account, method, &format!("{}{of}", path(&result)), body).await
     };
-    let seen = async || care.get(&patient.account, &path(&result)).await;
+    // A list delivers nothing.
+    let seen = async || {
+        let list = care.get(&patient.account, "/api/v1/results").await.json();
+        list["items"][0].clone()
+    };
     assert_eq!((&result["status"], &result["values"][0]["value"]), (&json!("ready"), &json!(13.9)));
 
     let comment = change("PATCH", "", json!({"comment": "Control en seis meses"})).await;
     assert_eq!(comment.json()["status"], "ready", "a comment corrects nothing");
-    assert_eq!(seen().await.json()["comment"], "Control en seis meses");
+    assert_eq!(seen().await["comment"], "Control en seis meses");
     let values = json!({"values": [{"name": "Hemoglobina", "value": 12}]});
     let corrected = change("PATCH", "", values.clone()).await.json();
     assert_eq!((&corrected["status"], &corrected["ready_at"]), (&json!("pending"), &Value::Null));
     assert_eq!(corrected["values"], values["values"]);
-    assert_eq!(seen().await.status, 404);
+    assert_eq!(seen().await, Value::Null);
+    assert_eq!(care.get(&patient.account, &path(&result)).await.status, 404);
     let early = change("POST", "/deliver", Value::Null).await;
     assert_eq!(early.status, 409);
     assert_eq!(early.json()["type"], "urn:latido:problem:invalid-transition");
@@ -188,7 +223,7 @@ async fn a_correction_takes_a_result_back_until_it_is_released_anew() {
     let released = change("POST", "/ready", Value::Null).await;
     assert_eq!(released.json()["status"], "ready");
     assert_eq!(change("POST", "/ready", Value::Null).await.status, 409);
-    assert_eq!(seen().await.json()["values"], values["values"]);
+    assert_eq!(seen().await["values"], values["values"]);
     assert_eq!(
         put(&care, &doctor.account, &result, &document(100)).await.json()["status"],
         "ready"
@@ -255,6 +290,7 @@ async fn what_a_result_refers_to_must_be_there() {
         care.added("/api/v1/catalog/exams", json!({"code": "HEM", "name": "Hemograma"})).await;
     let foreign = care.latido.file(&patient.account, "result", &document(50)).await;
     let wrong = care.latido.file(&doctor.account, "chat", &document(50)).await;
+    let picture = care.latido.file(&doctor.account, "result", b"\x89PNG\r\n\x1a\n\0\0").await;
     let post = async |body: Value| {
         let body = crate::support::care::joined(json!({"patient_id": patient.id}), body);
         care.post(&doctor.account, "/api/v1/results", body).await
@@ -267,6 +303,7 @@ async fn what_a_result_refers_to_must_be_there() {
         (json!({"exam_name": "x", "appointment_id": 999}), "/appointment_id", "reference"),
         (json!({"exam_name": "x", "file_id": foreign["id"]}), "/file_id", "reference"),
         (json!({"exam_name": "x", "file_id": wrong["id"]}), "/file_id", "reference"),
+        (json!({"exam_name": "x", "file_id": picture["id"]}), "/file_id", "format"),
         (
             json!({"exam_name": "x", "values": [{"name": "", "value": 1}]}),
             "/values/0/name",
@@ -281,6 +318,9 @@ async fn what_a_result_refers_to_must_be_there() {
     let result = post(json!({"exam_id": exam["id"]})).await;
     assert_eq!(result.json()["exam_name"], "Hemograma");
     assert_eq!(result.header("location"), path(&result.json()));
+    let change = json!({"file_id": picture["id"]});
+    let refused = care.ask(&doctor.account, "PATCH", &path(&result.json()), change).await;
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/file_id", "{}", refused.text());
 }
 
 #[tokio::test]

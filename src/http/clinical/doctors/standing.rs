@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 use super::write::{Shown, author, may_run, shown};
 use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::date::Date;
+use crate::domain::events::ServerEvent as _;
+use crate::domain::events::admin::AdminEvent;
 use crate::domain::id::DoctorId;
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
@@ -20,11 +22,11 @@ use crate::http::context::{Context, Path};
 use crate::http::json::Json;
 use crate::http::precondition::IfMatch;
 use crate::http::problem::ProblemBody;
-use crate::persistence::Tx;
 use crate::persistence::clinical::appointments;
 use crate::persistence::clinical::doctors::{self, Doctor};
 use crate::persistence::clinical::row::hold;
 use crate::persistence::deed::passage;
+use crate::persistence::{Tx, outbox};
 
 /// A decision about a doctor.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -88,7 +90,8 @@ pub(super) async fn set_status(
     shown(&app, id).await
 }
 
-/// Keeps that a doctor, as it stood before, practises from now on or no longer, and tells the doctor.
+/// Keeps that a doctor, as it stood before, practises from now on or no longer, and tells the doctor
+/// and, whoever decided it, the administrators.
 pub(super) async fn announce_status(
     tx: &mut Tx,
     author: &Author<'_>,
@@ -96,21 +99,29 @@ pub(super) async fn announce_status(
     to: DoctorStatus,
     reason: Option<&str>,
 ) -> Result<()> {
+    let now = Timestamp::now();
     let mut data = passage(doctor.status, to);
     if let Some(reason) = reason {
         data.insert("reason".to_owned(), json!(reason));
     }
     if to != DoctorStatus::Active {
-        let coming = appointments::coming(tx, doctor.id, Timestamp::now()).await?;
+        let coming = appointments::coming(tx, doctor.id, now).await?;
         data.insert("appointment_ids".to_owned(), json!(coming));
     }
-    author.record(tx, "doctor", doctor.id.0.into(), "status_changed", data).await?;
+    let (entity, action) = ("doctor", "status_changed");
+    author.record(tx, entity, doctor.id.0.into(), action, data.clone()).await?;
+    // Of what is done in the name of the house, administrators hear by the record.
+    if !author.caller.acts_for_the_house() {
+        let mut event = AdminEvent::new(entity, doctor.id.0, action, author.caller.user, now);
+        event.data = Some(data.into());
+        outbox::append(tx, &event.event(), Some(&author.app.settings.node)).await?;
+    }
     let Some(user) = doctor.user_id else { return Ok(()) };
     let changes = Map::from_iter([("status".to_owned(), json!(to))]);
     author.tell(tx, user, "profile", "updated", changes).await
 }
 
-/// Keeps what was found about a doctor's licence.
+/// Keeps what was found about a doctor's licence, and tells the doctor.
 #[utoipa::path(
     post, path = "/api/v1/doctors/{id}/license/verify", tag = "doctors",
     operation_id = "verify_doctor_license",
@@ -139,6 +150,13 @@ pub(super) async fn verify_license(
     data.insert("valid_until".to_owned(), json!(finding.valid_until));
     data.insert("note".to_owned(), json!(finding.note));
     author.record(&mut tx, "doctor", id.0.into(), "license_verified", data).await?;
+    if let Some(user) = doctor.user_id {
+        let changes = Map::from_iter([
+            ("license_verified".to_owned(), json!(finding.verified)),
+            ("license_valid_until".to_owned(), json!(finding.valid_until)),
+        ]);
+        author.tell(&mut tx, user, "profile", "updated", changes).await?;
+    }
     tx.commit().await?;
 
     app.hub.outbox_ready();

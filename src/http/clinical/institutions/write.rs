@@ -230,14 +230,15 @@ async fn change(
         institutions::update(&mut tx, &institution, &draft, now).await?;
         beside(&mut tx, id, &draft, now).await?;
         author.record(&mut tx, "institution", id.0.into(), "updated", data.clone()).await?;
-        let made = match institution.user_id {
-            Some(user) => {
-                author.tell(&mut tx, user, "profile", "updated", data).await?;
-                let renamed = holder::rename(&mut tx, author, user, &draft.contact_email).await;
-                Some(renamed.map_err(by_contact)?)
+        let email = draft.contact_email.to_lowercase();
+        let mut made = None;
+        if let Some(user) = institution.user_id {
+            author.tell(&mut tx, user, "profile", "updated", data).await?;
+            if email != institution.contact_email {
+                let renamed = holder::rename(&mut tx, author, user, &email).await;
+                made = Some(renamed.map_err(by_contact)?);
             }
-            None => None,
-        };
+        }
         tx.commit().await?;
 
         app.hub.outbox_ready();

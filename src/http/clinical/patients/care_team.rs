@@ -21,6 +21,7 @@ use crate::http::clinical::institutions::view::{self as institution_view, Instit
 use crate::http::clinical::viewer::{PatientRef, Standing, Viewer};
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
+use crate::http::precondition::IfMatch;
 use crate::http::problem::ProblemBody;
 use crate::persistence::Tx;
 use crate::persistence::clinical::care_teams::{self, Part};
@@ -123,7 +124,10 @@ async fn institution(
 /// Adds a doctor to the team of a patient.
 #[utoipa::path(
     post, path = "/api/v1/patients/{id}/care-team", tag = "patients", operation_id = "join_care_team",
-    params(("id" = String, Path, description = "An id, or `me`", example = "77")),
+    params(
+        ("id" = String, Path, description = "An id, or `me`", example = "77"),
+        ("If-Match" = Option<String>, Header, description = "The version of the patient")
+    ),
     request_body = NewMember,
     responses(
         (status = 201, body = CareTeam, headers(("Location" = String))),
@@ -134,6 +138,7 @@ pub(super) async fn add(
     State(app): State<App>,
     viewer: Viewer,
     context: Context,
+    condition: IfMatch,
     Path(id): Path<PatientRef>,
     Json(new): Json<NewMember>,
 ) -> Result<Response> {
@@ -142,6 +147,7 @@ pub(super) async fn add(
 
     let mut tx = app.store.begin().await?;
     let patient: Patient = hold(&mut tx, id).await?;
+    condition.check(patient.stamp.version)?;
     refer::<Doctor>(&mut tx, new.doctor_id, "/doctor_id").await?;
     let role = new.role.unwrap_or(Part::Specialist);
     care_teams::add(&mut tx, id, new.doctor_id, role, now).await?;
@@ -161,7 +167,8 @@ pub(super) async fn add(
     operation_id = "leave_care_team",
     params(
         ("id" = String, Path, description = "An id, or `me`", example = "77"),
-        ("doctor_id" = i64, Path)
+        ("doctor_id" = i64, Path),
+        ("If-Match" = Option<String>, Header, description = "The version of the patient")
     ),
     responses((status = 204)),
 )]
@@ -169,6 +176,7 @@ pub(super) async fn remove(
     State(app): State<App>,
     viewer: Viewer,
     context: Context,
+    condition: IfMatch,
     Path((id, doctor)): Path<(PatientRef, DoctorId)>,
 ) -> Result<StatusCode> {
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
@@ -176,6 +184,7 @@ pub(super) async fn remove(
 
     let mut tx = app.store.begin().await?;
     let patient: Patient = hold(&mut tx, id).await?;
+    condition.check(patient.stamp.version)?;
     care_teams::remove(&mut tx, id, doctor).await?;
     announce(&mut tx, &author, &patient, doctor, "deleted", now).await?;
     tx.commit().await?;

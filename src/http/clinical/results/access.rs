@@ -60,6 +60,19 @@ pub(in crate::http) async fn document(
     Ok((result, file))
 }
 
+/// A result as its patient reads it. One without a file is delivered by that.
+pub(super) async fn read_by_patient(author: &Author<'_>, id: ResultId) -> Result<ExamResult> {
+    let app = author.app;
+    let mut tx = app.store.begin().await?;
+    let mut result = hold_released(&mut tx, id).await?;
+    if result.is_read_by_sight() {
+        result = deliver(&mut tx, author, result, Timestamp::now()).await?;
+    }
+    tx.commit().await?;
+    app.hub.outbox_ready();
+    Ok(result)
+}
+
 /// Keeps in the audit trail that the file of a result is read. A patient's first reading delivers it.
 pub(in crate::http) async fn note_reading(
     author: &Author<'_>,
@@ -71,22 +84,34 @@ pub(in crate::http) async fn note_reading(
     let entry = author.context.audit(Some(author.caller), "file_read", "result", &result.id);
     audit::append(&mut tx, &entry, now).await?;
     if let Standing::Patient(_) = viewer.standing {
-        let mut result: ExamResult = hold(&mut tx, result.id).await?;
-        match result.status {
-            // Taken back since it was looked at.
-            ResultStatus::Pending => return Err(missing()),
-            ResultStatus::Ready => {
-                result.move_to(ResultStatus::Delivered, now);
-                let result = results::update(&mut tx, &result, now).await?;
-                record(&mut tx, author, &result, "delivered").await?;
-                announce(&mut tx, author, &result, now).await?;
-            }
-            ResultStatus::Delivered => {}
+        let result = hold_released(&mut tx, result.id).await?;
+        if result.status == ResultStatus::Ready {
+            deliver(&mut tx, author, result, now).await?;
         }
     }
     tx.commit().await?;
     app.hub.outbox_ready();
     Ok(())
+}
+
+/// Holds a result that its patient reads, unless it was taken back since it was looked at.
+async fn hold_released(tx: &mut Tx, id: ResultId) -> Result<ExamResult> {
+    let result: ExamResult = hold(tx, id).await?;
+    if result.status.is_released() { Ok(result) } else { Err(missing()) }
+}
+
+/// Notes that the patient has a result that was ready.
+async fn deliver(
+    tx: &mut Tx,
+    author: &Author<'_>,
+    mut result: ExamResult,
+    now: Timestamp,
+) -> Result<ExamResult> {
+    result.move_to(ResultStatus::Delivered, now);
+    let result = results::update(tx, &result, now).await?;
+    record(tx, author, &result, "delivered").await?;
+    announce(tx, author, &result, now).await?;
+    Ok(result)
 }
 
 /// Keeps a change in the audit trail.

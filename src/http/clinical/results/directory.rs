@@ -1,21 +1,23 @@
 //! Finding results.
 
 use axum::extract::State;
+use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::access::visible;
+use super::access::{read_by_patient, visible};
 use crate::domain::clinical::result::ResultStatus;
 use crate::domain::id::{ExamId, PatientId, ResultId};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
-use crate::http::clinical::viewer::Viewer;
-use crate::http::context::Path;
+use crate::http::author::Author;
+use crate::http::clinical::viewer::{Standing, Viewer};
+use crate::http::context::{Context, Path};
 use crate::http::json::Json;
 use crate::http::page::{List, Page, PageParams};
-use crate::http::precondition::IfNoneMatch;
+use crate::http::precondition::{IfNoneMatch, etag};
 use crate::http::problem::ProblemBody;
 use crate::persistence::clinical::results::{self, ExamResult, Filter};
 
@@ -72,7 +74,7 @@ pub(super) async fn list(
     Ok(Json(list.page(rows, |row| row.id.to_string()).with_total(total)))
 }
 
-/// Shows one result; to the patient from `ready` on.
+/// Shows one result; to the patient from `ready` on, which delivers one without a file.
 #[utoipa::path(
     get, path = "/api/v1/results/{id}", tag = "results", operation_id = "get_result",
     params(("id" = i64, Path, example = 8)),
@@ -84,9 +86,17 @@ pub(super) async fn list(
 pub(super) async fn one(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     had: IfNoneMatch,
+    method: Method,
     Path(id): Path<ResultId>,
 ) -> Result<Response> {
-    let result = visible(&app, &viewer, id).await?;
+    let mut result = visible(&app, &viewer, id).await?;
+    let is_shown = method != Method::HEAD && !had.has(&etag(result.stamp.version));
+    let is_of_reader = matches!(viewer.standing, Standing::Patient(_));
+    if is_shown && is_of_reader && result.is_read_by_sight() {
+        let author = Author { app: &app, context: &context, caller: &viewer.caller };
+        result = read_by_patient(&author, id).await?;
+    }
     Ok(had.answer(result.stamp.version, result))
 }

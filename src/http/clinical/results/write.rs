@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::access::{announce, record, writable};
 use crate::domain::clinical::result::{ResultContent, ResultDraft};
-use crate::domain::file::FilePurpose;
-use crate::domain::id::{ResultId, UserId};
+use crate::domain::file::{FilePurpose, MediaType};
+use crate::domain::id::{FileId, ResultId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::http::App;
@@ -63,8 +63,7 @@ pub(super) async fn create(
     let exam_name = exam_name(&mut tx, &draft).await?;
     let ordered_by = ordered_by(&mut tx, &author, &viewer, &draft).await?;
     if let Some(file) = &draft.file_id {
-        let whose = whose(&viewer.caller);
-        files::refer(&mut tx, file, whose, FilePurpose::Result, "/file_id").await?;
+        refer(&mut tx, &viewer, file).await?;
     }
     let result = results::insert(&mut tx, &draft, &exam_name, ordered_by, now).await?;
     record(&mut tx, &author, &result, "created").await?;
@@ -105,8 +104,7 @@ pub(super) async fn patch(
     let after = patch.of(&before)?;
     if let Some(file) = after.file_id.as_ref().filter(|file| before.file_id.as_ref() != Some(file))
     {
-        let whose = whose(&viewer.caller);
-        files::refer(&mut tx, file, whose, FilePurpose::Result, "/file_id").await?;
+        refer(&mut tx, &viewer, file).await?;
     }
     let status = if after.corrects(&before) { result.status.corrected()? } else { result.status };
     let is_moved = status != result.status;
@@ -123,6 +121,17 @@ pub(super) async fn patch(
 
     app.hub.outbox_ready();
     Ok(shown(result))
+}
+
+/// Holds a file that a result is about to refer to: the document is a PDF.
+async fn refer(tx: &mut Tx, viewer: &Viewer, file: &FileId) -> Result<()> {
+    const POINTER: &str = "/file_id";
+    let whose = whose(&viewer.caller);
+    let file = files::refer(tx, file, whose, FilePurpose::Result, POINTER).await?;
+    if file.content_type == MediaType::Pdf.name() {
+        return Ok(());
+    }
+    Err(Error::field(POINTER, FieldCode::Format, "is not a PDF"))
 }
 
 /// What the examination goes by, in the catalogue or as it was called.
