@@ -1,4 +1,4 @@
-//! What is over by itself: prescriptions past their last day.
+//! What is over by itself: prescriptions and verified licences past their last day.
 //!
 //! A row is written once whoever comes first, so any number of nodes may do this at once and again.
 
@@ -8,59 +8,103 @@ use crate::domain::date::Date;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::accounts::UserUpdate;
 use crate::domain::events::subscription::EntityUpdate;
+use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
 use crate::error::Result;
 use crate::persistence::audit::AuditEntry;
+use crate::persistence::clinical::doctors::{self, ExpiredLicense};
 use crate::persistence::clinical::prescriptions::{self, Prescription};
 use crate::persistence::clinical::relations;
 use crate::persistence::{Store, Tx, audit, outbox};
 
-/// Rows of one transaction.
+/// Rows of each kind in one transaction.
 const BATCH: u8 = 200;
 
-/// Writes down that prescriptions have expired, and tells their patients.
-pub(super) async fn prescriptions(store: &Store, now: Timestamp) -> Result<()> {
+/// Writes down that prescriptions and licences have expired, and tells their patients and doctors.
+pub(super) async fn write_down(store: &Store, now: Timestamp) -> Result<()> {
+    let today = Date::of(now);
     loop {
         let mut tx = store.begin().await?;
-        let expired = prescriptions::expire(&mut tx, &Date::of(now), now, BATCH.into()).await?;
-        for row in &expired {
-            announce(&mut tx, row, now).await?;
+        let prescriptions = prescriptions::expire(&mut tx, &today, now, BATCH.into()).await?;
+        for row in &prescriptions {
+            of_prescription(&mut tx, row).await?.announce(&mut tx, now).await?;
+        }
+        let licenses = doctors::expire_licenses(&mut tx, &today, now, BATCH.into()).await?;
+        for row in &licenses {
+            of_license(row).announce(&mut tx, now).await?;
         }
         tx.commit().await?;
-        if expired.len() < usize::from(BATCH) {
+        if prescriptions.len().max(licenses.len()) < usize::from(BATCH) {
             return Ok(());
         }
     }
 }
 
-async fn announce(tx: &mut Tx, row: &Prescription, now: Timestamp) -> Result<()> {
-    let entry = AuditEntry {
+/// Something that is over, and what is said of it.
+struct Expired {
+    entity: &'static str,
+    id: i64,
+    action: &'static str,
+    /// Kept in the audit trail.
+    data: Map<String, Value>,
+    whose: Option<UserId>,
+    /// Of the update its holder gets.
+    kind: &'static str,
+    changes: Map<String, Value>,
+}
+
+async fn of_prescription(tx: &mut Tx, row: &Prescription) -> Result<Expired> {
+    Ok(Expired {
+        entity: "prescription",
+        id: row.id.0,
         action: "expired",
-        entity_type: "prescription",
-        entity_id: Some(row.id.to_string()),
         data: fields([("patient_id", json!(row.patient_id))]),
-        ..AuditEntry::default()
-    };
-    audit::append(tx, &entry, now).await?;
-    let mirror = EntityUpdate {
-        entity: "prescription".to_owned(),
-        entity_id: row.id.0.into(),
-        action: "expired".to_owned(),
-        data: None,
-        timestamp: now,
-    };
-    outbox::append(tx, &mirror.event(), None).await?;
-    let accounts = relations::accounts(tx, row.patient_id, None, None).await?;
-    let Some(user) = accounts.patient else { return Ok(()) };
-    let changes = fields([("prescription_id", json!(row.id)), ("status", json!(row.status))]);
-    let update = UserUpdate {
-        kind: "prescription".to_owned(),
-        action: "updated".to_owned(),
-        changes: Some(changes.into()),
-        timestamp: now,
-    };
-    outbox::append(tx, &update.event_to(vec![Topic::User(user)]), None).await.map(drop)
+        whose: relations::accounts(tx, row.patient_id, None, None).await?.patient,
+        kind: "prescription",
+        changes: fields([("prescription_id", json!(row.id)), ("status", json!(row.status))]),
+    })
+}
+
+fn of_license(row: &ExpiredLicense) -> Expired {
+    Expired {
+        entity: "doctor",
+        id: row.doctor.0,
+        action: "license_expired",
+        data: fields([("valid_until", json!(row.valid_until))]),
+        whose: row.user,
+        kind: "profile",
+        changes: fields([("license_verified", json!(false))]),
+    }
+}
+
+impl Expired {
+    async fn announce(self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+        let entry = AuditEntry {
+            action: self.action,
+            entity_type: self.entity,
+            entity_id: Some(self.id.to_string()),
+            data: self.data,
+            ..AuditEntry::default()
+        };
+        audit::append(tx, &entry, now).await?;
+        let mirror = EntityUpdate {
+            entity: self.entity.to_owned(),
+            entity_id: self.id.into(),
+            action: self.action.to_owned(),
+            data: None,
+            timestamp: now,
+        };
+        outbox::append(tx, &mirror.event(), None).await?;
+        let Some(user) = self.whose else { return Ok(()) };
+        let update = UserUpdate {
+            kind: self.kind.to_owned(),
+            action: "updated".to_owned(),
+            changes: Some(self.changes.into()),
+            timestamp: now,
+        };
+        outbox::append(tx, &update.event_to(vec![Topic::User(user)]), None).await.map(drop)
+    }
 }
 
 fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
@@ -75,7 +119,9 @@ mod tests {
     use crate::domain::id::{DoctorId, PatientId};
     use crate::domain::identity::Role;
     use crate::persistence::audit::Filter;
-    use crate::persistence::clinical::{doctors, patients};
+    use crate::persistence::clinical::doctors::Doctor;
+    use crate::persistence::clinical::patients;
+    use crate::persistence::clinical::row::find;
     use crate::persistence::identity::accounts::{self, NewUser};
     use crate::persistence::store::tests::stores;
 
@@ -135,8 +181,8 @@ mod tests {
             prescriptions::cancel(&mut tx, ids[4], NOW).await.unwrap();
             tx.commit().await.unwrap();
 
-            prescriptions(&store, NOW).await.unwrap();
-            prescriptions(&store, NOW).await.unwrap();
+            write_down(&store, NOW).await.unwrap();
+            write_down(&store, NOW).await.unwrap();
 
             let long_ago: Date = "2000-01-01".parse().unwrap();
             let mut rows = prescriptions::newest(&store, patient, &long_ago, 10).await.unwrap();
@@ -157,6 +203,46 @@ mod tests {
             assert_eq!(told.len(), 2);
             let payload: Value = serde_json::from_str(told[0].payload.0.get()).unwrap();
             assert_eq!(payload["changes"]["status"], "expired");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_licence_past_its_last_day_is_verified_no_longer() {
+        for store in stores().await {
+            let mut tx = store.begin().await.unwrap();
+            let (doctor, _) = people(&mut tx).await;
+            tx.commit().await.unwrap();
+            let verified_until = async |last: Option<&str>| {
+                let last = last.map(|last| last.parse::<Date>().unwrap());
+                let mut tx = store.begin().await.unwrap();
+                doctors::set_license(&mut tx, doctor, true, last.as_ref(), NOW).await.unwrap();
+                tx.commit().await.unwrap();
+                write_down(&store, NOW).await.unwrap();
+                find::<Doctor>(&store, doctor).await.unwrap()
+            };
+
+            for last in [None, Some("2025-10-13")] {
+                assert!(verified_until(last).await.license_verified, "{last:?}");
+            }
+            assert!(audit::list(&store, &Filter::default(), None, 10).await.unwrap().is_empty());
+            let before = verified_until(Some("2025-10-13")).await.stamp.version;
+            let expired = verified_until(Some("2025-10-12")).await;
+
+            assert!(!expired.license_verified);
+            assert_eq!(
+                expired.license_valid_until.map(|last| last.to_string()).as_deref(),
+                Some("2025-10-12")
+            );
+            assert_eq!(expired.stamp.version, before + 2);
+            let lines = audit::list(&store, &Filter::default(), None, 10).await.unwrap();
+            let kept: Vec<_> =
+                lines.iter().map(|it| (it.action.as_str(), it.entity_type.as_str())).collect();
+            assert_eq!(kept, [("license_expired", "doctor")]);
+            let events = outbox::next_batch(&store, 10).await.unwrap();
+            let told: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
+            assert_eq!(told, ["entity:update", "user:update"]);
+            let payload: Value = serde_json::from_str(events[1].payload.0.get()).unwrap();
+            assert_eq!(payload["changes"], json!({"license_verified": false}));
         }
     }
 }

@@ -80,8 +80,8 @@ impl Upkeep {
                 if let Err(error) = self.purge(Timestamp::now()).await {
                     warn!(%error, "old rows not removed");
                 }
-                if let Err(error) = expiry::prescriptions(&self.store, Timestamp::now()).await {
-                    warn!(%error, "expired prescriptions not written down");
+                if let Err(error) = expiry::write_down(&self.store, Timestamp::now()).await {
+                    warn!(%error, "what has expired not written down");
                 }
             }
         }

@@ -365,6 +365,34 @@ pub async fn set_license(
         .map(drop))?)
 }
 
+/// A licence that was verified and is over.
+#[derive(Debug, Clone, FromRow)]
+pub struct ExpiredLicense {
+    pub doctor: DoctorId,
+    pub user: Option<UserId>,
+    /// Its last day.
+    pub valid_until: Date,
+}
+
+/// Writes down that at most `limit` verified licences whose last day is over are verified no longer, and
+/// which.
+pub async fn expire_licenses(
+    tx: &mut Tx,
+    today: &Date,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<ExpiredLicense>> {
+    const SQL: &str = "
+        update doctors
+        set license_verified = false, updated_at = $2, version = version + 1
+        where license_verified and license_valid_until < $1 and id in (
+            select id from doctors
+            where license_verified and license_valid_until < $1 and deleted_at is null
+            order by id limit $3)
+        returning id as doctor, user_id as \"user\", license_valid_until as valid_until";
+    Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(today).bind(now).bind(limit).fetch_all(conn).await)?)
+}
+
 /// A doctor as the transaction sees it, removed or not; until it ends nobody else can change it.
 pub async fn hold_any(tx: &mut Tx, id: DoctorId) -> Result<Doctor> {
     const SQL: &str =
