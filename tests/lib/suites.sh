@@ -1,5 +1,8 @@
 # Suites: tests that are counted one by one.
 
+# Tests wait for sockets and disks more than they compute: one more at a time than there are processors.
+export RUST_TEST_THREADS=$(($(nproc) + 1))
+
 rust_tests_sqlite() {
   LATIDO_TEST_DATABASE=sqlite cargo test --workspace --locked --no-fail-fast
 }

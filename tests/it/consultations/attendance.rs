@@ -36,7 +36,7 @@ async fn a_token_opens_the_server_until_its_holder_is_sent_away() {
     let away = format!("/api/rooms/{id}/participants/{}/disconnect", patient.identity);
     let away = visit.care.post(&visit.doctor.account, &away, json!({})).await;
     assert_eq!(data(&away), json!({"disconnected": true}));
-    patient.is_out().await;
+    patient.leaves().await;
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn who_is_kicked_is_out_of_the_server() {
     let kick = json!({"roomId": id, "peerId": told["peerId"]});
     assert_eq!(doctor.ask("kick", &kick).await, json!({"ok": true}));
 
-    patient.is_out().await;
+    patient.leaves().await;
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn who_is_let_in_is_out_of_the_server_once_sent_back_to_wait() {
     let peer = json!({"roomId": id, "peerId": admitted["peerId"]});
     assert_eq!(doctor.ask("return-to-lobby", &peer).await, json!({"ok": true}));
 
-    patient.is_out().await;
+    patient.leaves().await;
 }
 
 #[tokio::test]
@@ -86,6 +86,6 @@ async fn a_hand_over_leads_to_a_room_that_is_there_until_the_end() {
     let second = Participant::join(&server, &second["sfu"]["token"]).await;
     assert_eq!(doctor.ask("end", &json!({"roomId": id})).await["ok"], true);
 
-    first.is_out().await;
-    second.is_out().await;
+    first.leaves().await;
+    second.leaves().await;
 }

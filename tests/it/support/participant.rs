@@ -39,7 +39,7 @@ impl<'a> Participant<'a> {
     }
 
     /// Waits until the server has put them out, and hung up.
-    pub(crate) async fn is_out(mut self) {
+    pub(crate) async fn leaves(mut self) {
         if let Some(signal) = &mut self.signal {
             signal.closed().await;
         }
