@@ -42,7 +42,7 @@ use crate::domain::origin::Origins;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::error::Error;
-use crate::http::consultations::{eviction, films, handover};
+use crate::http::consultations::{eviction, films, handover, roll_call};
 use crate::http::identity::liveness;
 use crate::http::limits::Limits;
 use crate::http::portal::Portal;
@@ -223,6 +223,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
     background.spawn(films::keep_in_step(routes.api()));
     background.spawn(handover::fall_back(routes.api()));
     background.spawn(eviction::run(routes.api()));
+    background.spawn(roll_call::run(routes.api()));
     background.spawn(parts.courier.run());
     let reminders = reminders::Reminders {
         store: parts.store.clone(),

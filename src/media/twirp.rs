@@ -52,6 +52,8 @@ pub(super) struct Call {
 pub(super) enum Refusal {
     /// There is no such room, participant or recording.
     NotFound,
+    /// The server does not do that, as it is set up or as things are.
+    Untenable,
     Failed(Failure),
 }
 
@@ -96,6 +98,7 @@ impl Twirp {
         let code = serde_json::from_slice(&body).map(|problem: Problem| problem.code);
         match code.as_deref() {
             Ok("not_found") => Err(Refusal::NotFound),
+            Ok("failed_precondition") => Err(Refusal::Untenable),
             Ok("deadline_exceeded") => Err(Refusal::Failed(Failure::TimedOut)),
             Ok(code) if is_word(code) => Err(bad(code)),
             _ => Err(bad(&format!("status {}", status.as_u16()))),
@@ -117,7 +120,7 @@ impl Refusal {
         match self {
             Self::NotFound => "not_found",
             Self::Failed(Failure::TimedOut) => "timeout",
-            Self::Failed(_) => "failed",
+            Self::Untenable | Self::Failed(_) => "failed",
         }
     }
 
@@ -125,6 +128,7 @@ impl Refusal {
     pub(super) fn of(self, what: &'static str) -> Error {
         match self {
             Self::NotFound => Kind::NotFound(what).into(),
+            Self::Untenable => Kind::Untenable("the media server does not do that").into(),
             Self::Failed(failure) => {
                 warn!(error = %failure, "the media server failed");
                 failure.of(SERVICE).into()

@@ -49,7 +49,7 @@ impl Hub {
             ReportStats::NAME => {
                 let ReportStats { room_id, sample } = ask(arg)?;
                 let by = self.party(socket, &room_id).await?;
-                quality::count(&by, &sample);
+                quality::count(by.mode, &sample);
                 self.ask_media_server(socket, &by, MediaRequest::Measured(sample)).await?
             }
             RequestHandOver::NAME | ControlRecording::NAME | RecordingConsent::NAME => {

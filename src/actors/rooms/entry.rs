@@ -40,11 +40,11 @@ impl Hub {
         for _ in 0..TRIES {
             let by = socket.principal();
             let facts = self.consultation_for(socket, &asked.room_id).await?;
-            let pass = self.pass_of(&facts, &by).await?;
             let (id, mode) = (facts.id.clone(), facts.mode);
-            if !facts.makes_wait(pass.role) {
+            if !facts.makes_wait(facts.pass_of(&by)?.role) {
                 self.keep_open(&id, mode).await?;
             }
+            let pass = self.pass_of(&facts, &by).await?;
             let name = asked.display_name.clone().filter(|name| !name.trim().is_empty());
             let name = name.or_else(|| pass.name.clone());
             let arrival = Box::new(Arrival {
@@ -166,11 +166,8 @@ impl Hub {
     /// they had.
     async fn pass_of(&self, facts: &Facts, by: &Principal) -> Result<Pass, Refusal> {
         let pass = facts.pass_of(by)?;
-        // Who waits is let in by the doctor alone.
-        if facts.makes_wait(pass.role) {
-            return Ok(pass);
-        }
-        if let Some(admission) = &by.admission
+        // A token of the lobby opens nothing but that, which is for the doctor to see to.
+        if let Some(admission) = by.admission.as_ref().filter(|_| !pass.is_waiting)
             && let Some(at) = removals::at(self.store(), &facts.id, &pass.identity).await?
             && admission.issued_at <= at
         {

@@ -23,5 +23,6 @@ mod telling;
 pub use entrance::{Entrance, MediaAddress};
 pub(super) use journal::{Arguments as JournalArguments, Writer};
 pub use media::{MediaRequest, MediaServer, Sitting};
+pub use quality::count as count_quality;
 pub(super) use supervisor::Rooms;
 pub(super) use table::RoomTable;

@@ -2,13 +2,13 @@
 
 use metrics::histogram;
 
-use super::media::Sitting;
 use crate::domain::events::signaling::QualitySample;
+use crate::domain::events::values::MediaMode;
 use crate::telemetry::names;
 
-/// Counts what a peer measured.
-pub(super) fn count(by: &Sitting, sample: &QualitySample) {
-    let mode = by.mode.name();
+/// Counts what somebody measured of a call that is carried so.
+pub fn count(mode: MediaMode, sample: &QualitySample) {
+    let mode = mode.name();
     if let Some(latency) = sample.latency_ms {
         histogram!(names::ROOM_LATENCY_MS, "mode" => mode).record(latency);
     }

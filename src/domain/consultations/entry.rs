@@ -28,8 +28,10 @@ impl Room {
             }
             Some(at) if self.seats[at].socket == arrival.socket => Ok(()),
             // A token of the lobby opens the lobby, whoever of that name was let in.
-            Some(at) if self.seats[at].is_connected() && arrival.pass.is_waiting => {
-                self.tell_moved(&self.seats[at].clone(), now);
+            Some(at) if arrival.pass.is_waiting && !self.is_own_kept(at, &arrival) => {
+                if self.seats[at].is_connected() {
+                    self.tell_moved(&self.seats[at].clone(), now);
+                }
                 self.remove(at, LeaveReason::Moved, now);
                 self.take_seat(arrival, now)
             }
@@ -50,6 +52,13 @@ impl Room {
         seated?;
         let seat = self.seats.iter().find(|seat| seat.pass.identity == identity);
         seat.map(|seat| self.answer(seat)).ok_or(Refused::NotHere)
+    }
+
+    /// Whether the seat is kept for who comes: nobody sits there, and it was theirs by the same token or
+    /// session. In the lobby there is nothing to take from each other.
+    fn is_own_kept(&self, at: usize, arrival: &Arrival) -> bool {
+        let seat = &self.seats[at];
+        !seat.is_connected() && (!seat.is_inside() || seat.is_of(arrival.device.as_deref()))
     }
 
     fn take_seat(&mut self, arrival: Arrival, now: Timestamp) -> Result<(), Refused> {
@@ -176,5 +185,60 @@ impl Room {
             ice_servers: Vec::new(),
             sfu: None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::domain::consultations::room_tests::{DOCTOR, PATIENT, Scene};
+    use crate::domain::consultations::steering::Deed;
+    use crate::domain::events::signaling::requests::JoinAnswer;
+
+    /// A call that the patient was let into from a device.
+    fn scene(device: &str, is_waiting: bool) -> Scene {
+        let mut scene = Scene::new(true);
+        scene.seat(DOCTOR, "d");
+        let answer = scene.join_by(PATIENT, "p", Some(device), is_waiting).unwrap();
+        let JoinAnswer::Waiting(waiting) = answer else { panic!("{answer:?}") };
+        scene.act("d", Deed::Admit(waiting.peer_id.as_str().into())).unwrap();
+        scene.lose("p");
+        scene
+    }
+
+    #[test]
+    fn a_token_of_the_lobby_takes_no_seat_that_is_kept_for_another_device() {
+        let mut scene = scene("session", false);
+
+        let answer = scene.join_by(PATIENT, "other", Some("token"), true).unwrap();
+
+        assert!(matches!(answer, JoinAnswer::Waiting(_)), "{answer:?}");
+        assert_eq!(scene.room.peers(), 1);
+    }
+
+    #[test]
+    fn who_was_let_in_by_a_token_comes_back_by_it() {
+        let mut scene = scene("token", true);
+
+        let answer = scene.join_by(PATIENT, "again", Some("token"), true).unwrap();
+
+        assert!(matches!(answer, JoinAnswer::Joined(_)), "{answer:?}");
+        assert_eq!(scene.room.peers(), 2);
+    }
+
+    #[test]
+    fn who_was_let_into_a_room_that_closed_waits_at_the_next() {
+        let mut scene = Scene::new(true);
+        scene.seat(DOCTOR, "d");
+        let observer = scene.seat(3, "o");
+        scene.act("d", Deed::Admit(observer)).unwrap();
+        scene.act("d", Deed::Leave).unwrap();
+        scene.steps();
+
+        scene.pass(Duration::from_mins(6));
+
+        assert!(scene.room.is_over());
+        assert_eq!(scene.steps(), ["left observer-3", "kept out observer-3"]);
     }
 }

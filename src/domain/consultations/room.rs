@@ -172,6 +172,11 @@ impl Room {
             if self.is_live() {
                 self.effects.push(Effect::Write(Step::Reached(Move::Over(EndReason::Idle))));
             }
+            // Who comes to the room that opens next was not let in there.
+            for seat in self.inside().cloned().collect::<Vec<_>>() {
+                self.note_left(&seat);
+                self.note_kept_out(&seat, now);
+            }
             self.end(EndReason::Idle, now);
         }
     }

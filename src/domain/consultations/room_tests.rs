@@ -24,7 +24,7 @@ use crate::domain::time::Timestamp;
 
 const GRACE: Duration = Duration::from_secs(15);
 const IDLE: Duration = Duration::from_mins(5);
-const DOCTOR: i64 = 1;
+pub(super) const DOCTOR: i64 = 1;
 pub(super) const PATIENT: i64 = 2;
 
 /// A room, its clock, and names nobody had.
@@ -61,10 +61,21 @@ impl Scene {
     }
 
     fn join(&mut self, user: i64, socket: &str) -> Result<JoinAnswer, Refused> {
+        self.join_by(user, socket, None, false)
+    }
+
+    /// Joins from a device, by a token of the lobby or not.
+    pub(super) fn join_by(
+        &mut self,
+        user: i64,
+        socket: &str,
+        device: Option<&str>,
+        is_waiting: bool,
+    ) -> Result<JoinAnswer, Refused> {
         let arrival = Arrival {
             user: UserId(user),
-            pass: pass(user),
-            device: None,
+            pass: Pass { is_waiting, ..pass(user) },
+            device: device.map(Into::into),
             socket: socket.into(),
             display_name: format!("user {user}"),
             media: JoinMedia { audio: true, video: true },
@@ -81,7 +92,7 @@ impl Scene {
         }
     }
 
-    fn act(&mut self, socket: &str, deed: Deed) -> Result<(), Refused> {
+    pub(super) fn act(&mut self, socket: &str, deed: Deed) -> Result<(), Refused> {
         self.room.act(&socket.into(), deed, self.now)
     }
 
@@ -89,11 +100,11 @@ impl Scene {
         self.room.hand_over(ModeChange { to, reason, version });
     }
 
-    fn lose(&mut self, socket: &str) {
+    pub(super) fn lose(&mut self, socket: &str) {
         self.room.lose(&socket.into(), self.now);
     }
 
-    fn pass(&mut self, time: Duration) {
+    pub(super) fn pass(&mut self, time: Duration) {
         self.now = self.now.plus(time);
         self.room.tick(self.now);
     }
@@ -109,7 +120,7 @@ impl Scene {
         names.collect()
     }
 
-    fn steps(&mut self) -> Vec<String> {
+    pub(super) fn steps(&mut self) -> Vec<String> {
         let effects = self.room.take_effects();
         let steps = effects.iter().filter_map(|effect| match effect {
             Effect::Write(Step::Reached(to)) => Some(format!("{to:?}")),

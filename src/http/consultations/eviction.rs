@@ -160,7 +160,7 @@ pub(super) fn role(metadata: &str) -> Option<SeatRole> {
 }
 
 /// Whether somebody may be at the media server by the token they came with.
-async fn is_welcome(
+pub(super) async fn is_welcome(
     app: &App,
     consultation: &Consultation,
     identity: &str,

@@ -179,6 +179,7 @@ pub(super) async fn revoke(
     author.record(&mut tx, "consultation", id.as_str().into(), "invite_revoked", data).await?;
     tx.commit().await?;
 
+    app.hub.dismiss_guest(&id, invite);
     app.hub.outbox_ready();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -22,6 +22,7 @@ mod precheck;
 mod recorder;
 mod recording;
 mod recordings;
+pub mod roll_call;
 mod rooms;
 mod stats;
 mod video;

@@ -18,6 +18,7 @@ use crate::http::context::Path;
 use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::http::platform::health::Standing;
+use crate::media::LiveKit;
 use crate::persistence::consultations::consultations::Name;
 use crate::persistence::consultations::participants;
 
@@ -81,7 +82,7 @@ pub(super) async fn precheck(
         publish: sources(role),
         other_party_present: participants::is_present(&app.store, &consultation, other).await?,
         recording_consent_needed: settings.needs_consent
-            && settings.bucket.is_some()
+            && app.calls.media.livekit().is_some_and(LiveKit::can_record)
             && !consultation.e2ee,
     }))
 }

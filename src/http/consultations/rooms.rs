@@ -168,10 +168,12 @@ pub(super) async fn disconnect(
     let seen = Seen::of(&app, &viewer, Name::Room(&room)).await?;
     seen.must_lead()?;
     let reason = disconnection.and_then(|Json(it)| it.reason);
-    let was_seated = app.hub.send_away(&seen.consultation.id, &identity, reason.clone()).await;
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
-    let was_carried = eviction::keep_out(&author, &seen.consultation, &identity, reason).await?;
-    if !was_seated && !was_carried {
+    // Kept out first, so that nobody is quicker who comes back.
+    let was_carried =
+        eviction::keep_out(&author, &seen.consultation, &identity, reason.clone()).await;
+    let was_seated = app.hub.send_away(&seen.consultation.id, &identity, reason).await;
+    if !was_carried? && !was_seated {
         return Err(Kind::NotFound("participant").into());
     }
     Ok(Success::of(Disconnected { disconnected: true }))
@@ -211,8 +213,10 @@ pub(super) async fn mute(
     match server(&app, &consultation) {
         Some(server) => {
             server.mute(&consultation.room_name, &identity, source, muted).await?;
-            // Whoever is at the media server alone has no seat here to be told of it.
-            drop(app.hub.silence(&consultation.id, &identity, by, source.kind()).await);
+            if muted {
+                // Whoever is at the media server alone has no seat here to be told of it.
+                drop(app.hub.silence(&consultation.id, &identity, by, source.kind()).await);
+            }
         }
         None if !muted => {
             return Err(Kind::Untenable("only browsers let themselves be heard again").into());

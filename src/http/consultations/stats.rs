@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::access::{Part, Seen};
 use super::handover::move_call;
-use crate::actors::hub::Sitting;
+use crate::actors::hub::{Sitting, count_quality};
 use crate::domain::consultations::quality::{self, Quality, WINDOW};
 use crate::domain::events::signaling::QualitySample;
 use crate::domain::events::signaling::notices::HandOverReason;
@@ -139,6 +139,7 @@ pub(super) async fn report(
     let identity = seen.pass(&viewer, role).identity;
 
     let consultation = &seen.consultation;
+    count_quality(consultation.mode, &sample);
     keep(&app, &consultation.room_name, &identity, &sample).await?;
     rescue(&app, &consultation.id, &consultation.room_name, consultation.mode).await;
     Ok((StatusCode::ACCEPTED, Success::of(Taken { accepted: true })))

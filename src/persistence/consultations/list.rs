@@ -6,6 +6,7 @@ use super::Consultation;
 use super::consultations::{Whose, columns, restrict};
 use crate::domain::consultations::reference::Reference;
 use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Kind, Result};
@@ -82,6 +83,18 @@ pub async fn open(store: &Store, whose: Whose, limit: i64) -> Result<Vec<Consult
         sql.push(" order by created_at desc, id desc limit ").push_bind(limit);
         sql.build_query_as().fetch_all(conn).await
     })?)
+}
+
+/// Open calls that are carried so, those first that changed last.
+pub async fn carried(store: &Store, mode: MediaMode, limit: i64) -> Result<Vec<Consultation>> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from consultations
+         where mode = $1 and status in ('created', 'waiting', 'live') and deleted_at is null
+         order by updated_at desc limit $2"
+    );
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(mode).bind(limit).fetch_all(conn).await)?)
 }
 
 /// Consultations created before a moment that never began, the oldest first: nobody came, or since another

@@ -155,7 +155,7 @@ async fn a_patient_is_found_by_words_of_theirs_in_any_order_and_spelling() {
     for text in ["NUÑEZ", "unez", "ursula nunez", "núñez, ursula", "rsul ñez", "nunez %"] {
         assert_eq!(found(text).await, (vec![nunez.id], 1), "{text}");
     }
-    for text in ["o\"ha", "łuc", "ucja hara"] {
+    for text in ["o\"hara", "łuc", "ucja hara"] {
         assert_eq!(found(text).await, (vec![quote.id], 1), "{text}");
     }
     assert_eq!(found("30-111").await.1, 1);

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::Visit;
+use super::{Visit, claims, data};
 use crate::support::accounts;
 use crate::support::care::Care;
+use crate::support::livekit::MediaServer;
 use crate::support::{Latido, within};
 
 impl Visit {
@@ -65,6 +66,42 @@ async fn who_does_not_come_back_after_a_restart_has_left() {
     assert_eq!(shown["status"], "live");
     let told = portal.next("consultation:update").await;
     assert_eq!(told["participants"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_media_server_told_while_nobody_heard_is_asked_for() {
+    let server = MediaServer::double().await;
+    let visit = Visit::start_with(&server.settings()).await;
+    visit.opened_with("c-1", json!({"mode": "sfu"})).await;
+    let mut came = Vec::new();
+    for person in [&visit.doctor, &visit.patient] {
+        let path = "/api/consultations/c-1/join";
+        let entry = data(&visit.care.post(&person.account, path, Value::Null).await);
+        let claims = claims(&entry["token"]);
+        server.tell(&visit.care.latido, &server.admit(&claims)).await;
+        came.push((claims["sub"].as_str().unwrap().to_owned(), claims));
+    }
+    let [(doctor, _), (patient, claims)] = &came[..] else { panic!() };
+    visit.until("c-1", |it| present(it).len() == 2).await;
+    let away = format!("/api/rooms/c-1/participants/{patient}/disconnect");
+    assert_eq!(visit.care.post(&visit.doctor.account, &away, json!({})).await.status, 200);
+
+    // The doctor goes, and the patient comes again by the token from before, while no node listens.
+    let Visit { care: Care { latido, admin }, doctor: person, patient: other } = visit;
+    let database = latido.stop().await;
+    server.lose("consultation-c-1", doctor);
+    server.admit(claims);
+    let latido = Latido::on(database, &server.settings()).await;
+    let visit = Visit { care: Care { latido, admin }, doctor: person, patient: other };
+
+    let shown = visit.until("c-1", |it| !present(it).contains(&doctor.as_str())).await;
+    assert_eq!(shown["status"], "live", "the patient is known to be there");
+    within("the old token to open nothing", async {
+        while server.holds("consultation-c-1", patient) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

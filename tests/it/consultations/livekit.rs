@@ -242,7 +242,7 @@ async fn a_doctor_sends_away_and_silences_whoever_is_there() {
 
     assert_eq!(mute("microphone", true).await, 200);
     assert_eq!(mute("screen_share", true).await, 404);
-    assert_eq!(mute("microphone", false).await, 502, "the server does not unmute");
+    assert_eq!(mute("microphone", false).await, 409, "the server does not unmute");
     let seat = &stats().await["participants"][0];
     assert_eq!(
         (&seat["identity"], &seat["role"], &seat["state"], &seat["publishing"]),

@@ -12,6 +12,7 @@ mod joining;
 mod lapsing;
 mod livekit;
 mod moves;
+mod orders;
 mod participants;
 mod recordings;
 mod rooms;

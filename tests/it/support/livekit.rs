@@ -103,6 +103,11 @@ impl MediaServer {
                 "joinedAt": at.to_string(), "joinedAtMs": format!("{at}000")}})
     }
 
+    /// Has somebody leave a room of the double, of which nobody is told.
+    pub(crate) fn lose(&self, room: &str, identity: &str) {
+        self.double.as_ref().expect("a double").state.lock().remove(room, identity);
+    }
+
     /// Whether somebody is in a room of the double.
     pub(crate) fn holds(&self, room: &str, identity: &str) -> bool {
         let state = self.double.as_ref().expect("a double").state.lock();
