@@ -17,6 +17,7 @@ use super::ack::{Code, Refusal};
 use super::files::Carried;
 use super::frame::Frame;
 use super::hub::Hub;
+use super::rooms::SignalKind;
 use super::session;
 use super::socket::{Namespace, Socket};
 use super::standing::NotFollowed;
@@ -108,12 +109,7 @@ impl Hub {
         wants_ack: bool,
     ) -> Answer {
         let known = events::find_client(event);
-        counter!(
-            names::WS_MESSAGES_IN,
-            "namespace" => socket.namespace().name(), "event" => known.unwrap_or("unknown")
-        )
-        .increment(1);
-        self.count_received();
+        self.inner().received.count(socket.namespace(), known);
         let name = known.unwrap_or(event);
         let done = match self.admit(socket, name) {
             Ok(()) => {
@@ -195,6 +191,9 @@ impl Hub {
                 }
                 _ => {}
             }
+        } else if let Some(kind) = SignalKind::find(event) {
+            Box::pin(self.relay_signal(socket, kind, arg)).await?;
+            return Ok(Done::Ack(r#"{"ok":true}"#.to_owned()));
         } else if let Some(ack) = Box::pin(self.signal(socket, event, arg)).await? {
             return Ok(ok(&ack));
         }

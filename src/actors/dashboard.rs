@@ -1,7 +1,6 @@
 //! The figures administrators watch live, every two seconds while someone looks.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ractor::{Actor, ActorRef};
@@ -58,7 +57,7 @@ impl Hub {
     fn note_rates(&self, now: Instant) {
         let inner = self.inner();
         inner.rates.0.note(inner.channels.published(), now);
-        inner.rates.1.note(inner.received.load(Ordering::Relaxed), now);
+        inner.rates.1.note(inner.received.total(), now);
     }
 
     /// The figures as of now; rates are those of the latest whole period.

@@ -1,7 +1,7 @@
 //! The handle everyone else holds: verbs, never messages.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use super::channels::Channels;
 use super::inbox::Work;
 use super::mailbox::Mailbox;
 use super::meter::Rate;
+use super::received::Received;
 use super::registry::Registry;
 use super::relay::Progress;
 use super::rooms::RoomTable;
@@ -60,7 +61,7 @@ pub(super) struct Inner {
     pub(super) supervisors: Mutex<Vec<ActorCell>>,
     pub(super) started: Instant,
     pub(super) is_draining: AtomicBool,
-    pub(super) received: AtomicU64,
+    pub(super) received: Received,
     pub(super) rates: (Rate, Rate),
     pub(super) allowances: RwLock<Option<(Allowance, Allowance)>>,
 }
@@ -138,7 +139,7 @@ impl Hub {
             supervisors: Mutex::default(),
             started: now,
             is_draining: AtomicBool::new(false),
-            received: AtomicU64::new(0),
+            received: Received::default(),
             rates: (Rate::new(now), Rate::new(now)),
             allowances: RwLock::new(allowances),
         }));
@@ -315,10 +316,6 @@ impl Hub {
 
     pub(super) fn desk(&self) -> Option<Arc<dyn Desk>> {
         self.0.desk.get()?.upgrade()
-    }
-
-    pub(super) fn count_received(&self) {
-        self.0.received.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Has the warden look after the socket's credentials.

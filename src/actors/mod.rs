@@ -25,6 +25,7 @@ mod on_demand;
 pub mod outbound;
 mod pause;
 mod presence;
+mod received;
 mod registry;
 mod relations;
 mod relay;

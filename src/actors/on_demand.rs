@@ -2,9 +2,10 @@
 //!
 //! A hub has as many sessions as there are people, and an actor with a task and queues of its own
 //! costs each of them some eight KiB. Here an actor is its state and one queue; whoever leaves a
-//! message for an actor at rest starts a task, which ends when the queue is empty. Messages are
-//! handled one at a time and in order. A panic ends the actor, and whoever supervises it is told; what
-//! waits then, and is left until another actor takes its place, waits for that one.
+//! message for an actor at rest starts a task, which ends when the queue is empty. Who asks one at
+//! rest a question runs it in the asking task, since waking another one costs more than most turns.
+//! Messages are handled one at a time and in order. A panic ends the actor, and whoever supervises it
+//! is told; what waits then, and is left until another actor takes its place, waits for that one.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -30,7 +31,7 @@ pub(super) struct OnDemand<A: Turn>(Arc<Inner<A>>);
 
 struct Inner<A: Turn> {
     queue: Mutex<Queue<A>>,
-    /// What is left waiting when a message is taken out.
+    /// What waits when a message was handled.
     depth: Histogram,
     /// Told the cause of a panic.
     failed: Box<dyn Fn(String) + Send + Sync>,
@@ -65,14 +66,8 @@ impl<A: Turn> OnDemand<A> {
 
     /// Leaves a message. It is lost when the actor was stopped, and waits for the next one when it failed.
     pub(super) fn cast(&self, message: A::Message) {
-        let mut queue = self.0.queue.lock();
-        if queue.state == State::Stopped {
-            return;
-        }
-        queue.messages.push_back(message);
-        if let Some(actor) = queue.resting.take() {
-            drop(queue);
-            self.start(actor);
+        if let Some((actor, message)) = self.0.leave(message) {
+            self.start(actor, message);
         }
     }
 
@@ -81,18 +76,23 @@ impl<A: Turn> OnDemand<A> {
         let mut queue = self.0.queue.lock();
         if queue.state == State::Failed {
             queue.state = State::Alive;
-            queue.messages.push_front(first);
             drop(queue);
-            self.start(actor);
+            self.start(actor, first);
         }
     }
 
-    fn start(&self, actor: A) {
+    fn start(&self, actor: A, message: A::Message) {
         let inner = Arc::clone(&self.0);
-        tokio::spawn(async move { inner.run(actor) });
+        tokio::spawn(async move {
+            let mut awake = Some((actor, message));
+            while let Some((actor, message)) = awake {
+                awake = inner.turn(actor, message);
+            }
+        });
     }
 
-    /// Asks a question. None when the actor is over, or is stopped before it answers.
+    /// Asks a question. None when the actor is over, or is stopped before it answers. One at rest answers
+    /// on the spot; a task of its own sees to what came meanwhile.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         question: impl FnOnce(Reply<T>) -> A::Message,
@@ -101,7 +101,11 @@ impl<A: Turn> OnDemand<A> {
             return None;
         }
         let (reply, answer) = oneshot::channel();
-        self.cast(question(reply.into()));
+        if let Some((actor, message)) = self.0.leave(question(reply.into()))
+            && let Some((actor, message)) = self.0.turn(actor, message)
+        {
+            self.start(actor, message);
+        }
         answer.await.ok()
     }
 
@@ -120,27 +124,39 @@ impl<A: Turn> OnDemand<A> {
 }
 
 impl<A: Turn> Inner<A> {
-    fn run(&self, mut actor: A) {
-        loop {
-            let mut queue = self.queue.lock();
-            let Some(message) = queue.messages.pop_front() else {
-                // An actor at rest keeps no room for messages.
-                queue.messages = VecDeque::new();
-                queue.resting = (queue.state == State::Alive).then_some(actor);
-                return;
-            };
-            self.depth.record(u32::try_from(queue.messages.len()).unwrap_or(u32::MAX));
-            drop(queue);
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| actor.handle(message))) {
-                let mut queue = self.queue.lock();
-                if queue.state == State::Alive {
-                    queue.state = State::Failed;
-                }
-                drop(queue);
-                (self.failed)(cause(&*panic));
-                return;
-            }
+    /// Puts a message in the queue, or hands it back with the actor that rests: whoever gets them runs them.
+    fn leave(&self, message: A::Message) -> Option<(A, A::Message)> {
+        let mut queue = self.queue.lock();
+        if queue.state == State::Stopped {
+            return None;
         }
+        if let Some(actor) = queue.resting.take() {
+            return Some((actor, message));
+        }
+        queue.messages.push_back(message);
+        None
+    }
+
+    /// Has the actor handle one message. What it is to handle next, unless it rests now, or is over.
+    fn turn(&self, mut actor: A, message: A::Message) -> Option<(A, A::Message)> {
+        let done = catch_unwind(AssertUnwindSafe(|| actor.handle(message)));
+        let mut queue = self.queue.lock();
+        self.depth.record(u32::try_from(queue.messages.len()).unwrap_or(u32::MAX));
+        if let Err(panic) = done {
+            if queue.state == State::Alive {
+                queue.state = State::Failed;
+            }
+            drop(queue);
+            (self.failed)(cause(&*panic));
+            return None;
+        }
+        if let Some(message) = queue.messages.pop_front() {
+            return Some((actor, message));
+        }
+        // An actor at rest keeps no room for messages.
+        queue.messages = VecDeque::new();
+        queue.resting = (queue.state == State::Alive).then_some(actor);
+        None
     }
 }
 
@@ -164,6 +180,7 @@ fn cause(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use tokio::sync::mpsc;
 
     use super::*;
@@ -200,7 +217,14 @@ mod tests {
         let (actor, _failures) = sum();
         let senders = (0..8).map(|_| {
             let actor = actor.clone();
-            tokio::spawn(async move { (1..=1000).for_each(|number| actor.cast(Ask::Add(number))) })
+            tokio::spawn(async move {
+                for number in 1..=1000 {
+                    actor.cast(Ask::Add(number));
+                    if number % 10 == 0 {
+                        actor.call(Ask::Total).await.unwrap();
+                    }
+                }
+            })
         });
         for sender in senders.collect::<Vec<_>>() {
             sender.await.unwrap();
@@ -208,6 +232,15 @@ mod tests {
 
         assert_eq!(actor.call(Ask::Total).await, Some(8 * 500_500));
         assert!(actor.0.queue.lock().messages.is_empty());
+    }
+
+    #[tokio::test]
+    async fn one_at_rest_answers_whoever_asks_without_a_task() {
+        let (actor, _failures) = sum();
+
+        assert_eq!(actor.call(Ask::Total).now_or_never(), Some(Some(0)));
+        actor.cast(Ask::Add(1));
+        assert_eq!(actor.call(Ask::Total).now_or_never(), None, "its task has not run yet");
     }
 
     #[tokio::test]

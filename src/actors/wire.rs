@@ -64,7 +64,7 @@ impl Wire {
 
     /// Reads what has arrived; 0 means the peer closed its half.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(tls) = &self.tls else { return self.tcp.try_read(buffer) };
+        let Some(tls) = &self.tls else { return self.receive_plain(buffer) };
         let mut tls = tls.lock();
         loop {
             match tls.reader().read(buffer) {
@@ -80,6 +80,21 @@ impl Wire {
             if tls.wants_write() {
                 drop(self.write_records(&mut tls));
             }
+        }
+    }
+
+    /// A read that does not fill the buffer left nothing behind, so the runtime need not look again before
+    /// more comes.
+    fn receive_plain(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut taken = 0;
+        let drained = self.tcp.try_io(Interest::READABLE, || {
+            taken = Socket(&self.tcp).read(buffer)?;
+            let has_more = taken == 0 || taken == buffer.len();
+            if has_more { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        });
+        match drained {
+            Err(_) if taken > 0 => Ok(taken),
+            done => done.map(|()| taken),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::domain::events::lobby::{Admit, Checks, Deny, ReturnToLobby};
 use crate::domain::events::signaling::notices::HandOverReason;
 use crate::domain::events::signaling::requests::{
     ControlRecording, End, Join, Kick, Leave, RaiseHand, RecordingConsent, ReportStats,
-    RequestHandOver, SendAnswer, SendCandidate, SendChat, SendOffer, SetMute, ShareScreen,
+    RequestHandOver, SendChat, SetMute, ShareScreen,
 };
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{PeerId, RecordingId};
@@ -39,10 +39,6 @@ impl Hub {
         arg: Option<&RawValue>,
     ) -> Result<Option<Value>, Refusal> {
         let mut fields = match event {
-            SendOffer::NAME | SendAnswer::NAME | SendCandidate::NAME => {
-                self.relay_signal(socket, event, arg).await?;
-                Fields::new()
-            }
             Join::NAME => fields(&Box::pin(self.join_room(socket, ask(arg)?)).await?),
             SendChat::NAME => fields(&Box::pin(self.say(socket, ask(arg)?)).await?),
             End::NAME => Box::pin(self.end_room(socket, ask(arg)?)).await?,

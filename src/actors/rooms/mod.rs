@@ -24,5 +24,6 @@ pub use entrance::{Entrance, MediaAddress};
 pub(super) use journal::{Arguments as JournalArguments, Writer};
 pub use media::{MediaRequest, MediaServer, Sitting};
 pub use quality::count as count_quality;
+pub(super) use relaying::SignalKind;
 pub(super) use supervisor::Rooms;
 pub(super) use table::RoomTable;

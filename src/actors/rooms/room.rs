@@ -5,14 +5,13 @@
 //! which [`super::supervisor::Rooms`] starts it again.
 
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
-use metrics::histogram;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tracing::error;
 
 use super::media::Sitting;
+use super::relaying::Signal;
 use super::table::RoomTable;
 use super::tally::Tally;
 use super::telling;
@@ -31,7 +30,6 @@ use crate::domain::events::signaling::requests::{JoinAnswer, Joined, SfuGrant};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{PeerId, SocketId};
 use crate::domain::time::Timestamp;
-use crate::telemetry::names;
 
 /// Everything a room can be asked to do.
 pub(in crate::actors) enum Message {
@@ -99,16 +97,6 @@ pub(in crate::actors) enum Message {
     Resume,
     /// Panics, so that tests can watch the recovery.
     Fail,
-}
-
-/// A description or a candidate on its way.
-pub(in crate::actors) struct Signal {
-    pub by: SocketId,
-    pub to: PeerId,
-    pub event: &'static str,
-    /// The payload's own fields as JSON, as they came.
-    pub content: String,
-    pub received: Instant,
 }
 
 /// What outlives the actor.
@@ -234,12 +222,11 @@ impl RoomActor {
         let receiver = table.registry().get(socket).ok_or(Refused::NoSuchPeer)?;
         let room = serde_json::Value::from(self.room.id().as_str());
         let payload = format!("{{\"roomId\":{room},\"from\":\"{from}\",{}}}", signal.content);
-        let frame = receiver.frame_of(Class::Volatile, signal.event, &payload);
+        let frame = receiver.frame_of(Class::Volatile, signal.kind.name(), &payload);
         if !receiver.outbound().offer(frame) {
             return Err(Refused::NoSuchPeer);
         }
-        histogram!(names::SIGNALING_RELAY_SECONDS, "type" => signal.event)
-            .record(signal.received.elapsed());
+        table.relay_times().record(signal);
         Ok(())
     }
 

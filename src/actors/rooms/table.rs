@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use super::entrance::Entrance;
 use super::journal::Journal;
 use super::media::MediaServer;
+use super::relaying::RelayTimes;
 use super::room::{Kept, Message, RoomActor};
 use super::supervisor::RoomFailed;
 use super::tally::{Tally, Totals};
@@ -53,6 +54,7 @@ pub(in crate::actors) struct RoomTable {
     journal: Arc<Journal>,
     supervisor: OnceLock<ActorRef<RoomFailed>>,
     totals: Totals,
+    relay_times: RelayTimes,
     depth: Histogram,
 }
 
@@ -81,6 +83,7 @@ impl RoomTable {
             journal: Arc::default(),
             supervisor: OnceLock::new(),
             totals: Totals::default(),
+            relay_times: RelayTimes::new(),
             depth: mailbox::depth("room"),
         })
     }
@@ -114,6 +117,10 @@ impl RoomTable {
 
     pub(in crate::actors) fn totals(&self) -> &Totals {
         &self.totals
+    }
+
+    pub(super) fn relay_times(&self) -> &RelayTimes {
+        &self.relay_times
     }
 
     /// Leaves a socket's first message for a room, which opens if it is not there. True when it did.

@@ -23,6 +23,9 @@ pub mod subscription;
 pub mod typescript;
 pub mod values;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 pub use spec::{Ack, ClientEvent, Direction, EventSpec, ServerEvent, Shape};
 
 /// The client events that this version answers. The registry holds all of the contract, so that
@@ -92,12 +95,16 @@ pub fn find(name: &str) -> Option<&'static EventSpec> {
     all().find(|spec| spec.direction == Direction::ToClient && spec.name == name)
 }
 
+/// Client events by every name they go by.
+static CLIENT_EVENTS: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    let specs = all().filter(|spec| spec.direction == Direction::ToServer);
+    let names = |spec: &'static EventSpec| spec.aliases.iter().chain([&spec.name]);
+    specs.flat_map(|spec| names(spec).map(|name| (*name, spec.name))).collect()
+});
+
 /// The name of the client event that is also called `name`.
 pub fn find_client(name: &str) -> Option<&'static str> {
-    all()
-        .filter(|spec| spec.direction == Direction::ToServer)
-        .find(|spec| spec.name == name || spec.aliases.contains(&name))
-        .map(|spec| spec.name)
+    CLIENT_EVENTS.get(name).copied()
 }
 
 #[cfg(test)]
