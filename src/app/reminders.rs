@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::notices::{Notice, notify};
@@ -19,6 +18,7 @@ use crate::domain::id::NodeId;
 use crate::domain::language::Language;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
+use crate::http::rounds::rounds;
 use crate::persistence::clinical::reminders::{self, Due};
 use crate::persistence::identity::addressees::{self, Addressee};
 use crate::persistence::{Store, Tx};
@@ -39,10 +39,9 @@ pub(super) struct Reminders {
 impl Reminders {
     /// Runs until its task is aborted.
     pub(super) async fn run(self) {
-        let mut ticks = interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rounds = rounds(EVERY);
         loop {
-            ticks.tick().await;
+            rounds.tick().await;
             while self.has_sent().await {}
         }
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use crate::domain::time::Timestamp;
 use crate::error::Result;
+use crate::http::rounds::rounds;
 use crate::persistence::{Store, audit_seals};
 
 /// How often.
@@ -18,10 +18,9 @@ const BATCH: i64 = 500;
 
 /// Runs until its task is aborted.
 pub(super) async fn run(store: Store) {
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rounds = rounds(EVERY);
     loop {
-        ticks.tick().await;
+        rounds.tick().await;
         if let Err(error) = seal(&store, Timestamp::now().minus(AGE)).await {
             warn!(%error, "audit trail not sealed");
         }

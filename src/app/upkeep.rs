@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::lapsing::Lapsing;
@@ -15,6 +14,7 @@ use crate::domain::identity::Failures;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::limits::Limits;
+use crate::http::rounds::rounds;
 use crate::persistence::consultations::{recordings, samples};
 use crate::persistence::identity::openid::codes;
 use crate::persistence::identity::{one_time_tokens, past_sessions, strangers};
@@ -59,12 +59,11 @@ pub(super) struct Upkeep {
 impl Upkeep {
     /// Runs until its task is aborted.
     pub(super) async fn run(mut self) {
-        let mut ticks = interval(GAUGES_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rounds = rounds(GAUGES_EVERY);
         let mut purged = Instant::now();
         let mut looked_at_day = None::<Instant>;
         loop {
-            ticks.tick().await;
+            rounds.tick().await;
             self.show().await;
             if let Err(error) = self.lapsing.run(Timestamp::now()).await {
                 warn!(%error, "what is past its time did not lapse");

@@ -30,6 +30,7 @@ pub mod platform;
 pub mod portal;
 pub mod precondition;
 pub mod problem;
+pub mod rounds;
 
 use std::sync::Arc;
 use std::time::Duration;

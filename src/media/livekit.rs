@@ -80,8 +80,6 @@ pub struct Participant {
 /// What the server lets somebody do.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Permission {
-    #[serde(default)]
-    pub hidden: bool,
     /// It is the recorder.
     #[serde(default)]
     pub recorder: bool,

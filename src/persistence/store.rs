@@ -12,7 +12,8 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{
-    PgConnection, PgPool, Pool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    Connection as _, PgConnection, PgPool, Pool, Postgres, Sqlite, SqliteConnection, SqlitePool,
+    Transaction,
 };
 
 use super::idempotency;
@@ -22,6 +23,9 @@ use crate::error::{Error, Kind, Result};
 
 /// How long a caller waits for a connection, and a SQLite writer for another process.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a connection to PostgreSQL lay idle that is used without asking whether it still answers.
+/// Asking each time would cost as much as most statements.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// What a refused caller is told to wait, in seconds.
 const RETRY_AFTER: u64 = 5;
 
@@ -71,6 +75,13 @@ impl Store {
                 .min_connections(settings.pool_min)
                 .max_connections(settings.pool_max)
                 .acquire_timeout(PATIENCE)
+                .test_before_acquire(false)
+                .before_acquire(|connection, metadata| {
+                    Box::pin(async move {
+                        let is_warm = metadata.idle_for < TRUSTED_FOR;
+                        Ok(is_warm || connection.ping().await.is_ok())
+                    })
+                })
                 .connect_with(options)
                 .await?;
             return Ok(Self::over(Engine::Postgres(pool)));
@@ -98,6 +109,7 @@ impl Store {
             .min_connections(1)
             .max_connections(1)
             .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.clone())
@@ -106,6 +118,7 @@ impl Store {
             .min_connections(settings.pool_min)
             .max_connections(settings.pool_max)
             .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
             .connect_with(options.create_if_missing(false).read_only(true))
             .await?;
         Ok(Self::over(Engine::Sqlite { writer, reader, _scratch: scratch }))

@@ -10,7 +10,6 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::rooms::record;
@@ -21,6 +20,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
+use crate::http::rounds::rounds;
 use crate::media::LiveKit;
 use crate::media::webhook::Participant;
 use crate::persistence::consultations::consultations::{self, Name, Whose};
@@ -43,11 +43,10 @@ const AT_ONCE: usize = 8;
 
 /// Sees to what is due until its task is aborted.
 pub async fn run(app: App) {
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rounds = rounds(EVERY);
     let mut since = Timestamp::now();
     loop {
-        ticks.tick().await;
+        rounds.tick().await;
         let now = Timestamp::now();
         match round(&app, since.minus(OVERLAP)).await {
             Ok(()) => since = now,

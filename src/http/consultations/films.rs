@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::filming;
@@ -13,6 +12,7 @@ use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
+use crate::http::rounds::rounds;
 use crate::media::LiveKit;
 use crate::media::webhook::Egress;
 use crate::persistence::Tx;
@@ -35,10 +35,9 @@ const NANOS: i64 = 1_000_000_000;
 /// may: a film that is as far already stays as it is.
 pub async fn keep_in_step(app: App) {
     let Some(livekit) = app.calls.media.livekit().cloned() else { return };
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rounds = rounds(EVERY);
     loop {
-        ticks.tick().await;
+        rounds.tick().await;
         if let Err(error) = look(&app, &livekit).await {
             warn!(%error, "the recorder was not asked");
         }

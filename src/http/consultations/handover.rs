@@ -11,7 +11,6 @@ use garde::Validate;
 use metrics::counter;
 use serde::Deserialize;
 use serde_json::{Map, json};
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 use utoipa::ToSchema;
 
@@ -32,6 +31,7 @@ use crate::http::context::{Context, Path};
 use crate::http::envelope::Success;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
+use crate::http::rounds::rounds;
 use crate::media::LiveKit;
 use crate::persistence::Tx;
 use crate::persistence::consultations::consultations::{self, Name};
@@ -176,11 +176,10 @@ fn must_fit(
 /// aborted.
 pub async fn fall_back(app: App) {
     let Some(livekit) = app.calls.media.livekit().cloned() else { return };
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rounds = rounds(EVERY);
     let mut silences = 0;
     loop {
-        ticks.tick().await;
+        rounds.tick().await;
         let carried = app.hub.carried_by_server();
         let is_away = !carried.is_empty() && is_away(&livekit).await;
         silences = if is_away { silences + 1 } else { 0 };

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::mirroring;
@@ -12,6 +11,7 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Revocation;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
+use crate::http::rounds::rounds;
 use crate::persistence::Store;
 use crate::persistence::identity::{accounts, sessions};
 
@@ -70,11 +70,10 @@ impl SessionLookup for Rows {
 /// ran out, makes accounts count as they were changed, writes down when sessions were used, and forgets
 /// idle ones.
 pub async fn keep_in_step(store: Store, authenticator: Authenticator, hub: Hub) {
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rounds = rounds(EVERY);
     let mut since = Timestamp::now();
     for tick in 0_u32.. {
-        ticks.tick().await;
+        rounds.tick().await;
         let now = Timestamp::now();
         match follow(&store, &authenticator, &hub, since.minus(OVERLAP)).await {
             Ok(()) => since = now,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::civil;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -39,6 +40,48 @@ struct Stored {
     medications: List,
     family_history: List,
     notes: Option<String>,
+}
+
+/// What figures are made of; all unknown where there is no profile.
+#[derive(Debug, FromRow)]
+pub struct Measured {
+    height_cm: Option<f64>,
+    weight_kg: Option<f64>,
+    systolic: Option<i64>,
+    diastolic: Option<i64>,
+    smoking: Option<Smoking>,
+    alcohol_units_week: Option<f64>,
+    activity_minutes_week: Option<i64>,
+    sleep_hours: Option<f64>,
+    chronic_conditions: List,
+}
+
+/// The columns of a [`Measured`].
+macro_rules! measured_columns {
+    () => {
+        "height_cm, weight_kg, systolic, diastolic, smoking, alcohol_units_week, activity_minutes_week,
+         sleep_hours, chronic_conditions"
+    };
+}
+pub(super) use measured_columns;
+
+impl Measured {
+    /// The figures of whoever was born on that day.
+    pub fn kpis(self, born: civil::Date, today: civil::Date) -> Kpis {
+        let profile = HealthProfile {
+            height_cm: self.height_cm,
+            weight_kg: self.weight_kg,
+            systolic: self.systolic,
+            diastolic: self.diastolic,
+            smoking: self.smoking,
+            alcohol_units_week: self.alcohol_units_week,
+            activity_minutes_week: self.activity_minutes_week,
+            sleep_hours: self.sleep_hours,
+            chronic_conditions: self.chronic_conditions.map(|Json(list)| list),
+            ..HealthProfile::default()
+        };
+        profile.kpis(born, today)
+    }
 }
 
 /// One version of a profile as it was written.

@@ -1,10 +1,9 @@
 //! Which patients a list shows, and how a search finds them among very many.
 
-use sqlx::{PgPool, QueryBuilder};
+use sqlx::{FromRow, PgPool, QueryBuilder};
 
-use super::patients::Patient;
+use super::health_profiles::{Measured, measured_columns};
 use super::relations::{OF_DOCTOR, OF_INSTITUTION, push_related};
-use super::row::Row as _;
 use crate::domain::clinical::validation::ValidationStatus;
 use crate::domain::date::Date;
 use crate::domain::id::{DoctorId, InstitutionId, PatientId};
@@ -42,6 +41,20 @@ pub struct Filter {
     pub created_from: Option<Timestamp>,
     pub created_to: Option<Timestamp>,
     pub include_deleted: bool,
+}
+
+/// What a list shows of a patient.
+#[derive(Debug, FromRow)]
+pub struct Listed {
+    pub id: PatientId,
+    pub first_name: String,
+    pub last_name: String,
+    pub date_of_birth: Date,
+    pub doctor_id: Option<DoctorId>,
+    pub institution_id: Option<InstitutionId>,
+    pub validation_status: ValidationStatus,
+    #[sqlx(flatten)]
+    pub measured: Measured,
 }
 
 impl Filter {
@@ -120,10 +133,10 @@ macro_rules! narrow {
     };
 }
 
-/// Adds the condition that PostgreSQL's index of groups answers, if it can for a text.
+/// Adds the condition that PostgreSQL's index of groups answers, if there are any.
 macro_rules! push_groups {
-    ($sql:ident, $text:expr) => {
-        let groups = groups($text);
+    ($sql:ident, $groups:expr) => {
+        let groups = $groups;
         if !groups.is_empty() {
             $sql.push(" and search_groups(search) @> ").push_bind(groups);
         }
@@ -136,7 +149,7 @@ macro_rules! page_of {
     ($sql:ident, $filter:ident, $before:ident, $limit:ident, $among:ident $(, $indexed:ident)?) => {
         $sql.push(" from patients where id < ").push_bind($before);
         if let Some(text) = &$filter.text {
-            $($indexed!($sql, text);)?
+            $($indexed!($sql, groups(text));)?
             push_found_by!($sql, text);
         }
         narrow!($sql, $filter, $among);
@@ -149,8 +162,9 @@ macro_rules! page_of {
 /// looked through instead: whoever else is called so is many more.
 macro_rules! page_on_sqlite {
     ($sql:ident, $filter:ident, $before:ident, $limit:ident) => {
-        match $filter.text.as_deref().filter(|_| !$filter.is_of_few()).and_then(expression) {
-            Some((text, expression)) => {
+        let text = $filter.text.as_deref().unwrap_or_default();
+        match expression(text).filter(|_| !$filter.is_of_few()) {
+            Some(expression) => {
                 $sql.push(
                     " from patients_search cross join patients on id = patients_search.rowid",
                 );
@@ -183,10 +197,10 @@ macro_rules! page_of_recent {
 /// A page of all that the index finds, which is the costlier the more it finds. Where the page begins is
 /// asked afterwards: the planner would join half the primary key to the search index.
 macro_rules! page_of_found {
-    ($sql:ident, $filter:ident, $text:ident, $before:ident, $limit:ident) => {
+    ($sql:ident, $filter:ident, $text:ident, $groups:ident, $before:ident, $limit:ident) => {
         $sql.push(" from patients where id in (with found as materialized (");
         $sql.push("select id from patients where true");
-        push_groups!($sql, $text);
+        push_groups!($sql, $groups);
         push_found_by!($sql, $text);
         narrow!($sql, $filter, AMONG_POSTGRES);
         $sql.push(") select id from found where id < ").push_bind($before);
@@ -195,16 +209,21 @@ macro_rules! page_of_found {
     };
 }
 
-/// A text, and what SQLite's table of groups is asked for, if it can answer for it.
-fn expression(text: &str) -> Option<(&str, String)> {
+/// What SQLite's table of groups is asked for a text, if it can answer for it.
+fn expression(text: &str) -> Option<String> {
     let terms: Vec<_> = groups(text).iter().map(|group| format!("\"{group}\"")).collect();
-    (!terms.is_empty()).then(|| (text, terms.join(" AND ")))
+    (!terms.is_empty()).then(|| terms.join(" AND "))
 }
 
-/// The columns of a [`Patient`] from somewhere.
-fn select() -> String {
-    format!("select {}", Patient::COLUMNS)
-}
+/// What stands before and behind a statement that gives the rows of a page: what was measured of each is
+/// looked up when it is known which they are.
+const BEFORE: &str = concat!(
+    "select listed.*, ",
+    measured_columns!(),
+    " from (select id, first_name, last_name, date_of_birth, doctor_id, institution_id, validation_status"
+);
+const BEHIND: &str =
+    ") listed left join health_profiles on patient_id = listed.id order by listed.id desc";
 
 /// At most `limit` patients with ids below `before`.
 pub async fn page(
@@ -212,23 +231,23 @@ pub async fn page(
     filter: &Filter,
     before: Option<i64>,
     limit: i64,
-) -> Result<Vec<Patient>> {
+) -> Result<Vec<Listed>> {
     let before = before.unwrap_or(i64::MAX);
     let _timed = store.timed();
     Ok(match store.engine() {
         Either::Sqlite(pool) => {
-            let mut sql = QueryBuilder::new(select());
+            let mut sql = QueryBuilder::new(BEFORE);
             page_on_sqlite!(sql, filter, before, limit);
-            sql.build_query_as().fetch_all(pool).await?
+            sql.push(BEHIND).build_query_as().fetch_all(pool).await?
         }
-        Either::Postgres(pool) => match filter.text.as_deref() {
-            Some(text) if filter.is_ordered() && !groups(text).is_empty() => {
-                search(pool, filter, text, before, limit).await?
+        Either::Postgres(pool) => match filter.text.as_deref().map(|text| (text, groups(text))) {
+            Some((text, groups)) if filter.is_ordered() && !groups.is_empty() => {
+                search(pool, filter, (text, groups), before, limit).await?
             }
             _ => {
-                let mut sql = QueryBuilder::new(select());
+                let mut sql = QueryBuilder::new(BEFORE);
                 page_of!(sql, filter, before, limit, AMONG_POSTGRES, push_groups);
-                sql.build_query_as().fetch_all(pool).await?
+                sql.push(BEHIND).build_query_as().fetch_all(pool).await?
             }
         },
     })
@@ -236,18 +255,18 @@ pub async fn page(
 
 /// A page of a search on PostgreSQL. Its index gives what it finds unordered and all at once, so what is
 /// frequent is looked for among the newest rows, where it fills a page, and what is rare in the index.
-/// The planner cannot choose between them: it guesses how frequent a text is from a hundred rows.
+/// The planner cannot choose between them: how frequent groups are together is beyond its statistics.
 async fn search(
     pool: &PgPool,
     filter: &Filter,
-    text: &str,
+    (text, groups): (&str, Vec<String>),
     before: i64,
     limit: i64,
-) -> Result<Vec<Patient>> {
+) -> Result<Vec<Listed>> {
     for (place, recent) in RECENT.into_iter().enumerate() {
-        let mut sql = QueryBuilder::new(select());
+        let mut sql = QueryBuilder::new(BEFORE);
         page_of_recent!(sql, filter, text, before, limit, recent);
-        let rows: Vec<Patient> = sql.build_query_as().fetch_all(pool).await?;
+        let rows: Vec<Listed> = sql.push(BEHIND).build_query_as().fetch_all(pool).await?;
         let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         if found >= limit {
             return Ok(rows);
@@ -257,9 +276,9 @@ async fn search(
             break;
         }
     }
-    let mut sql = QueryBuilder::new(select());
-    page_of_found!(sql, filter, text, before, limit);
-    Ok(sql.build_query_as().fetch_all(pool).await?)
+    let mut sql = QueryBuilder::new(BEFORE);
+    page_of_found!(sql, filter, text, groups, before, limit);
+    Ok(sql.push(BEHIND).build_query_as().fetch_all(pool).await?)
 }
 
 /// How many patients the filter shows on all pages together.
@@ -270,7 +289,7 @@ pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
         Either::Sqlite(pool) => {
             let mut sql = QueryBuilder::new(SQL);
             if let Some(text) = &filter.text {
-                if let Some((_, expression)) = expression(text) {
+                if let Some(expression) = expression(text) {
                     sql.push(" and id in (select rowid from patients_search where patients_search match ");
                     sql.push_bind(expression).push(")");
                 }
@@ -282,7 +301,7 @@ pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
         Either::Postgres(pool) => {
             let mut sql = QueryBuilder::new(SQL);
             if let Some(text) = &filter.text {
-                push_groups!(sql, text);
+                push_groups!(sql, groups(text));
                 push_found_by!(sql, text);
             }
             narrow!(sql, filter, AMONG_POSTGRES);

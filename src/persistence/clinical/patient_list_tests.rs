@@ -44,7 +44,8 @@ async fn plan(store: &Store, filter: &Filter) -> String {
         Either::Postgres(pool) => {
             let mut sql = QueryBuilder::new("explain select id");
             if let Some(text) = filter.text.as_deref() {
-                page_of_found!(sql, filter, text, before, limit);
+                let groups = groups(text);
+                page_of_found!(sql, filter, text, groups, before, limit);
             } else {
                 page_of!(sql, filter, before, limit, AMONG_POSTGRES);
             }

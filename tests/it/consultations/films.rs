@@ -53,6 +53,17 @@ impl Filmed {
         self.when_asked("nothing", || Reply::Silence);
     }
 
+    /// A recording that no recorder took.
+    async fn given_up() -> (Self, Value) {
+        let filmed = Self::start().await;
+        let none =
+            json!({"code": "unavailable", "msg": "twirp error unknown: no response from servers"});
+        filmed.when_asked(START, move || Reply::json(503, &none));
+        let recording = filmed.begin().await;
+        until(&filmed.visit, &recording, |it| it["status"] == "failed").await;
+        (filmed, recording)
+    }
+
     async fn begin(&self) -> Value {
         let path = "/api/consultations/c-1/recording/start";
         let consent = json!({"consent": true});
@@ -148,12 +159,7 @@ async fn a_film_the_server_tells_of_is_taken_on_before_its_start_is_answered() {
 
 #[tokio::test]
 async fn a_film_that_begins_after_it_was_given_up_is_stopped() {
-    let filmed = Filmed::start().await;
-    let none =
-        json!({"code": "unavailable", "msg": "twirp error unknown: no response from servers"});
-    filmed.when_asked(START, move || Reply::json(503, &none));
-    let recording = filmed.begin().await;
-    until(&filmed.visit, &recording, |it| it["status"] == "failed").await;
+    let (filmed, recording) = Filmed::given_up().await;
     let filepath = &recording["filepath"];
 
     let egress = filmed.server.film(ROOM, filepath.as_str().unwrap());
@@ -165,12 +171,7 @@ async fn a_film_that_begins_after_it_was_given_up_is_stopped() {
 
 #[tokio::test]
 async fn a_film_that_was_given_up_is_found_among_those_that_are_made() {
-    let filmed = Filmed::start().await;
-    let none =
-        json!({"code": "unavailable", "msg": "twirp error unknown: no response from servers"});
-    filmed.when_asked(START, move || Reply::json(503, &none));
-    let recording = filmed.begin().await;
-    until(&filmed.visit, &recording, |it| it["status"] == "failed").await;
+    let (filmed, recording) = Filmed::given_up().await;
     let egress = filmed.server.film(ROOM, recording["filepath"].as_str().unwrap());
 
     let _node = filmed.look().await;

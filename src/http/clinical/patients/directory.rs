@@ -6,7 +6,7 @@ use jiff::{ToSpan as _, civil};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::view::{PatientSummary, PatientView, read, summaries, today};
+use super::view::{PatientSummary, PatientView, read, today};
 use crate::domain::clinical::kpi::BmiClass;
 use crate::domain::clinical::validation::ValidationStatus;
 use crate::domain::date::Date;
@@ -177,9 +177,9 @@ pub(in crate::http::clinical) async fn page(
     let rows = patient_list::page(&app.store, filter, list.after_id()?, list.fetch()).await?;
     let total =
         if list.count { Some(patient_list::count(&app.store, filter).await?) } else { None };
-    let page = list.page(rows, |row| row.id.to_string()).with_total(total);
+    let (page, today) = (list.page(rows, |row| row.id.to_string()).with_total(total), today());
     Ok(Page {
-        items: summaries(app, page.items).await?,
+        items: page.items.into_iter().map(|row| PatientSummary::of(row, today)).collect(),
         next_cursor: page.next_cursor,
         has_more: page.has_more,
         total: page.total,

@@ -17,6 +17,7 @@ use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::persistence::clinical::contacts::{self, Contacts, Holder};
 use crate::persistence::clinical::health_profiles;
+use crate::persistence::clinical::patient_list::Listed;
 use crate::persistence::clinical::patients::{self, Association};
 use crate::persistence::clinical::row::{Stamp, find};
 
@@ -100,31 +101,19 @@ pub(in crate::http) async fn read(app: &App, id: PatientId) -> Result<Complete> 
     Ok(Complete { row, contacts: contacts.unwrap_or_default(), profile })
 }
 
-/// What a list shows of the rows.
-pub(in crate::http) async fn summaries(
-    app: &App,
-    rows: Vec<patients::Patient>,
-) -> Result<Vec<PatientSummary>> {
-    let ids: Vec<PatientId> = rows.iter().map(|row| row.id).collect();
-    let mut profiles = health_profiles::of(&app.store, &ids).await?;
-    let today = today();
-    let summaries = rows.into_iter().map(|row| {
-        let profile = profiles.remove(&row.id).unwrap_or_default();
-        summary(row, &profile, today)
-    });
-    Ok(summaries.collect())
-}
-
-fn summary(row: patients::Patient, profile: &HealthProfile, today: civil::Date) -> PatientSummary {
-    PatientSummary {
-        kpis: profile.kpis(row.date_of_birth.civil(), today),
-        id: row.id,
-        first_name: row.first_name,
-        last_name: row.last_name,
-        date_of_birth: row.date_of_birth,
-        validation_status: row.validation_status,
-        doctor_id: row.doctor_id,
-        institution_id: row.institution_id,
+impl PatientSummary {
+    /// What a list shows today.
+    pub(super) fn of(row: Listed, today: civil::Date) -> Self {
+        Self {
+            kpis: row.measured.kpis(row.date_of_birth.civil(), today),
+            id: row.id,
+            first_name: row.first_name,
+            last_name: row.last_name,
+            date_of_birth: row.date_of_birth,
+            validation_status: row.validation_status,
+            doctor_id: row.doctor_id,
+            institution_id: row.institution_id,
+        }
     }
 }
 
@@ -136,8 +125,17 @@ impl Complete {
     }
 
     pub(in crate::http) fn summary(&self) -> PatientSummary {
-        let unknown = HealthProfile::default();
-        summary(self.row.clone(), self.profile.as_ref().unwrap_or(&unknown), today())
+        let row = self.row.clone();
+        PatientSummary {
+            kpis: self.kpis(),
+            id: row.id,
+            first_name: row.first_name,
+            last_name: row.last_name,
+            date_of_birth: row.date_of_birth,
+            validation_status: row.validation_status,
+            doctor_id: row.doctor_id,
+            institution_id: row.institution_id,
+        }
     }
 
     pub(in crate::http) fn view(self) -> PatientView {
