@@ -31,7 +31,9 @@ autobahn_suite_at() {
 }
 
 openapi_suite() {
-  PYTHONDONTWRITEBYTECODE=1 "$VENV/bin/python" tests/conformance/openapi/run.py "$(target_dir)/debug/latido" --logs "$LOGS/openapi"
+  : "${LATIDO_TEST_POSTGRES_URL:?PostgreSQL did not start}"
+  PYTHONDONTWRITEBYTECODE=1 "$VENV/bin/python" tests/conformance/openapi/run.py "$(target_dir)/debug/latido" \
+    --postgres "$LATIDO_TEST_POSTGRES_URL" --logs "$LOGS/openapi"
 }
 
 # with_conformance_server COMMAND: calls the command with the port of a fresh server.

@@ -5,6 +5,8 @@ import os
 import socket
 import subprocess
 import time
+import urllib.parse
+import uuid
 
 SERVICE_KEY = "a-key-of-a-service-that-asks-everything"
 DEADLINE = 60
@@ -21,7 +23,8 @@ PORTALS = [
 class Hub:
     """Runs from entering to leaving; its database and files are new."""
 
-    def __init__(self, binary, place, log):
+    def __init__(self, binary, place, log, postgres=None):
+        """On the server at the URL `postgres`, or on the embedded database."""
         place.mkdir()
         self.log = open(log, "wb")
         key = place / "key.pem"
@@ -42,6 +45,8 @@ class Hub:
             "SUPABASE_JWT_SECRET": "a-secret-of-at-least-thirty-two-bytes",
             "PUBLIC_URL": self.url,
         }
+        if postgres:
+            environment["DATABASE_URL"] = database_at(postgres)
         self.process = subprocess.Popen(
             [binary, "serve", "--demo"],
             cwd=place,
@@ -66,6 +71,13 @@ class Hub:
         self.process.terminate()
         self.process.wait()
         self.log.close()
+
+
+def database_at(server):
+    """The URL of an empty database on a server of PostgreSQL that lives no longer than this run."""
+    name = f"openapi_{uuid.uuid4().hex}"
+    subprocess.run(["psql", "--quiet", server, "--command", f"create database {name}"], check=True)
+    return urllib.parse.urlsplit(server)._replace(path=f"/{name}").geturl()
 
 
 def free_port():

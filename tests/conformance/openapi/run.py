@@ -1,8 +1,10 @@
 """Asks every operation of the OpenAPI document as everyone there is, and holds the answers to it.
 
-    python run.py BINARY [--as doctor nobody] [--logs DIRECTORY]
+    python run.py BINARY [--as doctor nobody] [--postgres URL] [--logs DIRECTORY]
 
-Everyone gets a hub of their own with the demonstration data, as the requests change it. An
+Everyone gets a hub of their own with the demonstration data, as the requests change it, and with
+`--postgres` another one there, which is asked less: what the databases may differ in are
+statements, and every operation runs all of its own for a few requests. An
 operation fails for a caller when an answer is a 5xx, or its status, media type, headers or body
 are not as documented; `schemathesis.toml` says what is asked. The last line is
 `schemathesis: N passed, N failed`; the exit code is 1 when an operation failed.
@@ -31,6 +33,7 @@ HERE = pathlib.Path(__file__).parent
 # by all.
 THOROUGH = ["--phases", "examples,coverage,fuzzing", "--mode", "all"]
 SOUND = ["--phases", "examples,coverage", "--mode", "positive"]
+BRIEF = ["--phases", "examples", "--mode", "positive"]
 CALLERS = {
     "admin": THOROUGH,
     "doctor": SOUND,
@@ -48,6 +51,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary", type=pathlib.Path)
     parser.add_argument("--as", dest="callers", nargs="*", choices=CALLERS, default=list(CALLERS))
+    parser.add_argument("--postgres", metavar="URL", help="ask hubs on this server as well")
     parser.add_argument("--logs", type=pathlib.Path, help="keep what was asked and answered")
     wanted = parser.parse_args()
     began = time.monotonic()
@@ -55,10 +59,12 @@ def main():
         logs = (wanted.logs or pathlib.Path(place) / "logs").absolute()
         passed, failed = show_examples(wanted.binary.absolute(), pathlib.Path(place), logs)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            asked = {
-                pool.submit(ask, caller, wanted.binary.absolute(), pathlib.Path(place), logs): caller
+            databases = [None, wanted.postgres] if wanted.postgres else [None]
+            asked = [
+                pool.submit(ask, caller, database, wanted.binary.absolute(), pathlib.Path(place), logs)
+                for database in databases
                 for caller in wanted.callers
-            }
+            ]
             for outcome in concurrent.futures.as_completed(asked):
                 sound, broken = outcome.result()
                 passed, failed = passed + sound, failed + broken
@@ -84,16 +90,20 @@ def document_of(hub):
     return requests.get(hub.url + "/openapi.json", timeout=PATIENCE).json()
 
 
-def ask(caller, binary, place, logs):
+def ask(caller, postgres, binary, place, logs):
     """How many operations kept to the document for the caller, and how many did not."""
-    folder = logs / caller
+    name = f"{caller}-on-postgres" if postgres else caller
+    folder = logs / name
     folder.mkdir(parents=True, exist_ok=True)
-    with Hub(binary, place / caller, folder / "hub.log") as hub:
+    with Hub(binary, place / name, folder / "hub.log", postgres) as hub:
         # Made when first asked for, which schemathesis waits for less long.
         document_of(hub)
+        phases = CALLERS[caller]
+        if postgres:
+            phases = SOUND if phases is THOROUGH else BRIEF
         command = [
             *[sys.executable, "-m", "schemathesis.cli", "--config-file", HERE / "schemathesis.toml"],
-            *["run", hub.url + "/openapi.json", *CALLERS[caller], "--no-color"],
+            *["run", hub.url + "/openapi.json", *phases, "--no-color"],
             *["--report-junit-path", folder / "junit.xml"],
             *["--report-ndjson-path", folder / "asked.ndjson"],
         ]
@@ -117,7 +127,7 @@ def ask(caller, binary, place, logs):
         print(run.stdout.decode(errors="replace"))
     requests_made, succeeded = tally(folder / "asked.ndjson")
     print(
-        f"{caller}: {len(operations)} operations, {requests_made} requests,"
+        f"{name}: {len(operations)} operations, {requests_made} requests,"
         f" {succeeded} operations succeeded, {complaints} failed",
         flush=True,
     )
