@@ -145,4 +145,7 @@ pub(super) fn rules(reader: &mut Reader) {
     if is_production && reader.peek("PAYMENTS_MODE") == Some(PaymentsMode::Mock) {
         reader.problem("PAYMENTS_MODE", "cannot be mock in production");
     }
+    if reader.text("AI_BASE_URL").is_some() && reader.text("AI_MODEL").is_none() {
+        reader.problem("AI_MODEL", "is needed with AI_BASE_URL");
+    }
 }

@@ -1,4 +1,5 @@
-//! A `PATCH` of a resource that has a draft: what stands, with the named fields replaced.
+//! A `PATCH` of a resource that has a draft: what stands, with the named fields replaced, as a JSON merge patch
+//! (RFC 7396) says.
 
 use garde::Validate;
 use serde::de::DeserializeOwned;
@@ -9,7 +10,8 @@ use utoipa::ToSchema;
 use super::json;
 use crate::error::{Error, Result};
 
-/// Any fields of a resource; each replaces the whole field, null empties it.
+/// Any fields of a resource. Null empties one, an object changes the fields it names, anything else replaces
+/// what stands.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = Object)]
@@ -22,10 +24,13 @@ impl Patch {
         D: Serialize + DeserializeOwned + Validate<Context: Default>,
     {
         let mut fields = serde_json::to_value(current).map_err(Error::internal)?;
-        if let Some(fields) = fields.as_object_mut() {
-            fields.extend(self.0);
-        }
+        merge(&mut fields, Value::Object(self.0));
         json::parse(&fields.to_string().into())
+    }
+
+    /// Whether a field is given.
+    pub fn names_field(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     /// The names of the fields that are given, for the audit trail.
@@ -33,6 +38,18 @@ impl Patch {
         let names =
             self.0.keys().map(|name| Value::from(name.chars().take(40).collect::<String>()));
         Map::from_iter([("fields".to_owned(), names.take(40).collect())])
+    }
+}
+
+/// What RFC 7396, section 2, calls `MergePatch`, but that a field which is null stays there as null.
+fn merge(target: &mut Value, patch: Value) {
+    match (target, patch) {
+        (Value::Object(target), Value::Object(patch)) => {
+            for (name, patch) in patch {
+                merge(target.entry(name).or_insert(Value::Null), patch);
+            }
+        }
+        (target, patch) => *target = patch,
     }
 }
 

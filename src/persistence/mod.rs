@@ -25,4 +25,5 @@ mod search;
 pub mod store;
 mod timing;
 
+pub use on::Source;
 pub use store::{Settings, Store, Tx};

@@ -1,5 +1,7 @@
 //! One body, two engines.
 
+use super::{Store, Tx};
+
 /// The same thing for either engine.
 #[derive(Debug)]
 pub(crate) enum Either<S, P> {
@@ -20,4 +22,52 @@ macro_rules! on {
             $crate::persistence::store::Either::Postgres($conn) => $body,
         }
     }};
+}
+
+/// Where something is read: by the store's readers, or in a transaction, which holds the rows it is about to
+/// write.
+#[derive(Debug)]
+pub enum Source<'a> {
+    Store(&'a Store),
+    Tx(&'a mut Tx),
+}
+
+impl<'a> From<&'a Store> for Source<'a> {
+    fn from(store: &'a Store) -> Self {
+        Self::Store(store)
+    }
+}
+
+impl<'a> From<&'a mut Tx> for Source<'a> {
+    fn from(tx: &'a mut Tx) -> Self {
+        Self::Tx(tx)
+    }
+}
+
+impl Source<'_> {
+    /// The same for somebody else.
+    pub fn lend(&mut self) -> Source<'_> {
+        match self {
+            Self::Store(store) => Source::Store(store),
+            Self::Tx(tx) => Source::Tx(tx),
+        }
+    }
+
+    /// The SQL for this engine, where one text cannot serve both.
+    pub(crate) fn text(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self {
+            Self::Store(store) => store.text(sqlite, postgres),
+            Self::Tx(tx) => tx.text(sqlite, postgres),
+        }
+    }
+}
+
+/// [`on!`], wherever it is read.
+macro_rules! on_source {
+    ($source:expr, |$conn:ident| $body:expr) => {
+        match &mut $source {
+            $crate::persistence::Source::Store(store) => on!(store, |$conn| $body),
+            $crate::persistence::Source::Tx(tx) => on!(tx, |$conn| $body),
+        }
+    };
 }

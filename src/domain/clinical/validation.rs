@@ -121,11 +121,10 @@ impl Standing {
         use ValidationStatus as S;
         let onward = match self.status {
             S::Pending if self.has_doctor => Some(S::ValidatedByDoctor),
-            S::Pending | S::ValidatedByDoctor if self.has_institution => {
-                Some(S::ValidatedByInstitution)
-            }
+            S::Pending => Some(S::ValidatedByInstitution),
+            S::ValidatedByDoctor if self.has_institution => Some(S::ValidatedByInstitution),
             S::ValidatedByDoctor | S::ValidatedByInstitution => Some(S::FullAccess),
-            S::Pending | S::FullAccess => None,
+            S::FullAccess => None,
         };
         let back = (self.status != S::Pending).then_some(S::Pending);
         onward.into_iter().chain(back).collect()

@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
+use super::reading;
 use super::viewer::{PatientRef, Standing, Viewer};
 use crate::domain::id::{ConsultationId, DoctorId, PatientId};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, FieldCode, Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
+use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::precondition::etag;
 use crate::persistence::Tx;
@@ -38,14 +40,23 @@ pub(super) struct Filters {
 
 impl Filters {
     /// The filter over the chart of a patient, if this caller may read it.
-    pub(super) async fn of(self, app: &App, viewer: &Viewer, id: PatientRef) -> Result<Filter> {
+    /// That the list is looked at is written down.
+    pub(super) async fn of<E: Entry>(
+        self,
+        app: &App,
+        viewer: &Viewer,
+        context: &Context,
+        id: PatientRef,
+    ) -> Result<Filter> {
         must_read(viewer)?;
         let include_deleted = self.include_deleted.unwrap_or(false);
         if include_deleted && !viewer.is_admin() {
             return Err(Kind::Forbidden("removed rows are for administrators only").into());
         }
+        let patient = viewer.patient(app, id).await?.id;
+        reading::note_list(app, viewer, context, E::TABLE, [patient]).await?;
         Ok(Filter {
-            patient: viewer.patient(app, id).await?.id,
+            patient,
             released_only: is_the_patient(viewer),
             created_from: self.created_from,
             created_to: self.created_to,
@@ -63,6 +74,18 @@ pub(super) async fn read<E: Entry>(app: &App, viewer: &Viewer, id: E::Id) -> Res
         return Err(Kind::NotFound(E::NOUN).into());
     }
     find::<Patient>(&app.store, row.patient()).await?;
+    Ok(row)
+}
+
+/// The same to be shown, which is written down.
+pub(super) async fn show<E: Entry>(
+    app: &App,
+    viewer: &Viewer,
+    context: &Context,
+    id: E::Id,
+) -> Result<E> {
+    let row = read::<E>(app, viewer, id).await?;
+    reading::note(app, viewer, context, (E::NOUN, id.into()), row.patient()).await?;
     Ok(row)
 }
 
@@ -149,7 +172,8 @@ pub(super) fn created(place: &str, version: i64, row: impl Serialize) -> Result<
     Ok((StatusCode::CREATED, headers, Json(row)).into_response())
 }
 
-fn must_read(viewer: &Viewer) -> Result<()> {
+/// Refuses to whom charts are closed.
+pub(super) fn must_read(viewer: &Viewer) -> Result<()> {
     match viewer.standing {
         Standing::Doctor(_) | Standing::Patient(_) => Ok(()),
         Standing::House if viewer.is_admin() => Ok(()),

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::chart::{self, Change, Filters};
 use super::viewer::{PatientRef, Viewer};
-use crate::domain::clinical::diagnosis::DiagnosisDraft;
+use crate::domain::clinical::diagnosis::{DiagnosisDraft, DiagnosisSource};
 use crate::domain::clinical::release::seen_as;
 use crate::domain::id::{DiagnosisId, PatientId};
 use crate::domain::time::Timestamp;
@@ -53,11 +53,12 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 async fn list(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     Path(id): Path<PatientRef>,
     list: List<Filters>,
 ) -> Result<Json<Page<Diagnosis>>> {
     let (filters, list) = list.split();
-    let filter = filters.of(&app, &viewer, id).await?;
+    let filter = filters.of::<Diagnosis>(&app, &viewer, &context, id).await?;
     let rows: Vec<Diagnosis> = page(&app.store, &filter, list.after_id()?, list.fetch()).await?;
     let total =
         if list.count { Some(count::<Diagnosis>(&app.store, &filter).await?) } else { None };
@@ -113,10 +114,11 @@ async fn create(
 async fn one(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     had: IfNoneMatch,
     Path(id): Path<DiagnosisId>,
 ) -> Result<Response> {
-    let row: Diagnosis = chart::read(&app, &viewer, id).await?;
+    let row: Diagnosis = chart::show(&app, &viewer, &context, id).await?;
     Ok(had.answer(row.stamp.version, row))
 }
 
@@ -177,10 +179,14 @@ async fn announce(
     chart::announce(tx, author, change).await
 }
 
-/// Refuses suggestions that were not made about this patient.
+/// Refuses suggestions that were not made about this patient, and one for the advisor's that is not among them.
 async fn check_suggestion(tx: &mut Tx, draft: &DiagnosisDraft, patient: PatientId) -> Result<()> {
     let Some(suggestion) = &draft.suggestion_id else { return Ok(()) };
-    if suggestions::are_about(tx, suggestion, patient).await? {
+    if let Some(suggested) = suggestions::about(tx, suggestion, patient).await? {
+        let is_among = suggested.iter().any(|it| it.code == draft.code);
+        if draft.source == DiagnosisSource::Ai && !is_among {
+            return Err(Error::field("/code", FieldCode::Rule, "was not suggested"));
+        }
         return Ok(());
     }
     let detail = "there are no such suggestions about the patient";

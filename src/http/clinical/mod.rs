@@ -12,6 +12,7 @@ pub(in crate::http) mod institutions;
 mod notes;
 pub(in crate::http) mod patients;
 mod prescriptions;
+mod reading;
 pub(in crate::http) mod results;
 mod specialties;
 pub mod suggestions;

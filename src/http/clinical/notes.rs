@@ -54,11 +54,12 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 async fn list(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     Path(id): Path<PatientRef>,
     list: List<Filters>,
 ) -> Result<Json<Page<Note>>> {
     let (filters, list) = list.split();
-    let filter = filters.of(&app, &viewer, id).await?;
+    let filter = filters.of::<Note>(&app, &viewer, &context, id).await?;
     let rows: Vec<Note> = page(&app.store, &filter, list.after_id()?, list.fetch()).await?;
     let total = if list.count { Some(count::<Note>(&app.store, &filter).await?) } else { None };
     Ok(Json(list.page(rows, |row| row.id.to_string()).with_total(total)))
@@ -110,10 +111,11 @@ async fn create(
 async fn one(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     had: IfNoneMatch,
     Path(id): Path<NoteId>,
 ) -> Result<Response> {
-    let note: Note = chart::read(&app, &viewer, id).await?;
+    let note: Note = chart::show(&app, &viewer, &context, id).await?;
     Ok(had.answer(note.stamp.version, note))
 }
 

@@ -53,11 +53,12 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 async fn list(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     Path(id): Path<PatientRef>,
     list: List<Filters>,
 ) -> Result<Json<Page<Prescription>>> {
     let (filters, list) = list.split();
-    let filter = filters.of(&app, &viewer, id).await?;
+    let filter = filters.of::<Prescription>(&app, &viewer, &context, id).await?;
     let (after, limit) = (list.after_id()?, list.fetch());
     let rows = prescriptions::page(&app.store, &filter, &today(), after, limit).await?;
     let total =
@@ -113,10 +114,11 @@ async fn create(
 async fn one(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     had: IfNoneMatch,
     Path(id): Path<PrescriptionId>,
 ) -> Result<Response> {
-    let row: Prescription = chart::read(&app, &viewer, id).await?;
+    let row: Prescription = chart::show(&app, &viewer, &context, id).await?;
     let row = row.on(&today());
     Ok(had.answer(row.stamp.version, row))
 }

@@ -22,14 +22,14 @@ use crate::http::caller::{Admin, Optional};
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
 use crate::http::page::{List, Page, PageParams, text};
-use crate::http::precondition::{IfMatch, etag};
+use crate::http::precondition::{IfMatch, IfNoneMatch, etag};
 use crate::http::problem::ProblemBody;
-use crate::persistence::clinical::row::{hold, remove};
+use crate::persistence::clinical::row::{find, hold, remove};
 use crate::persistence::clinical::specialties::{self, Filter, Specialty};
 
 /// The routes of specialties.
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(replace, delete))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(one, replace, delete))
 }
 
 /// A field of medicine.
@@ -122,6 +122,24 @@ async fn create(
     let place = format!("/api/v1/specialties/{}", row.id);
     let tag = etag(row.stamp.version);
     Ok((StatusCode::CREATED, [(LOCATION, place)], [(ETAG, tag)], Json(row)).into_response())
+}
+
+/// Shows one specialty.
+#[utoipa::path(
+    get, path = "/api/v1/specialties/{id}", tag = "doctors", operation_id = "get_specialty",
+    params(("id" = i64, Path, example = 3)),
+    responses(
+        (status = 200, body = Specialty, headers(("ETag" = String))),
+        (status = 304, description = "The caller has this version"),
+    ),
+)]
+async fn one(
+    State(app): State<App>,
+    had: IfNoneMatch,
+    Path(id): Path<SpecialtyId>,
+) -> Result<Response> {
+    let specialty: Specialty = find(&app.store, id).await?;
+    Ok(had.answer(specialty.stamp.version, specialty))
 }
 
 /// Writes every field of a specialty. Under another name its doctors are shown anew.

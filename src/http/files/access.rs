@@ -1,4 +1,4 @@
-//! Who may have a file: its owner, the house, and whoever may read a row that refers to it.
+//! Who may have a file: the house, whoever may read a row that refers to it, and its owner as long as none does.
 
 use crate::domain::identity::Principal;
 use crate::error::{Error, Kind, Result};
@@ -11,7 +11,7 @@ use crate::persistence::files::{self, File, Whose};
 
 /// By what right a caller has a file.
 pub(in crate::http) enum Right {
-    /// Their own, or in the name of the house.
+    /// Their own, which belongs to no record yet, or in the name of the house.
     Own,
     /// As someone who may read this result.
     Reader(Box<(Viewer, ExamResult)>),
@@ -24,12 +24,12 @@ pub(in crate::http) fn whose(caller: &Principal) -> Whose {
 
 /// The right of the caller to a file. Without one the file is not there.
 pub(super) async fn right(app: &App, caller: &Principal, file: &File) -> Result<Right> {
-    if caller.acts_for_the_house() || file.owner_id == Some(caller.user) {
+    if caller.acts_for_the_house() {
         return Ok(Right::Own);
     }
     let results = files::results_of(&app.store, &file.id).await?;
     if results.is_empty() {
-        return Err(missing());
+        return if file.owner_id == Some(caller.user) { Ok(Right::Own) } else { Err(missing()) };
     }
     let standing = Standing::of(&app.store, caller).await?;
     if matches!(standing, Standing::Company | Standing::Outsider) {

@@ -134,6 +134,17 @@ impl Opened {
     }
 }
 
+/// Refuses to let others than its holder and the house change what an account signs in with: whoever reads its
+/// mail can have its password set anew.
+pub(in crate::http) fn may_rename(author: &Author<'_>, account: Option<UserId>) -> Result<()> {
+    let is_own = account.is_none_or(|account| author.user() == Some(account));
+    if is_own || author.caller.acts_for_the_house() {
+        return Ok(());
+    }
+    Err(Kind::Forbidden("an account's e-mail is for its holder and administrators to change")
+        .into())
+}
+
 /// Gives the account of a row another e-mail; nothing where it has it already.
 pub(in crate::http) async fn rename(
     tx: &mut Tx,

@@ -10,7 +10,7 @@ use crate::domain::contact::{Phone, PhoneKind};
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::persistence::{Store, Tx};
+use crate::persistence::{Source, Tx};
 
 /// Whose contacts they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,11 @@ struct AddressRow {
 }
 
 /// The contacts of each of `ids` that has any.
-pub async fn of(store: &Store, holder: Holder, ids: &[i64]) -> Result<HashMap<i64, Contacts>> {
+pub async fn of(
+    source: impl Into<Source<'_>>,
+    holder: Holder,
+    ids: &[i64],
+) -> Result<HashMap<i64, Contacts>> {
     const PHONES_SQLITE: &str = "
         select entity_id, type, number, is_primary from phones
         where entity_type = $1 and entity_id in (select value from json_each($2))
@@ -86,14 +90,15 @@ pub async fn of(store: &Store, holder: Holder, ids: &[i64]) -> Result<HashMap<i6
         where entity_type = $1 and entity_id in (select value::bigint from jsonb_array_elements_text($2))
             and deleted_at is null
         order by id";
-    let sql = store.text(PHONES_SQLITE, PHONES_POSTGRES);
-    let phones: Vec<PhoneRow> = on!(store, |conn| sqlx::query_as(sql)
+    let mut source = source.into();
+    let sql = source.text(PHONES_SQLITE, PHONES_POSTGRES);
+    let phones: Vec<PhoneRow> = on_source!(source, |conn| sqlx::query_as(sql)
         .bind(holder.name())
         .bind(Json(ids))
         .fetch_all(conn)
         .await)?;
-    let sql = store.text(ADDRESSES_SQLITE, ADDRESSES_POSTGRES);
-    let addresses: Vec<AddressRow> = on!(store, |conn| sqlx::query_as(sql)
+    let sql = source.text(ADDRESSES_SQLITE, ADDRESSES_POSTGRES);
+    let addresses: Vec<AddressRow> = on_source!(source, |conn| sqlx::query_as(sql)
         .bind(holder.name())
         .bind(Json(ids))
         .fetch_all(conn)

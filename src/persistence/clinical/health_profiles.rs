@@ -15,7 +15,7 @@ use crate::domain::date::Date;
 use crate::domain::id::{PatientId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::persistence::{Store, Tx};
+use crate::persistence::{Source, Store, Tx};
 
 type List = Option<Json<Vec<String>>>;
 
@@ -107,7 +107,7 @@ macro_rules! columns {
 
 /// The profile of each of `patients` that has one.
 pub async fn of(
-    store: &Store,
+    source: impl Into<Source<'_>>,
     patients: &[PatientId],
 ) -> Result<HashMap<PatientId, HealthProfile>> {
     const SQLITE: &str = concat!(
@@ -121,15 +121,19 @@ pub async fn of(
         " from health_profiles
           where patient_id in (select value::bigint from jsonb_array_elements_text($1))"
     );
-    let sql = store.text(SQLITE, POSTGRES);
+    let mut source = source.into();
+    let sql = source.text(SQLITE, POSTGRES);
     let rows: Vec<Stored> =
-        on!(store, |conn| sqlx::query_as(sql).bind(Json(patients)).fetch_all(conn).await)?;
+        on_source!(source, |conn| sqlx::query_as(sql).bind(Json(patients)).fetch_all(conn).await)?;
     Ok(rows.into_iter().map(|row| (row.patient_id, row.into())).collect())
 }
 
 /// The profile of one patient.
-pub async fn find(store: &Store, patient: PatientId) -> Result<Option<HealthProfile>> {
-    Ok(of(store, &[patient]).await?.remove(&patient))
+pub async fn find(
+    source: impl Into<Source<'_>>,
+    patient: PatientId,
+) -> Result<Option<HealthProfile>> {
+    Ok(of(source, &[patient]).await?.remove(&patient))
 }
 
 /// Whether a patient has a profile.

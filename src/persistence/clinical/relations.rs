@@ -2,10 +2,11 @@
 
 use sqlx::FromRow;
 
+use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::id::{ConsultationId, DoctorId, InstitutionId, PatientId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
-use crate::persistence::{Store, Tx};
+use crate::persistence::{Source, Tx};
 
 /// Whose patients, as conditions on a column of patients' ids that follows `in`; a removed patient is
 /// nobody's. Each `?` stands for
@@ -53,7 +54,7 @@ pub(in crate::persistence) use push_related;
 
 /// Whether a patient is the doctor's, `since` being the moment from which on visits count.
 pub async fn of_doctor(
-    store: &Store,
+    source: impl Into<Source<'_>>,
     doctor: DoctorId,
     patient: PatientId,
     since: Timestamp,
@@ -70,7 +71,7 @@ pub async fn of_doctor(
                 select 1 from consultations
                 where patient_id = $2 and doctor_id = $1 and created_at >= $3
                     and status <> 'cancelled'))";
-    Ok(on!(store, |conn| sqlx::query_scalar(SQL)
+    Ok(on_source!(source.into(), |conn| sqlx::query_scalar(SQL)
         .bind(doctor)
         .bind(patient)
         .bind(since)
@@ -80,7 +81,7 @@ pub async fn of_doctor(
 
 /// Whether a patient is the institution's, by itself or through one of its doctors.
 pub async fn of_institution(
-    store: &Store,
+    source: impl Into<Source<'_>>,
     institution: InstitutionId,
     patient: PatientId,
     since: Timestamp,
@@ -101,12 +102,37 @@ pub async fn of_institution(
                         select doctor_id from consultations
                         where patient_id = $2 and created_at >= $3
                             and status <> 'cancelled'))))";
-    Ok(on!(store, |conn| sqlx::query_scalar(SQL)
+    Ok(on_source!(source.into(), |conn| sqlx::query_scalar(SQL)
         .bind(institution)
         .bind(patient)
         .bind(since)
         .fetch_one(conn)
         .await)?)
+}
+
+/// Whether a patient is still theirs who has this account, a doctor's or an institution's; anybody else's is of
+/// the house, to whom all are open.
+pub async fn of_account(
+    tx: &mut Tx,
+    account: UserId,
+    patient: PatientId,
+    since: Timestamp,
+) -> Result<bool> {
+    const SQL: &str = "
+        select (select id from doctors where user_id = $1 and deleted_at is null),
+            (select status from doctors where user_id = $1 and deleted_at is null),
+            (select id from medical_institutions where user_id = $1 and deleted_at is null)";
+    let (doctor, status, institution): (
+        Option<DoctorId>,
+        Option<DoctorStatus>,
+        Option<InstitutionId>,
+    ) = on!(tx, |conn| sqlx::query_as(SQL).bind(account).fetch_one(conn).await)?;
+    match (doctor, institution) {
+        (Some(_), _) if status != Some(DoctorStatus::Active) => Ok(false),
+        (Some(doctor), _) => of_doctor(tx, doctor, patient, since).await,
+        (_, Some(institution)) => of_institution(tx, institution, patient, since).await,
+        (None, None) => Ok(true),
+    }
 }
 
 /// The accounts of those a row concerns; absent where there is none.

@@ -22,8 +22,8 @@ pub struct Due {
     pub time_zone: Option<String>,
 }
 
-/// Claims the reminders that go out `minutes` before visits which start up to `until`. What another
-/// transaction claims at the same time is left to it.
+/// Claims the reminders that go out `minutes` before visits which start up to `until`. Whoever booked or moved
+/// a visit later than that knows of it already. What another transaction claims at the same time is left to it.
 pub async fn claim(
     tx: &mut Tx,
     minutes: i64,
@@ -34,7 +34,7 @@ pub async fn claim(
         insert into appointment_reminders (appointment_id, minutes, starts_at, sent_at)
         select a.id, $1, a.starts_at, $2 from appointments a
         where a.status in ('scheduled', 'confirmed') and a.deleted_at is null
-            and a.starts_at > $2 and a.starts_at <= $3
+            and a.starts_at > $2 and a.starts_at <= $3 and a.updated_at <= a.starts_at - $1 * 60000
             and not exists (
                 select 1 from appointment_reminders r
                 where r.appointment_id = a.id and r.minutes = $1 and r.starts_at = a.starts_at)
@@ -88,6 +88,13 @@ mod tests {
                  select id, 'lab', '{status}', {starts_at}, {starts_at} + 1, 0, 0 from patients"
             ));
         }
+        // One that was booked half an hour before it starts, when its hour had passed.
+        let late = NOW.0 + 30 * 60_000;
+        sql.push(format!(
+            "insert into appointments (patient_id, kind, status, starts_at, ends_at, created_at, updated_at)
+             select id, 'lab', 'scheduled', {late}, {late} + 1, {NOW}, {NOW} from patients",
+            NOW = NOW.0
+        ));
         let mut tx = store.begin().await.unwrap();
         for sql in sql {
             let sql = sqlx::AssertSqlSafe(sql);

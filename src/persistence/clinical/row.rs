@@ -55,6 +55,18 @@ pub async fn hold<R: Row>(tx: &mut Tx, id: R::Id) -> Result<R> {
     hold_where(tx, id, "deleted_at is null").await
 }
 
+/// Holds the account a row belongs to until the transaction ends, if there is one. Who is to write both asks
+/// for it before the row is held: whoever writes accounts takes them in that order.
+pub async fn hold_account<R: Row>(tx: &mut Tx, id: R::Id) -> Result<()> {
+    on!(tx, |conn| {
+        let mut sql = QueryBuilder::new("update users set failed_logins = failed_logins");
+        sql.push(" where id = (select user_id from ").push(R::TABLE).push(" where id = ");
+        sql.push_bind(id.into()).push(")");
+        sql.build().execute(conn).await.map(drop)
+    })?;
+    Ok(())
+}
+
 /// The row, if it was removed; until the transaction ends nobody else can change it.
 pub async fn hold_removed<R: Row>(tx: &mut Tx, id: R::Id) -> Result<R> {
     hold_where(tx, id, "deleted_at is not null").await

@@ -12,7 +12,7 @@ use crate::domain::id::{DoctorId, SpecialtyId};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::persistence::search::{folded_sql, pattern};
-use crate::persistence::{Store, Tx};
+use crate::persistence::{Source, Store, Tx};
 
 /// A field of medicine.
 #[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
@@ -197,7 +197,10 @@ pub async fn fill(tx: &mut Tx, doctor: DoctorId, wanted: &[SpecialtyId]) -> Resu
 }
 
 /// The specialties of each of `doctors`, the main one first.
-pub async fn of(store: &Store, doctors: &[DoctorId]) -> Result<HashMap<DoctorId, Vec<Named>>> {
+pub async fn of(
+    source: impl Into<Source<'_>>,
+    doctors: &[DoctorId],
+) -> Result<HashMap<DoctorId, Vec<Named>>> {
     const SQLITE: &str = "
         select doctor_id, id, name
         from doctor_specialty_links join doctor_specialties on id = specialty_id
@@ -208,9 +211,10 @@ pub async fn of(store: &Store, doctors: &[DoctorId]) -> Result<HashMap<DoctorId,
         from doctor_specialty_links join doctor_specialties on id = specialty_id
         where doctor_id in (select value::bigint from jsonb_array_elements_text($1))
         order by doctor_id, position";
-    let sql = store.text(SQLITE, POSTGRES);
+    let mut source = source.into();
+    let sql = source.text(SQLITE, POSTGRES);
     let rows: Vec<(DoctorId, SpecialtyId, String)> =
-        on!(store, |conn| sqlx::query_as(sql).bind(Json(doctors)).fetch_all(conn).await)?;
+        on_source!(source, |conn| sqlx::query_as(sql).bind(Json(doctors)).fetch_all(conn).await)?;
     let mut found: HashMap<DoctorId, Vec<Named>> = HashMap::new();
     for (doctor, id, name) in rows {
         found.entry(doctor).or_default().push(Named { id, name });

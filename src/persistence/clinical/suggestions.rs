@@ -34,9 +34,14 @@ pub async fn insert(
         .map(drop))?)
 }
 
-/// Whether these suggestions are about that patient.
-pub async fn are_about(tx: &mut Tx, id: &SuggestionId, patient: PatientId) -> Result<bool> {
-    const SQL: &str = "
-        select exists (select 1 from ai_suggestions where id = $1 and patient_id = $2)";
-    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).bind(id).bind(patient).fetch_one(conn).await)?)
+/// What was suggested under this id, if it is about that patient.
+pub async fn about(
+    tx: &mut Tx,
+    id: &SuggestionId,
+    patient: PatientId,
+) -> Result<Option<Vec<Suggestion>>> {
+    const SQL: &str = "select response from ai_suggestions where id = $1 and patient_id = $2";
+    let found: Option<Json<Vec<Suggestion>>> =
+        on!(tx, |conn| sqlx::query_scalar(SQL).bind(id).bind(patient).fetch_optional(conn).await)?;
+    Ok(found.map(|Json(suggestions)| suggestions))
 }

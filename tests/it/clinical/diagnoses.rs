@@ -76,6 +76,9 @@ async fn a_suggestion_becomes_a_diagnosis_of_the_same_patient_by_a_doctor_alone(
         let error = &answer.json()["errors"][0];
         assert_eq!((&error["pointer"], &error["code"]), (&json!("/suggestion_id"), &json!(code)));
     }
+    let unheard = joined(from(suggestions["id"].clone()), json!({"code": "Z99"}));
+    let answer = care.post(&doctor.account, &place(&patient), unheard).await;
+    assert_eq!(answer.json()["errors"][0]["pointer"], "/code", "{}", answer.text());
     let body = from(suggestions["id"].clone());
     assert_eq!(care.post(&care.admin, &place(&patient), body.clone()).await.status, 403);
     let answer = care.post(&doctor.account, &place(&patient), body).await;

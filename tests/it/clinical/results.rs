@@ -26,6 +26,13 @@ fn path(result: &Value) -> String {
     format!("/api/v1/results/{}", result["id"])
 }
 
+/// Everybody hears a message behind what was told before.
+async fn marked(care: &Care) {
+    let body = json!({"type": "info", "message": "marked"});
+    let answer = care.post(&care.admin, "/api/admin/messages", body).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+}
+
 async fn readings(care: &Care) -> i64 {
     let sql =
         "select count(*) from audit_log where action = 'file_read' and entity_type = 'result'";
@@ -98,8 +105,6 @@ async fn a_result_without_a_file_is_delivered_when_its_patient_reads_it() {
     assert_eq!(of_patient.next("result:update").await["status"], "ready");
     assert_eq!(read(&doctor.account, "GET").await.json()["status"], "ready");
     assert_eq!(read(&patient.account, "HEAD").await.header("etag"), "\"v1\"");
-    let listed = care.get(&patient.account, "/api/v1/results").await.json();
-    assert_eq!(listed["items"][0]["status"], "ready", "a list is no reading");
 
     let seen = read(&patient.account, "GET").await;
     assert_eq!((seen.status.as_u16(), seen.header("etag")), (200, "\"v2\""));
@@ -194,12 +199,14 @@ async fn a_correction_takes_a_result_back_until_it_is_released_anew() {
     let care = Care::start().await;
     let doctor = care.doctor(json!({})).await;
     let patient = care.patient(json!({"doctor_id": doctor.id})).await;
-    let more = json!({"values": [{"name": "Hemoglobina", "value": 13.9, "unit": "g/dL", "flag": "normal"}]});
+    let file = care.latido.file(&doctor.account, "result", &document(50)).await;
+    let more = json!({"file_id": file["id"],
+        "values": [{"name": "Hemoglobina", "value": 13.9, "unit": "g/dL", "flag": "normal"}]});
     let result = recorded(&care, &doctor.account, &patient, more).await;
     let change = async |method: &str, of: &str, body: Value| {
         care.ask(&doctor.account, method, &format!("{}{of}", path(&result)), body).await
     };
-    // A list delivers nothing.
+    // A list delivers nothing that has a file.
     let seen = async || {
         let list = care.get(&patient.account, "/api/v1/results").await.json();
         list["items"][0].clone()
@@ -356,4 +363,81 @@ async fn results_are_listed_to_those_who_see_them() {
     assert_eq!(care.get(&care.admin, "/api/v1/results?name=x").await.status, 400);
     let company = care.latido.account(Role::Company).await;
     assert_eq!(care.get(&company, "/api/v1/results").await.status, 403);
+}
+
+#[tokio::test]
+async fn what_a_patient_has_seen_in_a_list_is_delivered_and_corrected_no_more() {
+    let care = Care::start().await;
+    let doctor = care.doctor(json!({})).await;
+    let patient = care.patient(json!({"doctor_id": doctor.id})).await;
+    let value = json!({"values": [{"name": "Cultivo", "value": "negativo"}]});
+    for shown_by in
+        ["/api/v1/results", "/api/v1/patients/me/dashboard", "/api/v1/patients/me/medical-record"]
+    {
+        let result = recorded(&care, &doctor.account, &patient, value.clone()).await;
+        assert_eq!(result["status"], "ready");
+        for reader in [&doctor.account, &patient.account] {
+            let path = shown_by.replace("/me/", &format!("/{}/", patient.id));
+            assert_eq!(care.get(reader, &path).await.status, 200, "{path}");
+        }
+
+        let after = care.get(&doctor.account, &path(&result)).await.json();
+        assert_eq!(after["status"], "delivered", "{shown_by}");
+        let corrected = json!({"values": [{"name": "Cultivo", "value": "positivo"}]});
+        let answer = care.ask(&doctor.account, "PATCH", &path(&result), corrected).await;
+        assert_eq!(answer.status, 409, "{shown_by}");
+    }
+}
+
+#[tokio::test]
+async fn a_result_that_is_taken_back_is_not_followed_any_more() {
+    let care = Care::start().await;
+    let doctor = care.doctor(json!({})).await;
+    let patient = care.patient(json!({"doctor_id": doctor.id})).await;
+    let file = care.latido.file(&doctor.account, "result", &document(50)).await;
+    let filed = json!({"file_id": file["id"]});
+    let result = recorded(&care, &doctor.account, &patient, filed).await;
+    let mut follower = care.connect(&patient).await;
+    let followed = json!({"entity": "result", "entityId": result["id"]});
+    assert_eq!(follower.ask("subscribe", &followed).await["ok"], true);
+    marked(&care).await;
+    follower.until("marked", "entity:update").await;
+
+    let correct = json!({"values": [{"name": "Hb", "value": "15"}]});
+    let answer = care.ask(&doctor.account, "PATCH", &path(&result), correct).await;
+    assert_eq!(answer.json()["status"], "pending", "{}", answer.text());
+    let comment = json!({"comment": "se repite"});
+    assert_eq!(care.ask(&doctor.account, "PATCH", &path(&result), comment).await.status, 200);
+    marked(&care).await;
+
+    assert_eq!(follower.until("marked", "entity:update").await, Vec::<Value>::new());
+    let told = follower.heard("result:update");
+    assert!(told.iter().all(|it| it["status"] == "ready"), "{told:?}");
+}
+
+#[tokio::test]
+async fn who_ordered_a_result_hears_of_it_and_has_its_file_while_the_patient_is_theirs() {
+    let care = Care::start().await;
+    let [before, after] = [care.doctor(json!({})).await, care.doctor(json!({})).await];
+    let patient = care.patient(json!({"doctor_id": before.id})).await;
+    let file = care.latido.file(&before.account, "result", &document(50)).await;
+    let file_path = format!("/files/{}", file["id"].as_str().unwrap());
+    let filed = json!({"file_id": file["id"]});
+    let result = recorded(&care, &before.account, &patient, filed).await;
+    assert_eq!(care.get(&before.account, &file_path).await.status, 200);
+
+    let path_of_patient = format!("/api/v1/patients/{}", patient.id);
+    let moved =
+        care.ask(&care.admin, "PATCH", &path_of_patient, json!({"doctor_id": after.id})).await;
+    assert_eq!(moved.status, 200, "{}", moved.text());
+    let mut heard = care.connect(&before).await;
+    let mut admin = care.latido.connect(&care.admin).await;
+    let delivered = care.post(&care.admin, &format!("{}/deliver", path(&result)), json!({})).await;
+    assert_eq!(delivered.status, 200, "{}", delivered.text());
+    assert_eq!(admin.next("result:update").await["status"], "delivered");
+    marked(&care).await;
+
+    assert_eq!(heard.until("marked", "result:update").await, Vec::<Value>::new());
+    assert_eq!(care.get(&before.account, &file_path).await.status, 404);
+    assert_eq!(care.get(&after.account, &file_path).await.status, 200);
 }

@@ -86,3 +86,20 @@ async fn a_care_team_opens_a_patient_to_its_members_until_they_leave() {
     assert_eq!(left.status, 204);
     assert_eq!(care.get(&specialist.account, &path).await.status, 404);
 }
+
+#[tokio::test]
+async fn who_registered_alone_is_validated_without_a_doctor() {
+    let care = Care::start().await;
+    let body = json!({"email": "sola@example.com", "password": "correct horse battery",
+        "nombre": "Sola", "apellido": "Paz", "rol": "PACIENTE", "fecha_nacimiento": "1990-05-17"});
+    let answer = care.latido.call("POST", "/auth/register").json(&body).send().await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let patient = answer.json()["user"]["reference_id"].clone();
+    let path = format!("/api/v1/patients/{patient}/validation");
+
+    let skipped = care.post(&care.admin, &path, json!({"status": "validated_by_doctor"})).await;
+    assert_eq!(skipped.json()["allowed"], json!(["validated_by_institution"]));
+    let moved = care.post(&care.admin, &path, json!({"status": "validated_by_institution"})).await;
+
+    assert_eq!(moved.json()["validation_status"], "validated_by_institution", "{}", moved.text());
+}

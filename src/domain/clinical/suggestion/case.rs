@@ -18,6 +18,10 @@ const SOMEONE: &str = "[patient]";
 const PARTICLES: &[&str] = &["das", "del", "der", "dos", "las", "los", "san", "van", "von"];
 /// Letters from which on a word of a name tells something.
 const TELLING_FROM: usize = 3;
+/// Digits from which on a number tells something, however it is written: with its prefix or without.
+const NUMBER_FROM: usize = 7;
+/// What stands between the digits of one number or date.
+const BETWEEN_DIGITS: &[char] = &[' ', '+', '-', '.', '/', '(', ')'];
 
 /// A patient without an identity.
 #[derive(Debug, Clone, Serialize)]
@@ -47,12 +51,13 @@ impl Case {
         today: civil::Date,
     ) -> Self {
         let kpis = profile.kpis(person.born, today);
-        let telling = telling(person.known_as);
+        let (telling, numbers) = (telling(person.known_as), numbers(person));
+        let told = |text: &String| without(&without_numbers(text, &numbers), &telling);
         Self {
             age: kpis.age,
             sex: person.sex,
             kpis,
-            symptoms: asked.symptoms.iter().map(|text| without(text, &telling)).collect(),
+            symptoms: asked.symptoms.iter().map(told).collect(),
             vitals: Vitals::of(profile),
         }
     }
@@ -69,6 +74,42 @@ fn telling(known_as: &[&str]) -> HashSet<String> {
         })
     });
     whole.chain(words).collect()
+}
+
+/// The digits of numbers someone has, and of the day of birth in its usual orders.
+fn numbers(person: &Person<'_>) -> Vec<String> {
+    let own = person.known_as.iter().filter(|text| !text.chars().any(char::is_alphabetic));
+    let digits = own.map(|text| text.chars().filter(char::is_ascii_digit).collect::<String>());
+    let days = ["%Y%m%d", "%d%m%Y", "%m%d%Y", "%-d%-m%Y"];
+    let days = days.map(|order| person.born.strftime(order).to_string());
+    digits.filter(|digits| digits.len() >= NUMBER_FROM).chain(days).collect()
+}
+
+/// The text without such numbers, whatever stands between their digits. Of a longer one the end is enough:
+/// numbers are told with their prefixes and without.
+fn without_numbers(text: &str, numbers: &[String]) -> String {
+    let is_part = |letter: char| letter.is_ascii_digit() || BETWEEN_DIGITS.contains(&letter);
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let end =
+            rest[start..].find(|letter| !is_part(letter)).map_or(rest.len(), |end| start + end);
+        let run = &rest[start..end];
+        let said: String = run.chars().filter(char::is_ascii_digit).collect();
+        let ends_alike = |number: &String| {
+            let end = number.len().saturating_sub(NUMBER_FROM);
+            said.contains(number.as_str()) || said.ends_with(&number[end..])
+        };
+        kept.push_str(&rest[..start]);
+        if numbers.iter().any(ends_alike) {
+            kept.push_str(SOMEONE);
+            kept.push_str(&run[run.trim_end_matches(BETWEEN_DIGITS).len()..]);
+        } else {
+            kept.push_str(run);
+        }
+        rest = &rest[end..];
+    }
+    kept + rest
 }
 
 /// The text without such words.
@@ -125,6 +166,25 @@ mod tests {
         let text = case.to_string();
         for told in ["4711", "1990", "migraña", "hermana", "Gómez"] {
             assert!(!text.contains(told), "{told}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_the_day_of_birth_are_left_out_however_they_are_written() {
+        let known_as = &["+54 351 555 0101", "30.123.456", "INT-9"];
+        let numbers = numbers(&Person { born: date(1990, 5, 17), sex: Sex::Female, known_as });
+        for (text, told) in [
+            ("tel +54 351 555 0101, dolor", "tel +[patient], dolor"),
+            ("llamar al 351-555-0101", "llamar al [patient]"),
+            ("555 01 01", "[patient]"),
+            ("nacida el 17/05/1990", "nacida el [patient]"),
+            ("1990-05-17 y 30 123 456", "[patient] y [patient]"),
+            ("DNI 30123456.", "DNI [patient]."),
+        ] {
+            assert_eq!(without_numbers(text, &numbers), told, "{text}");
+        }
+        for text in ["TA 150/95, FC 88", "glucemia 126", "desde 2019", "17 de mayo"] {
+            assert_eq!(without_numbers(text, &numbers), text);
         }
     }
 

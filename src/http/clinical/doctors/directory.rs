@@ -116,7 +116,7 @@ pub(in crate::http::clinical) async fn page(
     let rows = doctors::page(&app.store, filter, list.after_id()?, list.fetch()).await?;
     let total = if list.count { Some(doctors::count(&app.store, filter).await?) } else { None };
     let page = list.page(rows, |row| row.id.to_string()).with_total(total);
-    let views = complete(app, page.items).await?.into_iter().map(|doctor| doctor.of(viewer));
+    let views = complete(&app.store, page.items).await?.into_iter().map(|doctor| doctor.of(viewer));
     Ok(Page {
         items: views.collect::<Result<_>>()?,
         next_cursor: page.next_cursor,
@@ -151,6 +151,6 @@ pub(super) async fn one(
 /// One doctor with all that belongs to it.
 pub(in crate::http::clinical) async fn read(app: &App, id: DoctorId) -> Result<Complete> {
     let row: Doctor = find(&app.store, id).await?;
-    let complete = complete(app, vec![row]).await?.pop();
+    let complete = complete(&app.store, vec![row]).await?.pop();
     complete.ok_or_else(|| Kind::NotFound("doctor").into())
 }

@@ -57,7 +57,7 @@ pub(super) async fn change_profile(
 ) -> Result<Shown> {
     let author = author(&app, &context, &viewer);
     let (id, data) = (viewer.doctor()?, patch.names());
-    change(&author, &viewer, &condition, id, data, |current| patch.clone().of(current)).await
+    change(&author, &viewer, &condition, id, data, |current| patch.of(current)).await
 }
 
 /// Shows a doctor the institution they belong to.

@@ -10,8 +10,8 @@ use crate::domain::date::Date;
 use crate::domain::id::{DoctorId, InstitutionId, SpecialtyId, UserId};
 use crate::domain::money::{Cents, Currency};
 use crate::error::Result;
-use crate::http::App;
 use crate::http::clinical::viewer::{Standing, Viewer, not_for_you};
+use crate::persistence::Source;
 use crate::persistence::clinical::contacts::{self, Contacts, Holder};
 use crate::persistence::clinical::doctors;
 use crate::persistence::clinical::row::Stamp;
@@ -91,13 +91,14 @@ pub(in crate::http) struct Complete {
 
 /// Brings the rows together with their specialties and contacts.
 pub(in crate::http) async fn complete(
-    app: &App,
+    source: impl Into<Source<'_>>,
     rows: Vec<doctors::Doctor>,
 ) -> Result<Vec<Complete>> {
     let ids: Vec<DoctorId> = rows.iter().map(|row| row.id).collect();
     let numbers: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    let mut specialties = specialties::of(&app.store, &ids).await?;
-    let mut contacts = contacts::of(&app.store, Holder::Doctor, &numbers).await?;
+    let mut source = source.into();
+    let mut specialties = specialties::of(source.lend(), &ids).await?;
+    let mut contacts = contacts::of(source, Holder::Doctor, &numbers).await?;
     let complete = rows.into_iter().map(|row| Complete {
         specialties: specialties.remove(&row.id).unwrap_or_default(),
         contacts: contacts.remove(&row.id.0).unwrap_or_default(),

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::directory::read;
 use super::standing::announce_status;
-use super::view::FullDoctor;
+use super::view::{FullDoctor, complete};
 use crate::domain::clinical::doctor::{DoctorDraft, DoctorStatus};
 use crate::domain::id::{DoctorId, InstitutionId};
 use crate::domain::identity::Role;
@@ -31,11 +31,10 @@ use crate::http::problem::ProblemBody;
 use crate::persistence::Tx;
 use crate::persistence::clinical::contacts::{self, Contacts, Holder};
 use crate::persistence::clinical::doctors::{self, Doctor};
-use crate::persistence::clinical::row::{hold, remove, restore as bring_back};
+use crate::persistence::clinical::row::{
+    Row as _, hold, hold_account, remove, restore as bring_back,
+};
 use crate::persistence::clinical::specialties;
-
-/// How often a change is made anew when others write in between.
-const TRIES: usize = 8;
 
 /// A doctor at its version.
 pub(super) type Shown = ([(HeaderName, HeaderValue); 1], Json<FullDoctor>);
@@ -115,7 +114,7 @@ pub(super) async fn replace(
     Json(draft): Json<DoctorDraft>,
 ) -> Result<Shown> {
     let author = author(&app, &context, &viewer);
-    change(&author, &viewer, &condition, id, Map::new(), |_| Ok(draft.clone())).await
+    change(&author, &viewer, &condition, id, Map::new(), |_| Ok(draft)).await
 }
 
 /// Writes the fields of a doctor that are given.
@@ -139,7 +138,7 @@ pub(super) async fn patch(
 ) -> Result<Shown> {
     let author = author(&app, &context, &viewer);
     let data = patch.names();
-    change(&author, &viewer, &condition, id, data, |current| patch.clone().of(current)).await
+    change(&author, &viewer, &condition, id, data, |current| patch.of(current)).await
 }
 
 /// Removes a doctor from lists and reads, and switches their account off.
@@ -158,6 +157,7 @@ pub(super) async fn delete(
     let (author, now) = (author(&app, &context, &viewer), Timestamp::now());
 
     let mut tx = app.store.begin().await?;
+    hold_account::<Doctor>(&mut tx, id).await?;
     let doctor: Doctor = hold(&mut tx, id).await?;
     may_run(&viewer, &doctor)?;
     condition.check(doctor.stamp.version)?;
@@ -199,6 +199,7 @@ pub(super) async fn restore(
     let now = Timestamp::now();
 
     let mut tx = app.store.begin().await?;
+    hold_account::<Doctor>(&mut tx, id).await?;
     let doctor = doctors::hold_any(&mut tx, id).await?;
     if doctor.stamp.deleted_at.is_none() && doctor.status != DoctorStatus::Retired {
         return Err(Kind::NotFound("removed or retired doctor").into());
@@ -231,50 +232,47 @@ pub(super) async fn change(
     condition: &IfMatch,
     id: DoctorId,
     data: Map<String, serde_json::Value>,
-    wanted: impl Fn(&DoctorDraft) -> Result<DoctorDraft> + Send,
+    wanted: impl FnOnce(&DoctorDraft) -> Result<DoctorDraft> + Send,
 ) -> Result<Shown> {
     let (app, now) = (author.app, Timestamp::now());
-    for _ in 0..TRIES {
-        let current = read(app, id).await?;
-        may_write(viewer, &current.row)?;
-        let standing = current.draft();
-        let draft = wanted(&standing)?;
-        may_become(viewer, &standing, &draft)?;
 
-        let mut tx = app.store.begin().await?;
-        let doctor: Doctor = hold(&mut tx, id).await?;
-        condition.check(doctor.stamp.version)?;
-        if doctor.stamp.version != current.row.stamp.version {
-            // Someone wrote in between: what is wanted is made of what stands now.
-            continue;
-        }
-        if let Some(status) = draft.status {
-            doctor.status.check(status)?;
-        }
-        specialties::hold_new(&mut tx, &draft.specialties(), &standing.specialty_ids).await?;
-        doctors::update(&mut tx, &doctor, &draft, now).await?;
-        beside(&mut tx, id, &draft, now).await?;
-        if let Some(status) = draft.status.filter(|status| *status != doctor.status) {
-            announce_status(&mut tx, author, &doctor, status, None).await?;
-        }
-        move_between(&mut tx, author, &doctor, draft.institution_id).await?;
-        author.record(&mut tx, "doctor", id.0.into(), "updated", data.clone()).await?;
-        let made = match doctor.user_id {
-            Some(user) => {
-                author.tell(&mut tx, user, "profile", "updated", data).await?;
-                Some(holder::rename(&mut tx, author, user, &draft.email).await?)
-            }
-            None => None,
-        };
-        tx.commit().await?;
-
-        app.hub.outbox_ready();
-        if let Some(made) = made {
-            made.take_effect(app).await;
-        }
-        return shown(app, id).await;
+    let mut tx = app.store.begin().await?;
+    hold_account::<Doctor>(&mut tx, id).await?;
+    let doctor: Doctor = hold(&mut tx, id).await?;
+    may_write(viewer, &doctor)?;
+    let current = complete(&mut tx, vec![doctor.clone()]).await?.pop();
+    let standing = current.ok_or(Kind::NotFound(Doctor::NOUN))?.draft();
+    let draft = wanted(&standing)?;
+    may_become(viewer, &standing, &draft)?;
+    if !draft.email.eq_ignore_ascii_case(&standing.email) {
+        holder::may_rename(author, doctor.user_id)?;
     }
-    Err(Kind::Unavailable { retry_after: 1 }.into())
+    condition.check(doctor.stamp.version)?;
+    if let Some(status) = draft.status {
+        doctor.status.check(status)?;
+    }
+    specialties::hold_new(&mut tx, &draft.specialties(), &standing.specialty_ids).await?;
+    doctors::update(&mut tx, &doctor, &draft, now).await?;
+    beside(&mut tx, id, &draft, now).await?;
+    if let Some(status) = draft.status.filter(|status| *status != doctor.status) {
+        announce_status(&mut tx, author, &doctor, status, None).await?;
+    }
+    move_between(&mut tx, author, &doctor, draft.institution_id).await?;
+    author.record(&mut tx, "doctor", id.0.into(), "updated", data.clone()).await?;
+    let made = match doctor.user_id {
+        Some(user) => {
+            author.tell(&mut tx, user, "profile", "updated", data).await?;
+            Some(holder::rename(&mut tx, author, user, &draft.email).await?)
+        }
+        None => None,
+    };
+    tx.commit().await?;
+
+    app.hub.outbox_ready();
+    if let Some(made) = made {
+        made.take_effect(app).await;
+    }
+    shown(app, id).await
 }
 
 pub(super) async fn shown(app: &App, id: DoctorId) -> Result<Shown> {

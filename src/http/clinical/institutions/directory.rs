@@ -88,7 +88,7 @@ pub(super) async fn list(
     let total =
         if list.count { Some(institutions::count(&app.store, &filter).await?) } else { None };
     let page = list.page(rows, |row| row.id.to_string()).with_total(total);
-    let views = complete(&app, page.items).await?.into_iter().map(|row| row.of(&viewer));
+    let views = complete(&app.store, page.items).await?.into_iter().map(|row| row.of(&viewer));
     Ok(Json(Page {
         items: views.collect::<Result<_>>()?,
         next_cursor: page.next_cursor,
@@ -120,6 +120,6 @@ pub(super) async fn one(
 /// One institution with all that belongs to it.
 pub(in crate::http::clinical) async fn read(app: &App, id: InstitutionId) -> Result<Complete> {
     let row: Institution = find(&app.store, id).await?;
-    let complete = complete(app, vec![row]).await?.pop();
+    let complete = complete(&app.store, vec![row]).await?.pop();
     complete.ok_or_else(|| Kind::NotFound("institution").into())
 }

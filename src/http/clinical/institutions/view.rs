@@ -11,8 +11,8 @@ use crate::domain::contact::Phone;
 use crate::domain::date::Date;
 use crate::domain::id::{InstitutionId, UserId};
 use crate::error::Result;
-use crate::http::App;
 use crate::http::clinical::viewer::{Standing, Viewer, not_for_you};
+use crate::persistence::Source;
 use crate::persistence::clinical::contacts::{self, Contacts, Holder};
 use crate::persistence::clinical::institutions;
 use crate::persistence::clinical::row::Stamp;
@@ -80,11 +80,11 @@ pub(in crate::http) struct Complete {
 
 /// Brings the rows together with their contacts.
 pub(in crate::http) async fn complete(
-    app: &App,
+    source: impl Into<Source<'_>>,
     rows: Vec<institutions::Institution>,
 ) -> Result<Vec<Complete>> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id.0).collect();
-    let mut contacts = contacts::of(&app.store, Holder::Institution, &ids).await?;
+    let mut contacts = contacts::of(source, Holder::Institution, &ids).await?;
     let complete = rows
         .into_iter()
         .map(|row| Complete { contacts: contacts.remove(&row.id.0).unwrap_or_default(), row });

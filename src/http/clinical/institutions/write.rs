@@ -8,7 +8,7 @@ use serde_json::Map;
 use utoipa::ToSchema;
 
 use super::directory::read;
-use super::view::FullInstitution;
+use super::view::{FullInstitution, complete};
 use crate::domain::clinical::institution::InstitutionDraft;
 use crate::domain::id::InstitutionId;
 use crate::domain::identity::Role;
@@ -27,10 +27,9 @@ use crate::http::problem::ProblemBody;
 use crate::persistence::Tx;
 use crate::persistence::clinical::contacts::{self, Contacts, Holder};
 use crate::persistence::clinical::institutions::{self, Institution};
-use crate::persistence::clinical::row::{hold, hold_removed, remove, restore as bring_back};
-
-/// How often a change is made anew when others write in between.
-const TRIES: usize = 8;
+use crate::persistence::clinical::row::{
+    Row as _, hold, hold_account, hold_removed, remove, restore as bring_back,
+};
 
 /// An institution at its version.
 pub(super) type Shown = ([(HeaderName, HeaderValue); 1], Json<FullInstitution>);
@@ -105,7 +104,7 @@ pub(super) async fn replace(
     Json(draft): Json<InstitutionDraft>,
 ) -> Result<Shown> {
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
-    change(&author, &viewer, &condition, id, Map::new(), |_| Ok(draft.clone())).await
+    change(&author, &viewer, &condition, id, Map::new(), |_| Ok(draft)).await
 }
 
 /// Writes the fields of an institution that are given.
@@ -129,7 +128,7 @@ pub(super) async fn patch(
 ) -> Result<Shown> {
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
     let data = patch.names();
-    change(&author, &viewer, &condition, id, data, |current| patch.clone().of(current)).await
+    change(&author, &viewer, &condition, id, data, |current| patch.of(current)).await
 }
 
 /// Removes an institution from lists and reads, and switches its account off.
@@ -149,6 +148,7 @@ pub(super) async fn delete(
     let author = Author { app: &app, context: &context, caller: &caller };
 
     let mut tx = app.store.begin().await?;
+    hold_account::<Institution>(&mut tx, id).await?;
     let institution: Institution = hold(&mut tx, id).await?;
     condition.check(institution.stamp.version)?;
     remove::<Institution>(&mut tx, id, Timestamp::now()).await?;
@@ -187,6 +187,7 @@ pub(super) async fn restore(
     let author = Author { app: &app, context: &context, caller: &caller };
 
     let mut tx = app.store.begin().await?;
+    hold_account::<Institution>(&mut tx, id).await?;
     let institution: Institution = hold_removed(&mut tx, id).await?;
     condition.check(institution.stamp.version)?;
     bring_back::<Institution>(&mut tx, id, "license_number", Timestamp::now()).await?;
@@ -210,44 +211,38 @@ async fn change(
     condition: &IfMatch,
     id: InstitutionId,
     data: Map<String, serde_json::Value>,
-    wanted: impl Fn(&InstitutionDraft) -> Result<InstitutionDraft> + Send,
+    wanted: impl FnOnce(&InstitutionDraft) -> Result<InstitutionDraft> + Send,
 ) -> Result<Shown> {
     let (app, now) = (author.app, Timestamp::now());
     may_write(viewer, id)?;
-    for _ in 0..TRIES {
-        let current = read(app, id).await?;
-        let standing = current.draft();
-        let draft = wanted(&standing)?;
-        may_become(viewer, &standing, &draft)?;
 
-        let mut tx = app.store.begin().await?;
-        let institution: Institution = hold(&mut tx, id).await?;
-        condition.check(institution.stamp.version)?;
-        if institution.stamp.version != current.row.stamp.version {
-            // Someone wrote in between: what is wanted is made of what stands now.
-            continue;
+    let mut tx = app.store.begin().await?;
+    hold_account::<Institution>(&mut tx, id).await?;
+    let institution: Institution = hold(&mut tx, id).await?;
+    let current = complete(&mut tx, vec![institution.clone()]).await?.pop();
+    let standing = current.ok_or(Kind::NotFound(Institution::NOUN))?.draft();
+    let draft = wanted(&standing)?;
+    may_become(viewer, &standing, &draft)?;
+    condition.check(institution.stamp.version)?;
+    institutions::update(&mut tx, &institution, &draft, now).await?;
+    beside(&mut tx, id, &draft, now).await?;
+    author.record(&mut tx, "institution", id.0.into(), "updated", data.clone()).await?;
+    let email = draft.contact_email.to_lowercase();
+    let mut made = None;
+    if let Some(user) = institution.user_id {
+        author.tell(&mut tx, user, "profile", "updated", data).await?;
+        if email != institution.contact_email {
+            let renamed = holder::rename(&mut tx, author, user, &email).await;
+            made = Some(renamed.map_err(by_contact)?);
         }
-        institutions::update(&mut tx, &institution, &draft, now).await?;
-        beside(&mut tx, id, &draft, now).await?;
-        author.record(&mut tx, "institution", id.0.into(), "updated", data.clone()).await?;
-        let email = draft.contact_email.to_lowercase();
-        let mut made = None;
-        if let Some(user) = institution.user_id {
-            author.tell(&mut tx, user, "profile", "updated", data).await?;
-            if email != institution.contact_email {
-                let renamed = holder::rename(&mut tx, author, user, &email).await;
-                made = Some(renamed.map_err(by_contact)?);
-            }
-        }
-        tx.commit().await?;
-
-        app.hub.outbox_ready();
-        if let Some(made) = made {
-            made.take_effect(app).await;
-        }
-        return shown(app, id).await;
     }
-    Err(Kind::Unavailable { retry_after: 1 }.into())
+    tx.commit().await?;
+
+    app.hub.outbox_ready();
+    if let Some(made) = made {
+        made.take_effect(app).await;
+    }
+    shown(app, id).await
 }
 
 pub(super) async fn shown(app: &App, id: InstitutionId) -> Result<Shown> {

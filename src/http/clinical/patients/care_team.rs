@@ -85,7 +85,7 @@ pub(in crate::http::clinical) async fn read(
     let ids: Vec<DoctorId> =
         team.iter().map(|member| member.doctor_id).chain(patient.doctor_id).collect();
     let rows = doctors::some(&app.store, &ids).await?;
-    let complete = doctor_view::complete(app, rows).await?;
+    let complete = doctor_view::complete(&app.store, rows).await?;
     let mut known: HashMap<DoctorId, _> =
         complete.into_iter().map(|doctor| (doctor.row.id, doctor)).collect();
     let mut members = Vec::new();
@@ -117,7 +117,7 @@ async fn institution(
         Err(error) if matches!(error.kind(), Kind::NotFound(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let complete = institution_view::complete(app, vec![row]).await?.pop();
+    let complete = institution_view::complete(&app.store, vec![row]).await?.pop();
     complete.map(|institution| institution.of(viewer)).transpose()
 }
 

@@ -14,8 +14,9 @@ use crate::domain::id::{DoctorId, InstitutionId};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
+use crate::http::clinical::reading;
 use crate::http::clinical::viewer::{PatientRef, Viewer};
-use crate::http::context::Path;
+use crate::http::context::{Context, Path};
 use crate::http::json::Json;
 use crate::http::page::{List, Page, PageParams, text};
 use crate::http::precondition::IfNoneMatch;
@@ -198,11 +199,13 @@ pub(in crate::http::clinical) async fn page(
 pub(super) async fn one(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     had: IfNoneMatch,
     Path(id): Path<PatientRef>,
 ) -> Result<Response> {
     let id = viewer.patient(&app, id).await?.id;
     let patient = read(&app, id).await?;
+    reading::note(&app, &viewer, &context, ("patient", id.0), id).await?;
     Ok(had.answer(patient.row.stamp.version, patient.view()))
 }
 

@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
+use crate::http::clinical::reading;
 use crate::http::clinical::viewer::{PatientRef, Viewer};
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
@@ -50,11 +51,13 @@ pub(super) struct Filters {
 pub(super) async fn with_profile(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     had: IfNoneMatch,
     Path(id): Path<PatientRef>,
 ) -> Result<Response> {
     let id = viewer.patient(&app, id).await?.id;
     let patient = read(&app, id).await?;
+    reading::note(&app, &viewer, &context, ("patient", id.0), id).await?;
     let (version, health_profile) = (patient.row.stamp.version, patient.profile.clone());
     Ok(had.answer(version, PatientWithProfile { patient: patient.view(), health_profile }))
 }
@@ -73,12 +76,15 @@ pub(super) async fn with_profile(
 pub(super) async fn profile(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     had: IfNoneMatch,
     Path(id): Path<PatientRef>,
 ) -> Result<Response> {
     let patient = viewer.patient(&app, id).await?;
     let profile = health_profiles::find(&app.store, patient.id).await?;
     let profile = profile.ok_or(Kind::NotFound("health profile"))?;
+    let what = ("health_profile", patient.id.0);
+    reading::note(&app, &viewer, &context, what, patient.id).await?;
     Ok(had.answer(patient.stamp.version, profile))
 }
 
@@ -101,9 +107,7 @@ pub(super) async fn replace(
     Path(id): Path<PatientRef>,
     Json(profile): Json<HealthProfile>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<HealthProfile>)> {
-    if viewer.is_house() && !viewer.is_admin() {
-        return Err(Kind::Forbidden("services read health profiles only").into());
-    }
+    may_write(&viewer)?;
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
     let (id, now) = (viewer.patient(&app, id).await?.id, Timestamp::now());
 
@@ -137,10 +141,12 @@ pub(super) async fn replace(
 pub(super) async fn history(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     Path(id): Path<PatientRef>,
     list: List<Filters>,
 ) -> Result<Json<Page<Recorded>>> {
     let id = viewer.patient(&app, id).await?.id;
+    reading::note_list(&app, &viewer, &context, "health_profile_history", [id]).await?;
     let (store, time) = (&app.store, (list.filters.created_from, list.filters.created_to));
     let rows = health_profiles::history(store, id, time, list.after_id()?, list.fetch()).await?;
     let total = if list.count {
@@ -149,6 +155,14 @@ pub(super) async fn history(
         None
     };
     Ok(Json(list.page(rows, |row| row.id.to_string()).with_total(total)))
+}
+
+/// Refuses to whom health profiles are only to be read.
+pub(super) fn may_write(viewer: &Viewer) -> Result<()> {
+    if viewer.is_house() && !viewer.is_admin() {
+        return Err(Kind::Forbidden("services read health profiles only").into());
+    }
+    Ok(())
 }
 
 /// Makes this the health profile of a patient that the transaction holds.

@@ -14,6 +14,8 @@ use crate::domain::id::PatientId;
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
+use crate::http::author::Author;
+use crate::http::clinical::results::access::seen;
 use crate::http::clinical::viewer::{PatientRef, Standing, Viewer};
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
@@ -166,7 +168,11 @@ async fn opened(
     if let Standing::Institution(_) = viewer.standing {
         patient.must_be_validated()?;
     }
-    let record = record(app, viewer, patient, &sections).await?;
+    let mut record = record(app, viewer, patient, &sections).await?;
+    if let Some(rows) = record.results.take() {
+        let author = Author { app, context, caller: &viewer.caller };
+        record.results = Some(seen(&author, viewer, rows).await?);
+    }
     let mut entry = context.audit(Some(&viewer.caller), "read", "medical_record", &id);
     entry.data = Map::from_iter([("sections".to_owned(), asked.sections.clone().into())]);
     let mut tx = app.store.begin().await?;

@@ -15,6 +15,7 @@ use crate::domain::id::{DoctorId, InstitutionId, PatientId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
+use crate::persistence::Source;
 use crate::persistence::clinical::contacts::{self, Contacts, Holder};
 use crate::persistence::clinical::health_profiles;
 use crate::persistence::clinical::patient_list::Listed;
@@ -95,9 +96,17 @@ pub(in crate::http) fn day_of(moment: Timestamp) -> civil::Date {
 
 /// One patient with all that belongs to it.
 pub(in crate::http) async fn read(app: &App, id: PatientId) -> Result<Complete> {
-    let row: patients::Patient = find(&app.store, id).await?;
-    let contacts = contacts::of(&app.store, Holder::Patient, &[id.0]).await?.remove(&id.0);
-    let profile = health_profiles::find(&app.store, id).await?;
+    complete(&app.store, find(&app.store, id).await?).await
+}
+
+/// Brings a row together with what stands in other tables.
+pub(super) async fn complete(
+    source: impl Into<Source<'_>>,
+    row: patients::Patient,
+) -> Result<Complete> {
+    let (mut source, id) = (source.into(), row.id);
+    let contacts = contacts::of(source.lend(), Holder::Patient, &[id.0]).await?.remove(&id.0);
+    let profile = health_profiles::find(source, id).await?;
     Ok(Complete { row, contacts: contacts.unwrap_or_default(), profile })
 }
 

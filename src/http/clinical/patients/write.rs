@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::health;
 use super::validation::{Move, advance};
-use super::view::{PatientView, read, today};
+use super::view::{Complete, PatientView, complete, read, today};
 use crate::domain::clinical::patient::PatientDraft;
 use crate::domain::id::PatientId;
 use crate::domain::identity::Role;
@@ -30,10 +30,9 @@ use crate::persistence::Tx;
 use crate::persistence::clinical::contacts::{self, Contacts, Holder};
 use crate::persistence::clinical::health_profiles;
 use crate::persistence::clinical::patients::{self, Association, Patient};
-use crate::persistence::clinical::row::{hold, hold_removed, remove, restore as bring_back};
-
-/// How often a change is made anew when others write in between.
-const TRIES: usize = 8;
+use crate::persistence::clinical::row::{
+    hold, hold_account, hold_removed, remove, restore as bring_back,
+};
 
 /// A patient at its version.
 pub(super) type Shown = ([(HeaderName, HeaderValue); 1], Json<PatientView>);
@@ -115,7 +114,7 @@ pub(super) async fn replace(
     Json(draft): Json<PatientDraft>,
 ) -> Result<Shown> {
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
-    change(&author, &viewer, &condition, id, Map::new(), |_| Ok(draft.clone())).await
+    change(&author, &viewer, &condition, id, Map::new(), |_| Ok(draft)).await
 }
 
 /// Writes the fields of a patient that are given.
@@ -142,7 +141,14 @@ pub(super) async fn patch(
 ) -> Result<Shown> {
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
     let data = patch.names();
-    change(&author, &viewer, &condition, id, data, |current| patch.clone().of(current)).await
+    change(&author, &viewer, &condition, id, data, |current| {
+        let mut draft = current.draft();
+        if patch.names_field("health_profile") {
+            draft.health_profile.clone_from(&current.profile);
+        }
+        patch.of(&draft)
+    })
+    .await
 }
 
 /// Removes a patient from lists and reads, and switches their account off.
@@ -161,6 +167,7 @@ pub(super) async fn delete(
     let author = Author { app: &app, context: &context, caller: &caller };
 
     let mut tx = app.store.begin().await?;
+    hold_account::<Patient>(&mut tx, id).await?;
     let patient: Patient = hold(&mut tx, id).await?;
     condition.check(patient.stamp.version)?;
     remove::<Patient>(&mut tx, id, Timestamp::now()).await?;
@@ -198,6 +205,7 @@ pub(super) async fn restore(
     let author = Author { app: &app, context: &context, caller: &caller };
 
     let mut tx = app.store.begin().await?;
+    hold_account::<Patient>(&mut tx, id).await?;
     let patient: Patient = hold_removed(&mut tx, id).await?;
     condition.check(patient.stamp.version)?;
     bring_back::<Patient>(&mut tx, id, "external_ref", Timestamp::now()).await?;
@@ -221,60 +229,60 @@ async fn change(
     condition: &IfMatch,
     id: PatientRef,
     data: Map<String, serde_json::Value>,
-    wanted: impl Fn(&PatientDraft) -> Result<PatientDraft> + Send,
+    wanted: impl FnOnce(&Complete) -> Result<PatientDraft> + Send,
 ) -> Result<Shown> {
     let (app, now) = (author.app, Timestamp::now());
     let id = viewer.patient(app, id).await?.id;
-    for _ in 0..TRIES {
-        let current = read(app, id).await?;
-        let standing = current.draft();
-        let draft = wanted(&standing)?;
-        if let Standing::Patient(_) = viewer.standing {
-            draft.check_own(&standing)?;
-        }
-        draft.check(today(), current.row.association_status == Association::Associated)?;
 
-        let mut tx = app.store.begin().await?;
-        let patient: Patient = hold(&mut tx, id).await?;
-        condition.check(patient.stamp.version)?;
-        if patient.stamp.version != current.row.stamp.version {
-            // Someone wrote in between: what is wanted is made of what stands now.
-            continue;
-        }
-        patients::update(&mut tx, &patient, &draft, now).await?;
-        reach(&mut tx, id, &draft, now).await?;
-        if let Some(profile) = &draft.health_profile {
-            health::write(&mut tx, author, id, &draft.date_of_birth, profile, now).await?;
-        } else if let Some(profile) = &current.profile
-            && draft.date_of_birth != patient.date_of_birth
-        {
-            let kpis = profile.kpis(draft.date_of_birth.civil(), today());
-            health_profiles::rescore(&mut tx, id, None, &kpis).await?;
-        }
-        if let Some(to) = draft.validation_status.filter(|to| *to != patient.validation_status) {
-            let (moved, patient) = (Move { to, note: None }, hold(&mut tx, id).await?);
-            advance(&mut tx, author, viewer, &patient, &moved, now).await?;
-        }
-        let before = Ties { doctor: patient.doctor_id, institution: patient.institution_id };
-        let after = Ties { doctor: draft.doctor_id, institution: draft.institution_id };
-        tell_change(&mut tx, author, ("patient_id", id.0), before, after).await?;
-        author.record(&mut tx, "patient", id.0.into(), "updated", data.clone()).await?;
-        let made = match patient.user_id {
-            Some(user) => {
-                author.tell(&mut tx, user, "profile", "updated", data).await?;
-                Some(holder::rename(&mut tx, author, user, &draft.email).await?)
-            }
-            None => None,
-        };
-        tx.commit().await?;
-
-        app.hub.outbox_ready();
-        if let Some(made) = made {
-            made.take_effect(app).await;
-        }
-        return shown(app, id).await;
+    let mut tx = app.store.begin().await?;
+    hold_account::<Patient>(&mut tx, id).await?;
+    let patient: Patient = hold(&mut tx, id).await?;
+    let current = complete(&mut tx, patient.clone()).await?;
+    let standing = current.draft();
+    let draft = wanted(&current)?;
+    if let Standing::Patient(_) = viewer.standing {
+        draft.check_own(&standing)?;
     }
-    Err(Kind::Unavailable { retry_after: 1 }.into())
+    if draft.health_profile.is_some() {
+        health::may_write(viewer)?;
+    }
+    if !draft.email.eq_ignore_ascii_case(&standing.email) {
+        holder::may_rename(author, patient.user_id)?;
+    }
+    condition.check(patient.stamp.version)?;
+    draft.check(today(), patient.association_status == Association::Associated)?;
+    patients::update(&mut tx, &patient, &draft, now).await?;
+    reach(&mut tx, id, &draft, now).await?;
+    if let Some(profile) = &draft.health_profile {
+        health::write(&mut tx, author, id, &draft.date_of_birth, profile, now).await?;
+    } else if let Some(profile) = &current.profile
+        && draft.date_of_birth != patient.date_of_birth
+    {
+        let kpis = profile.kpis(draft.date_of_birth.civil(), today());
+        health_profiles::rescore(&mut tx, id, None, &kpis).await?;
+    }
+    if let Some(to) = draft.validation_status.filter(|to| *to != patient.validation_status) {
+        let (moved, patient) = (Move { to, note: None }, hold(&mut tx, id).await?);
+        advance(&mut tx, author, viewer, &patient, &moved, now).await?;
+    }
+    let before = Ties { doctor: patient.doctor_id, institution: patient.institution_id };
+    let after = Ties { doctor: draft.doctor_id, institution: draft.institution_id };
+    tell_change(&mut tx, author, ("patient_id", id.0), before, after).await?;
+    author.record(&mut tx, "patient", id.0.into(), "updated", data.clone()).await?;
+    let made = match patient.user_id {
+        Some(user) => {
+            author.tell(&mut tx, user, "profile", "updated", data).await?;
+            Some(holder::rename(&mut tx, author, user, &draft.email).await?)
+        }
+        None => None,
+    };
+    tx.commit().await?;
+
+    app.hub.outbox_ready();
+    if let Some(made) = made {
+        made.take_effect(app).await;
+    }
+    shown(app, id).await
 }
 
 pub(super) async fn shown(app: &App, id: PatientId) -> Result<Shown> {

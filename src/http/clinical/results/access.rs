@@ -11,7 +11,8 @@ use crate::domain::topic::Topic;
 use crate::error::{Error, Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
-use crate::http::clinical::viewer::{Standing, Viewer};
+use crate::http::clinical::viewer::{Standing, Viewer, since};
+use crate::persistence::clinical::patients::Patient;
 use crate::persistence::clinical::relations;
 use crate::persistence::clinical::results::{self, ExamResult};
 use crate::persistence::clinical::row::{find, hold};
@@ -29,7 +30,12 @@ pub(in crate::http) async fn sees(app: &App, viewer: &Viewer, result: &ExamResul
 /// A result the caller may look at. Any other is not there.
 pub(super) async fn visible(app: &App, viewer: &Viewer, id: ResultId) -> Result<ExamResult> {
     let result: ExamResult = find(&app.store, id).await?;
-    if sees(app, viewer, &result).await? { Ok(result) } else { Err(missing()) }
+    if !sees(app, viewer, &result).await? {
+        return Err(missing());
+    }
+    // To the house too the results of a removed patient are gone.
+    find::<Patient>(&app.store, result.patient_id).await?;
+    Ok(result)
 }
 
 /// A result the caller may write: the house any, a doctor or an institution what they ordered.
@@ -60,6 +66,20 @@ pub(in crate::http) async fn document(
     Ok((result, file))
 }
 
+/// Results on their way to a caller. Their patient has read those without a file.
+pub(in crate::http::clinical) async fn seen(
+    author: &Author<'_>,
+    viewer: &Viewer,
+    mut rows: Vec<ExamResult>,
+) -> Result<Vec<ExamResult>> {
+    if let Standing::Patient(_) = viewer.standing {
+        for row in rows.iter_mut().filter(|row| row.is_read_by_sight()) {
+            *row = read_by_patient(author, row.id).await?;
+        }
+    }
+    Ok(rows)
+}
+
 /// A result as its patient reads it. One without a file is delivered by that.
 pub(super) async fn read_by_patient(author: &Author<'_>, id: ResultId) -> Result<ExamResult> {
     let app = author.app;
@@ -81,7 +101,8 @@ pub(in crate::http) async fn note_reading(
 ) -> Result<()> {
     let (app, now) = (author.app, Timestamp::now());
     let mut tx = app.store.begin().await?;
-    let entry = author.context.audit(Some(author.caller), "file_read", "result", &result.id);
+    let mut entry = author.context.audit(Some(author.caller), "file_read", "result", &result.id);
+    entry.data = Map::from_iter([("patient_id".to_owned(), json!(result.patient_id))]);
     audit::append(&mut tx, &entry, now).await?;
     if let Standing::Patient(_) = viewer.standing {
         let result = hold_released(&mut tx, result.id).await?;
@@ -126,7 +147,7 @@ pub(super) async fn record(
     author.record(tx, "result", result.id.0.into(), action, data).await
 }
 
-/// Tells of a new status: who ordered it, the administrators, those who follow it, and the patient of
+/// Tells of a new status: who ordered it and may still see it, the administrators, those who follow it, and the patient of
 /// what is released.
 pub(super) async fn announce(
     tx: &mut Tx,
@@ -143,8 +164,14 @@ pub(super) async fn announce(
     };
     let accounts = relations::accounts(tx, result.patient_id, None, None).await?;
     let patient = accounts.patient.filter(|_| result.status.is_released());
+    let mut orderer = result.ordered_by;
+    if let Some(user) = orderer {
+        let may_hear =
+            relations::of_account(tx, user, result.patient_id, since(author.app)).await?;
+        orderer = orderer.filter(|_| may_hear);
+    }
     let mut topics = update.topics();
-    topics.extend(patient.into_iter().chain(result.ordered_by).map(Topic::User));
+    topics.extend(patient.into_iter().chain(orderer).map(Topic::User));
     topics.dedup();
     outbox::append(tx, &update.event_to(topics), Some(&author.app.settings.node)).await.map(drop)
 }

@@ -6,13 +6,14 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::access::{read_by_patient, visible};
+use super::access::{read_by_patient, seen, visible};
 use crate::domain::clinical::result::ResultStatus;
 use crate::domain::id::{ExamId, PatientId, ResultId};
 use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
+use crate::http::clinical::reading;
 use crate::http::clinical::viewer::{Standing, Viewer};
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
@@ -53,6 +54,7 @@ pub(super) struct Filters {
 pub(super) async fn list(
     State(app): State<App>,
     viewer: Viewer,
+    context: Context,
     list: List<Filters>,
 ) -> Result<Json<Page<ExamResult>>> {
     let (filters, list) = list.split();
@@ -71,7 +73,12 @@ pub(super) async fn list(
     };
     let rows = results::page(&app.store, &filter, list.after_id()?, list.fetch()).await?;
     let total = if list.count { Some(results::count(&app.store, &filter).await?) } else { None };
-    Ok(Json(list.page(rows, |row| row.id.to_string()).with_total(total)))
+    let mut page = list.page(rows, |row| row.id.to_string()).with_total(total);
+    let patients = page.items.iter().map(|row| row.patient_id).collect::<Vec<_>>();
+    reading::note_list(&app, &viewer, &context, "exam_results", patients).await?;
+    let author = Author { app: &app, context: &context, caller: &viewer.caller };
+    page.items = seen(&author, &viewer, page.items).await?;
+    Ok(Json(page))
 }
 
 /// Shows one result; to the patient from `ready` on, which delivers one without a file.
@@ -98,5 +105,6 @@ pub(super) async fn one(
         let author = Author { app: &app, context: &context, caller: &viewer.caller };
         result = read_by_patient(&author, id).await?;
     }
+    reading::note(&app, &viewer, &context, ("result", id.0), result.patient_id).await?;
     Ok(had.answer(result.stamp.version, result))
 }

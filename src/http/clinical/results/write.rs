@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::header::{ETAG, LOCATION};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde_json::Map;
 
 use super::access::{announce, record, writable};
 use crate::domain::clinical::result::{ResultContent, ResultDraft};
@@ -23,6 +24,7 @@ use crate::http::problem::ProblemBody;
 use crate::persistence::Tx;
 use crate::persistence::clinical::catalogue::Exam;
 use crate::persistence::clinical::patients::Patient;
+use crate::persistence::clinical::relations;
 use crate::persistence::clinical::results::{self, ExamResult};
 use crate::persistence::clinical::row::hold;
 use crate::persistence::files;
@@ -113,6 +115,9 @@ pub(super) async fn patch(
         result.move_to(status, now);
     }
     let result = results::update(&mut tx, &result, now).await?;
+    if is_moved && !result.status.is_released() {
+        take_back(&mut tx, &author, &result).await?;
+    }
     record(&mut tx, &author, &result, "updated").await?;
     if is_moved {
         announce(&mut tx, &author, &result, now).await?;
@@ -121,6 +126,14 @@ pub(super) async fn patch(
 
     app.hub.outbox_ready();
     Ok(shown(result))
+}
+
+/// Ends what a patient hears of a result that is not theirs to see any more. Told before the change itself.
+async fn take_back(tx: &mut Tx, author: &Author<'_>, result: &ExamResult) -> Result<()> {
+    let patient = relations::accounts(tx, result.patient_id, None, None).await?.patient;
+    let Some(patient) = patient else { return Ok(()) };
+    let changes = Map::from_iter([("result_id".to_owned(), result.id.0.into())]);
+    author.tell(tx, patient, "membership", "deleted", changes).await
 }
 
 /// Holds a file that a result is about to refer to: the document is a PDF.

@@ -29,6 +29,7 @@ use crate::http::context::Context;
 use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::Tx;
+use crate::persistence::clinical::contacts::{self, Contacts, Holder};
 use crate::persistence::clinical::patients::Patient;
 use crate::persistence::clinical::row::hold;
 use crate::persistence::clinical::{health_profiles, suggestions};
@@ -88,7 +89,9 @@ async fn suggest(
         None => (Provider::Rules, rules::suggestions(&profile)),
         Some(advisor) => {
             let trace = trace.map(|Extension(trace)| trace);
-            let case = case(&patient, &profile, &asked);
+            let contacts = contacts::of(&app.store, Holder::Patient, &[patient.id.0]).await?;
+            let contacts = contacts.into_values().next().unwrap_or_default();
+            let case = case(&patient, &contacts, &profile, &asked);
             (Provider::Openai, advised(&author, advisor, &id, &asked, &case, trace).await?)
         }
     };
@@ -114,11 +117,18 @@ fn asker(viewer: &Viewer) -> Result<Option<DoctorId>> {
 }
 
 /// What somebody else is told of a patient.
-fn case(patient: &Patient, profile: &HealthProfile, asked: &Question) -> Case {
-    let texts = [&patient.email, &patient.document_number, &patient.external_ref];
+fn case(patient: &Patient, contacts: &Contacts, profile: &HealthProfile, asked: &Question) -> Case {
+    let texts = [
+        &patient.email,
+        &patient.document_number,
+        &patient.external_ref,
+        &patient.emergency_contact_name,
+        &patient.emergency_contact_phone,
+    ];
     let known_as: Vec<&str> = [patient.first_name.as_str(), &patient.last_name]
         .into_iter()
         .chain(texts.into_iter().flatten().map(String::as_str))
+        .chain(contacts.phones.iter().map(|phone| phone.number.as_str()))
         .collect();
     let person =
         Person { born: patient.date_of_birth.civil(), sex: patient.sex, known_as: &known_as };
