@@ -36,7 +36,9 @@ use crate::telemetry::Tracer;
 pub use super::arrival::{Arrival, TurnedAway};
 pub use super::desk::{Asker, Desk, Found, Sent, Waiting};
 pub use super::renewal::{Bearer, Renewed};
-pub use super::rooms::{Entrance, MediaAddress, MediaRequest, MediaServer, Sitting, count_quality};
+pub use super::rooms::{
+    Announcement, Entrance, MediaAddress, MediaRequest, MediaServer, Sitting, count_quality,
+};
 pub use super::views::{Census, Dispatched, SocketInfo};
 pub use crate::domain::identity::Revocation;
 

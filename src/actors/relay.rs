@@ -295,8 +295,9 @@ impl State {
                 for related in loaded.relations.get(&id).into_iter().flatten() {
                     self.authority.related(related);
                 }
-                self.authority.rooms.heed(&row);
-                if let Some(row) = loaded.rows.get(&id) {
+                let numbered = loaded.rows.get(&id);
+                self.authority.rooms.heed(&row, numbered.is_some());
+                if let Some(row) = numbered {
                     self.progress.receipts.lock().file(*row, (id, delivered));
                 }
             }

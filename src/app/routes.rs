@@ -60,7 +60,7 @@ impl Routes {
 
     /// What rooms ask of the media server is answered here.
     pub(super) fn carrier(&self) -> Arc<dyn MediaServer> {
-        Arc::new(Carrier(self.api.clone()))
+        Arc::new(Carrier::new(self.api.clone()))
     }
 
     /// What the background work of the HTTP layer is done with.

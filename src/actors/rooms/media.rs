@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::actors::desk::{Asker, Waiting};
 use crate::domain::consultations::seat::Seat;
+use crate::domain::event::Event;
 use crate::domain::events::signaling::notices::HandOverReason;
 use crate::domain::events::signaling::requests::RecordingAction;
 use crate::domain::events::signaling::{MediaKind, QualitySample};
@@ -53,6 +54,16 @@ pub enum MediaRequest {
     Measured(QualitySample),
 }
 
+/// What everybody in a call that the media server carries is to hear.
+#[derive(Debug)]
+pub struct Announcement {
+    pub consultation: ConsultationId,
+    /// As sockets hear it.
+    pub event: Event,
+    /// Who heard it by a socket, or waits in the lobby and may not hear it, by their identities.
+    pub except: Vec<String>,
+}
+
 /// Carries and records calls.
 pub trait MediaServer: Send + Sync + 'static {
     /// Does what somebody in a room asks; the answer is what the ack says beside `ok`.
@@ -71,6 +82,9 @@ pub trait MediaServer: Send + Sync + 'static {
 
     /// Makes the consultation that is not there, for whoever asks for it. Development only.
     fn improvise<'a>(&'a self, by: Asker<'a>, room: &'a str) -> Waiting<'a, ()>;
+
+    /// Tells who is there without a socket, in the order in which it is asked to. Nobody waits for it.
+    fn announce(&self, announcement: Announcement);
 
     /// Draws the conclusions from a consultation that a room moved on.
     fn follow(&self, moved: &Consultation);

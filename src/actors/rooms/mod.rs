@@ -22,7 +22,7 @@ mod telling;
 
 pub use entrance::{Entrance, MediaAddress};
 pub(super) use journal::{Arguments as JournalArguments, Writer};
-pub use media::{MediaRequest, MediaServer, Sitting};
+pub use media::{Announcement, MediaRequest, MediaServer, Sitting};
 pub use quality::count as count_quality;
 pub(super) use relaying::SignalKind;
 pub(super) use supervisor::Rooms;

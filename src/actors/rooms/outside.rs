@@ -29,9 +29,11 @@ use crate::persistence::consultations::holders::{self, Named};
 use crate::persistence::outbox;
 
 impl RoomTable {
-    /// Follows what an event of the outbox says of a consultation, whoever brought it about.
-    pub(in crate::actors) fn heed(&self, row: &outbox::Dispatched) {
-        if self.is_empty() {
+    /// Follows what an event of the outbox says of a consultation, whoever brought it about. What one node
+    /// does for all of them is done where the event is `ours`.
+    pub(in crate::actors) fn heed(&self, row: &outbox::Dispatched, is_ours: bool) {
+        let is_news = is_ours && row.event == RecordingChanged::NAME;
+        if self.is_empty() && !is_news {
             return;
         }
         match row.event.as_str() {
@@ -51,7 +53,11 @@ impl RoomTable {
                     let id = ConsultationId::from(changed.room_id.as_str());
                     let runs = |status: &RecordingStatus| status.name() == changed.status;
                     let runs = RecordingStatus::RUNNING.iter().any(runs);
-                    self.cast(&id, Message::Recording(changed, runs));
+                    if is_ours && !self.holds(&id) {
+                        // Nobody has a socket here; whoever is filmed is to know it.
+                        self.announce(&id, changed.event_to(Vec::new()), Vec::new());
+                    }
+                    self.cast(&id, Message::Recording { changed, runs, is_ours });
                 }
             }
             HandOver::NAME => {

@@ -74,8 +74,13 @@ pub(in crate::actors) enum Message {
     },
     /// The call is carried otherwise.
     HandOver(ModeChange),
-    /// A recording came that far; whether it runs.
-    Recording(RecordingChanged, bool),
+    /// A recording came that far.
+    Recording {
+        changed: RecordingChanged,
+        runs: bool,
+        /// This node alone announces it.
+        is_ours: bool,
+    },
     AskForConsent(RecordingRequest),
     /// A message that is stored.
     Say {
@@ -170,7 +175,9 @@ impl Turn for RoomActor {
                 return;
             }
             Message::HandOver(moved) => self.room.hand_over(moved),
-            Message::Recording(changed, runs) => self.room.note_recording(changed, runs),
+            Message::Recording { changed, runs, is_ours } => {
+                self.room.note_recording(changed, runs, is_ours);
+            }
             Message::AskForConsent(request) => self.room.ask_for_consent(request),
             Message::Act { by, deed, reply } => {
                 let done = self.room.act(&by, deed, now);
@@ -296,6 +303,9 @@ impl RoomActor {
                 Effect::Tell { to, mut notice } => {
                     self.complete(table, &to, &mut notice);
                     telling::tell(table.registry(), &to, &notice);
+                }
+                Effect::Announce { notice, except } => {
+                    table.announce(self.room.id(), telling::event(&notice), except);
                 }
                 Effect::Write(step) => steps.push(step),
             }

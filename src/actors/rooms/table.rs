@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 
 use super::entrance::Entrance;
 use super::journal::Journal;
-use super::media::MediaServer;
+use super::media::{Announcement, MediaServer};
 use super::relaying::RelayTimes;
 use super::room::{Kept, Message, RoomActor};
 use super::supervisor::RoomFailed;
@@ -29,6 +29,7 @@ use crate::domain::consultations::facts::Facts;
 use crate::domain::consultations::notice::Refused;
 use crate::domain::consultations::room::{Room, Rules};
 use crate::domain::consultations::seat::Seat;
+use crate::domain::event::Event;
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, SocketId};
 use crate::domain::time::Timestamp;
@@ -101,6 +102,13 @@ impl RoomTable {
 
     pub(super) fn media_server(&self) -> Option<Arc<dyn MediaServer>> {
         self.media_server.get()?.upgrade()
+    }
+
+    /// Has the media server tell who is there without a socket.
+    pub(super) fn announce(&self, id: &ConsultationId, event: Event, except: Vec<String>) {
+        if let Some(server) = self.media_server() {
+            server.announce(Announcement { consultation: id.clone(), event, except });
+        }
     }
 
     pub(super) fn entrance(&self) -> &Entrance {

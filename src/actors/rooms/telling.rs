@@ -7,33 +7,35 @@ use crate::actors::frame::Frame;
 use crate::actors::registry::Registry;
 use crate::actors::socket::Namespace;
 use crate::domain::consultations::notice::Notice;
+use crate::domain::event::Event;
 use crate::domain::events::ServerEvent;
 use crate::domain::id::SocketId;
 
-/// Sends a notice to those of the sockets that are still there.
-pub(super) fn tell(registry: &Registry, to: &[SocketId], notice: &Notice) {
+/// A notice as it goes out.
+pub(super) fn event(notice: &Notice) -> Event {
     match notice {
-        Notice::PeerJoined(event) => send(registry, to, event),
-        Notice::PeerLeft(event) => send(registry, to, event),
-        Notice::Muted(event) => send(registry, to, event),
-        Notice::MuteRequest(event) => send(registry, to, event),
-        Notice::ScreenShared(event) => send(registry, to, event),
-        Notice::HandRaised(event) => send(registry, to, event),
-        Notice::Said(event) => send(registry, to, event),
-        Notice::RoomState(event) => send(registry, to, event),
-        Notice::RoomEnded(event) => send(registry, to, event),
-        Notice::Kicked(event) => send(registry, to, event),
-        Notice::Lobby(event) => send(registry, to, event),
-        Notice::Admitted(event) => send(registry, to, &**event),
-        Notice::Denied(event) => send(registry, to, event),
-        Notice::HandOver(event) => send(registry, to, event),
-        Notice::Recording(event) => send(registry, to, event),
-        Notice::RecordingRequest(event) => send(registry, to, event),
+        Notice::PeerJoined(event) => event.event_to(Vec::new()),
+        Notice::PeerLeft(event) => event.event_to(Vec::new()),
+        Notice::Muted(event) => event.event_to(Vec::new()),
+        Notice::MuteRequest(event) => event.event_to(Vec::new()),
+        Notice::ScreenShared(event) => event.event_to(Vec::new()),
+        Notice::HandRaised(event) => event.event_to(Vec::new()),
+        Notice::Said(event) => event.event_to(Vec::new()),
+        Notice::RoomState(event) => event.event_to(Vec::new()),
+        Notice::RoomEnded(event) => event.event_to(Vec::new()),
+        Notice::Kicked(event) => event.event_to(Vec::new()),
+        Notice::Lobby(event) => event.event_to(Vec::new()),
+        Notice::Admitted(event) => event.event_to(Vec::new()),
+        Notice::Denied(event) => event.event_to(Vec::new()),
+        Notice::HandOver(event) => event.event_to(Vec::new()),
+        Notice::Recording(event) => event.event_to(Vec::new()),
+        Notice::RecordingRequest(event) => event.event_to(Vec::new()),
     }
 }
 
-fn send<E: ServerEvent>(registry: &Registry, to: &[SocketId], event: &E) {
-    let event = event.event_to(Vec::new());
+/// Sends a notice to those of the sockets that are still there.
+pub(super) fn tell(registry: &Registry, to: &[SocketId], notice: &Notice) {
+    let event = event(notice);
     let mut frames: SmallVec<[(Dialect, Namespace, Frame); 2]> = SmallVec::new();
     for socket in to.iter().filter_map(|id| registry.get(id)) {
         let (dialect, namespace) = (socket.dialect(), socket.namespace());
@@ -41,7 +43,7 @@ fn send<E: ServerEvent>(registry: &Registry, to: &[SocketId], event: &E) {
         let frame = if let Some((.., frame)) = written {
             frame.clone()
         } else {
-            let frame = socket.frame_of(E::CLASS, E::NAME, event.payload.get());
+            let frame = socket.frame_of(event.class, event.name, event.payload.get());
             frames.push((dialect, namespace, frame.clone()));
             frame
         };

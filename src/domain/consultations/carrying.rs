@@ -58,10 +58,15 @@ impl Room {
         }
     }
 
-    /// Tells everybody inside how the recording stands.
-    pub fn note_recording(&mut self, changed: RecordingChanged, runs: bool) {
+    /// Tells everybody inside how the recording stands; and everybody in the call where no other node does.
+    pub fn note_recording(&mut self, changed: RecordingChanged, runs: bool, is_ours: bool) {
         self.is_recorded = runs;
-        self.tell(self.sockets(|_| true), Notice::Recording(changed));
+        let notice = Notice::Recording(changed);
+        if is_ours {
+            self.tell_call(notice);
+        } else {
+            self.tell(self.sockets(|_| true), notice);
+        }
     }
 
     /// Asks the patient to agree to a recording.
@@ -72,8 +77,12 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::domain::consultations::room_tests::{PATIENT, Scene};
+    use crate::domain::consultations::notice::Effect;
+    use crate::domain::consultations::room_tests::{DOCTOR, PATIENT, Scene};
+    use crate::domain::time::Timestamp;
 
     #[test]
     fn of_two_moves_the_later_one_counts_in_whichever_order_they_are_told() {
@@ -88,5 +97,49 @@ mod tests {
 
         assert_eq!(scene.told("p"), ["hand-over Sfu Requested"]);
         assert_eq!(scene.room.mode(), MediaMode::Sfu);
+    }
+
+    /// Whom the media server is to spare, of what is announced at a recording.
+    fn spared(scene: &mut Scene, is_ours: bool) -> Vec<Vec<String>> {
+        scene.room.take_effects();
+        let changed = RecordingChanged {
+            room_id: "c".into(),
+            recording_id: 1,
+            status: "starting".into(),
+            by: "1".into(),
+            mock: false,
+            timestamp: Timestamp(0),
+        };
+        scene.room.note_recording(changed, true, is_ours);
+        let effects = scene.room.take_effects().into_iter();
+        let spared = effects.filter_map(|effect| match effect {
+            Effect::Announce { except, .. } => Some(except),
+            _ => None,
+        });
+        spared.collect()
+    }
+
+    #[test]
+    fn the_media_server_tells_whom_no_socket_does_but_nobody_in_the_lobby() {
+        let mut scene = Scene::new(true);
+        scene.seat(DOCTOR, "d");
+        scene.seat(PATIENT, "p");
+        assert_eq!(spared(&mut scene, true), [[""; 0]; 0], "browsers carry the call");
+
+        scene.hand_over(MediaMode::Sfu, HandOverReason::Requested, 2);
+        assert_eq!(spared(&mut scene, true), [["doctor-1", "patient-2"]]);
+        scene.lose("d");
+        assert_eq!(spared(&mut scene, true), [["patient-2"]]);
+        assert_eq!(spared(&mut scene, false), [[""; 0]; 0], "another node does");
+    }
+
+    #[test]
+    fn the_media_server_is_told_nothing_of_what_is_encrypted_from_end_to_end() {
+        let mut scene = Scene::new(false);
+        Arc::make_mut(&mut scene.room.facts).is_encrypted = true;
+        scene.seat(DOCTOR, "d");
+        scene.hand_over(MediaMode::Sfu, HandOverReason::Requested, 2);
+
+        assert_eq!(spared(&mut scene, true), [[""; 0]; 0]);
     }
 }

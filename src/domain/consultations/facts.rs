@@ -13,6 +13,7 @@ use crate::error::{Kind, Result};
 
 /// A consultation as its row tells it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "columns of the row")]
 pub struct Facts {
     pub id: ConsultationId,
     pub room_name: String,
@@ -21,6 +22,8 @@ pub struct Facts {
     /// Of the row, when it was read.
     pub version: i64,
     pub is_recorded: bool,
+    /// From end to end.
+    pub is_encrypted: bool,
     pub max_participants: usize,
     /// Nobody but the doctor enters before being admitted.
     pub has_lobby: bool,

@@ -18,6 +18,8 @@ use crate::domain::time::Timestamp;
 pub enum Effect {
     /// These sockets are sent something.
     Tell { to: Vec<SocketId>, notice: Notice },
+    /// So is whoever came to the media server without a socket: everybody there but these identities.
+    Announce { notice: Notice, except: Vec<String> },
     /// The consultation's row is to follow.
     Write(Step),
 }

@@ -45,13 +45,13 @@ impl Scene {
             version: 1,
             max_participants: 10,
             is_recorded: false,
+            is_encrypted: false,
             takes_anybody: false,
             has_lobby,
             doctor: Some(Doctor { party: party(DOCTOR), status: DoctorStatus::Active }),
             patient: Some(party(PATIENT)),
         };
-        let rules = Rules::default();
-        let now = Timestamp(1_000_000);
+        let (rules, now) = (Rules::default(), Timestamp(1_000_000));
         Self { room: Room::open(Arc::new(facts), Arc::new(rules), now), now, names: 0 }
     }
 
@@ -129,7 +129,7 @@ impl Scene {
             Effect::Write(Step::Entered { identity, .. }) => Some(format!("entered {identity}")),
             Effect::Write(Step::Left { identity }) => Some(format!("left {identity}")),
             Effect::Write(Step::KeptOut { identity, .. }) => Some(format!("kept out {identity}")),
-            Effect::Tell { .. } => None,
+            Effect::Tell { .. } | Effect::Announce { .. } => None,
         });
         steps.collect()
     }

@@ -148,7 +148,7 @@ impl Room {
             client_msg_id: message.client_msg_id,
             timestamp: message.at,
         };
-        self.tell(self.sockets(|_| true), Notice::Said(said));
+        self.tell_call(Notice::Said(said));
     }
 
     /// Silences somebody by their identity, for whoever may do that from outside.

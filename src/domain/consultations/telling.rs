@@ -25,6 +25,20 @@ impl Room {
         }
     }
 
+    /// Tells everybody in the call. Where the media server carries it somebody may be there without a socket:
+    /// the server tells all but those who hear it by one or wait in the lobby. It may not read what is said in
+    /// a call that is encrypted from end to end.
+    pub(super) fn tell_call(&mut self, notice: Notice) {
+        let is_heard = self.mode() == MediaMode::Sfu && !self.facts.is_encrypted;
+        let announcement = is_heard.then(|| {
+            let spared = self.seats.iter().filter(|seat| seat.is_connected() || !seat.is_inside());
+            let except = spared.map(|seat| seat.pass.identity.clone()).collect();
+            Effect::Announce { notice: notice.clone(), except }
+        });
+        self.tell(self.sockets(|_| true), notice);
+        self.effects.extend(announcement);
+    }
+
     pub(super) fn write(&mut self, step: Step) {
         self.effects.push(Effect::Write(step));
     }

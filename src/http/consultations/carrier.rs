@@ -1,13 +1,16 @@
 //! What rooms ask of the media server, answered by the rules of the routes.
 
+use std::sync::Arc;
+
 use garde::Validate as _;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::announcements::Announcements;
 use super::handover::move_call;
 use super::media_rooms::{keep_open, no_media_server};
 use super::{create, eviction, moves, recorder, rooms, stats};
-use crate::actors::hub::{Asker, MediaRequest, MediaServer, Sitting, Waiting};
+use crate::actors::hub::{Announcement, Asker, MediaRequest, MediaServer, Sitting, Waiting};
 use crate::domain::consultations::draft::ConsultationDraft;
 use crate::domain::consultations::recording::Layout;
 use crate::domain::consultations::reference::Reference;
@@ -28,7 +31,10 @@ use crate::persistence::consultations::consultations::{self, Name, Whose};
 use crate::persistence::consultations::recordings::Recording;
 
 /// Carries the calls of this node's rooms.
-pub struct Carrier(pub App);
+pub struct Carrier {
+    app: App,
+    announcements: Arc<Announcements>,
+}
 
 impl MediaServer for Carrier {
     fn ask<'a>(
@@ -46,7 +52,7 @@ impl MediaServer for Carrier {
 
     fn keep_open<'a>(&'a self, id: &'a ConsultationId) -> Waiting<'a, ()> {
         Box::pin(async {
-            keep_open(&self.0, &self.consultation(id).await?).await;
+            keep_open(&self.app, &self.consultation(id).await?).await;
             Ok(())
         })
     }
@@ -55,12 +61,20 @@ impl MediaServer for Carrier {
         Box::pin(self.make(by, room))
     }
 
+    fn announce(&self, announcement: Announcement) {
+        self.announcements.make(&self.app, announcement);
+    }
+
     fn follow(&self, moved: &Consultation) {
-        moves::after(&self.0, moved);
+        moves::after(&self.app, moved);
     }
 }
 
 impl Carrier {
+    pub fn new(app: App) -> Self {
+        Self { app, announcements: Arc::default() }
+    }
+
     async fn answer(
         &self,
         by: Asker<'_>,
@@ -68,11 +82,11 @@ impl Carrier {
         asked: MediaRequest,
     ) -> Result<Map<String, Value>> {
         let context = Context::of_socket(by.provenance);
-        let author = Author { app: &self.0, context: &context, caller: by.principal };
+        let author = Author { app: &self.app, context: &context, caller: by.principal };
         let id = &sitting.consultation;
         match asked {
             MediaRequest::HandOver { to, reason } => {
-                let moved = move_call(&self.0, Some((&author, None)), id, to, reason).await?;
+                let moved = move_call(&self.app, Some((&author, None)), id, to, reason).await?;
                 fields(&HandingOver { mode: moved.mode })
             }
             MediaRequest::Record { action: RecordingAction::Start, consent } => {
@@ -97,14 +111,14 @@ impl Carrier {
                 Ok(Map::new())
             }
             MediaRequest::Measured(sample) => {
-                stats::take(&self.0, sitting, &sample).await?;
+                stats::take(&self.app, sitting, &sample).await?;
                 Ok(Map::new())
             }
         }
     }
 
     async fn grow(&self, id: &ConsultationId) -> Result<()> {
-        let app = &self.0;
+        let app = &self.app;
         if app.calls.media.livekit().is_none() {
             return Err(no_media_server());
         }
@@ -118,7 +132,7 @@ impl Carrier {
 
     /// Patient and doctor are whoever asks, where they are one of these, and else nobody known.
     async fn make(&self, by: Asker<'_>, room: &str) -> Result<()> {
-        let app = &self.0;
+        let app = &self.app;
         let (patient, doctor) = match Standing::of(&app.store, by.principal).await? {
             Standing::Patient(own) => (own.0.into(), Reference::from("doctor-dev")),
             Standing::Doctor(own) => (Reference::from("patient-dev"), own.0.into()),
@@ -132,7 +146,7 @@ impl Carrier {
     }
 
     async fn consultation(&self, id: &ConsultationId) -> Result<Consultation> {
-        consultations::find(&self.0.store, Name::Id(id), Whose::Everyones).await
+        consultations::find(&self.app.store, Name::Id(id), Whose::Everyones).await
     }
 }
 

@@ -4,6 +4,7 @@
 //! itself is not here: browsers talk over sockets, or to the media server by the tokens of [`entry`].
 
 mod access;
+mod announcements;
 mod carrier;
 mod create;
 mod directory;

@@ -21,6 +21,7 @@ struct Row {
     max_participants: i64,
     waiting_room: bool,
     is_recorded: bool,
+    e2ee: bool,
     patient_ref: Reference,
     doctor_ref: Reference,
     doctor_user: Option<UserId>,
@@ -31,7 +32,7 @@ struct Row {
 }
 
 const SQL: &str = "
-    select c.id, c.room_name, c.status, c.mode, c.version, c.max_participants, c.waiting_room,
+    select c.id, c.room_name, c.status, c.mode, c.version, c.max_participants, c.waiting_room, c.e2ee,
         exists (select 1 from recordings r where r.consultation_id = c.id
             and r.status in ('starting', 'recording', 'stopping', 'mock')) as is_recorded,
         c.patient_ref, c.doctor_ref,
@@ -70,6 +71,7 @@ impl From<Row> for Facts {
             max_participants: usize::try_from(row.max_participants).unwrap_or_default(),
             has_lobby: row.waiting_room,
             is_recorded: row.is_recorded,
+            is_encrypted: row.e2ee,
             takes_anybody: false,
             doctor,
             patient,

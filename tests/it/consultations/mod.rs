@@ -1,5 +1,6 @@
 //! Consultations over HTTP, from their creation to what is kept of them.
 
+mod announcements;
 mod attendance;
 mod authority;
 mod create;

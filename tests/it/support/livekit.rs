@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::http::Answer;
 use super::node::Latido;
 use super::upstream::{Asked, Reply, Upstream};
+use super::within;
 
 /// What the double knows.
 #[derive(Default)]
@@ -28,8 +29,21 @@ struct State {
     people: BTreeMap<String, Vec<Value>>,
     /// By id: recordings as the server tells them.
     egresses: BTreeMap<String, Value>,
+    /// Data that was sent to people, in order.
+    sent: Vec<Sent>,
     made: u32,
     is_away: bool,
+}
+
+/// Data from the hub to people in a room.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sent {
+    pub(crate) room: String,
+    pub(crate) to: Vec<String>,
+    pub(crate) kind: String,
+    pub(crate) topic: String,
+    /// As JSON.
+    pub(crate) data: Value,
 }
 
 /// A media server and the key of its API.
@@ -146,6 +160,23 @@ impl MediaServer {
     pub(crate) fn filmed(&self, egress: &str) -> Value {
         let double = self.double.as_ref().expect("a double");
         double.state.lock().egresses[egress]["status"].clone()
+    }
+
+    /// The data of an event the double was given, once there is so much of it.
+    pub(crate) async fn sent(&self, event: &str, times: usize) -> Vec<Sent> {
+        let double = self.double.as_ref().expect("a double");
+        let sent = || {
+            let state = double.state.lock();
+            let sent = state.sent.iter().filter(|it| it.data["event"] == event);
+            sent.cloned().collect::<Vec<_>>()
+        };
+        within("data for people at the media server", async {
+            while sent().len() < times {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        sent()
     }
 
     /// The double knows nothing of its rooms and recordings any more.
@@ -272,6 +303,7 @@ impl State {
                 let people = self.people.get(&room).cloned().unwrap_or_default();
                 Reply::json(200, &json!({ "participants": people }))
             }
+            "RoomService/SendData" => self.send(room, &body),
             "RoomService/RemoveParticipant" => self.remove(&room, &text("identity")),
             "RoomService/MutePublishedTrack" => self.mute(&room, &body),
             "Egress/StartRoomCompositeEgress" => {
@@ -331,6 +363,24 @@ impl State {
             track.clone()
         });
         Reply::json(200, &json!({ "track": track }))
+    }
+
+    /// Names of fields are taken in either spelling. Nobody named is everybody there.
+    fn send(&mut self, room: String, body: &Value) -> Reply {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let named = [&body["destination_identities"], &body["destinationIdentities"]];
+        let mut to: Vec<_> =
+            named.into_iter().filter_map(Value::as_array).flatten().map(text).collect();
+        if to.is_empty() {
+            to = texts(&json!(self.people.get(&room)), "identity");
+        }
+        let Ok(data) = STANDARD.decode(text(&body["data"])) else {
+            return twirp(400, "malformed", "the json request could not be decoded");
+        };
+        let (kind, topic) = (text(&body["kind"]), text(&body["topic"]));
+        let data = serde_json::from_slice(&data).expect("the hub sends JSON");
+        self.sent.push(Sent { room, to, kind, topic, data });
+        Reply::json(200, &json!({}))
     }
 
     fn film(&mut self, room: &str, filepath: &str) -> Value {

@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 const OTHERS: &str = "the other peers of the room";
 const PEER: &str = "the addressed peer";
 const ROOM: &str = "every peer of the room";
+const CALL: &str = "every peer of the room; at the media server, who is there without a socket, as data of no participant on the topic `latido`: `{\"event\", \"payload\"}`";
 
 macro_rules! notice {
     ($($name:ident = $wire:literal to $to:expr),+ $(,)?) => {$(
@@ -29,13 +30,13 @@ notice! {
     Offered = "offer" to PEER,
     Answered = "answer" to PEER,
     Candidate = "ice-candidate" to PEER,
-    Said = "chat" to ROOM,
+    Said = "chat" to CALL,
     Muted = "mute" to ROOM,
     MuteRequest = "mute-request" to PEER,
     ScreenShared = "screen-share" to ROOM,
     HandRaised = "hand-raise" to ROOM,
     HandOver = "hand-over" to "each peer of the room, with its own token",
-    RecordingChanged = "recording" to ROOM,
+    RecordingChanged = "recording" to CALL,
     RecordingRequest = "recording-request" to "the patient's seats",
     RoomState = "room-state" to "each peer after a reconnect or a restart of the room",
     RoomEnded = "room-ended" to ROOM,
