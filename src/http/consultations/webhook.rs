@@ -30,6 +30,10 @@ use crate::persistence::{Tx, provider_events};
 const PROVIDER: &str = "livekit";
 /// What is told when somebody comes.
 const JOINED: &str = "participant_joined";
+/// What is told when they go.
+const LEFT: &str = "participant_left";
+/// The same of somebody whose media may never have come about: then it was not told that they came either.
+const ABORTED: &str = "participant_connection_aborted";
 
 /// Takes an event of the media server, signed by it.
 #[utoipa::path(
@@ -102,8 +106,8 @@ async fn follow(
     }
     match (told.event.as_str(), &told.participant) {
         (JOINED, Some(who)) => joined(tx, app, &consultation, who, is_welcome, now).await,
-        ("participant_left" | "participant_connection_aborted", Some(who)) => {
-            left(tx, app, &consultation, who, now).await?;
+        (LEFT | ABORTED, Some(who)) => {
+            left(tx, app, &consultation, who, told.event == LEFT, now).await?;
             Ok(None)
         }
         // The server opens a room anew for whoever comes after it closed.
@@ -165,12 +169,13 @@ async fn left(
     app: &App,
     consultation: &Consultation,
     who: &Participant,
+    was_there: bool,
     now: Timestamp,
 ) -> Result<()> {
     let id = &consultation.id;
     let Some(role) = role(who) else { return Ok(()) };
     if !participants::leave(tx, id, &who.identity, who.at(), now).await? {
-        if !participants::has_left(tx, consultation, who.at(), &who.identity).await? {
+        if was_there && !participants::has_left(tx, consultation, who.at(), &who.identity).await? {
             // It came before the arrival it ends.
             let stay = Arrival { identity: &who.identity, user: None, role, at: who.at() };
             participants::note_stay(tx, id, &stay, now).await?;

@@ -127,6 +127,23 @@ async fn what_is_told_twice_or_late_changes_nothing() {
 }
 
 #[tokio::test]
+async fn whose_connection_comes_to_nothing_was_never_there() {
+    let told = Told::start(&[]).await;
+    let aborted =
+        |id, joined| of(id, "participant_connection_aborted", "patient-1", "patient", joined);
+
+    told.tell(&aborted("EV_1", 1_000)).await;
+    assert_eq!(told.shown().await["participants"], json!([]));
+
+    // It ends what it was told had begun.
+    told.tell(&of("EV_2", "participant_joined", "patient-1", "patient", 2_000)).await;
+    told.tell(&aborted("EV_3", 2_000)).await;
+    let shown = told.shown().await;
+    assert_eq!(shown["participants"].as_array().unwrap().len(), 1);
+    assert!(shown["participants"][0]["leftAt"].is_string(), "{shown}");
+}
+
+#[tokio::test]
 async fn recorders_and_strangers_are_no_participants() {
     let told = Told::start(&[]).await;
     let mut recorder = of("EV_1", "participant_joined", "EG_1", "doctor", 1_000);
