@@ -53,11 +53,11 @@ export function next(emitter, event) {
 
 export class Latido {
   /** Starts a node; `settings`, or what they make of the node, go on top of those of the tests. */
-  static async start(settings = {}, { tls = false, fragile = false } = {}) {
+  static async start(settings = {}, { tls = false, fragile = false, port } = {}) {
     const latido = new Latido();
     latido.program = fragile ? FRAGILE : BINARY;
     latido.directory = mkdtempSync(join(tmpdir(), "latido-e2e-"));
-    latido.port = await freePort();
+    latido.port = port ?? await freePort();
     const files = tls ? certificate(latido.directory) : {};
     const trusted = files.TLS_CERT_FILE ?? settings.TLS_CERT_FILE;
     latido.url = `${trusted ? "https" : "http"}://127.0.0.1:${latido.port}`;

@@ -8,6 +8,9 @@ import { TokenTab } from "./token-tab.js";
 
 const { LIVEKIT_TEST_URL, LIVEKIT_TEST_KEY, LIVEKIT_TEST_SECRET } = process.env;
 const isNamed = LIVEKIT_TEST_URL && LIVEKIT_TEST_KEY && LIVEKIT_TEST_SECRET;
+/** Where the server tells the hub what happens, if it does. */
+const { LIVEKIT_TEST_WEBHOOK_PORT: port } = process.env;
+const told = { skip: !port && "the server tells nobody" };
 
 describe("over a media server", { skip: !isNamed && "no media server is named" }, () => {
   // The server may know rooms of earlier runs.
@@ -18,8 +21,11 @@ describe("over a media server", { skip: !isNamed && "no media server is named" }
     LIVEKIT_API_URL: LIVEKIT_TEST_URL,
     LIVEKIT_API_KEY: LIVEKIT_TEST_KEY,
     LIVEKIT_API_SECRET: LIVEKIT_TEST_SECRET,
-  }));
+  }, port && Number(port)));
   after(() => visit.end());
+
+  const calls = (token, step, body) =>
+    visit.latido.call("POST", `/api/consultations/${visit.room}/${step}`, { token, body });
 
   test("the call moves from browsers to the server and back", async () => {
     await visit.flows();
@@ -36,8 +42,6 @@ describe("over a media server", { skip: !isNamed && "no media server is named" }
   test("who came by a token alone hears the chat and that the call is filmed", async () => {
     await visit.forget();
     const { admin } = visit.latido;
-    const calls = (token, step, body) =>
-      visit.latido.call("POST", `/api/consultations/${visit.room}/${step}`, { token, body });
     const { body } = await calls(admin.token, "join");
     const tab = await TokenTab.open(doctor.browser, doctor.portal.origin);
     await tab.join(body.data);
@@ -58,6 +62,32 @@ describe("over a media server", { skip: !isNamed && "no media server is named" }
     await visit.each(async (side) => {
       await side.reads("heard", /^chat recording recording $/);
     });
+  });
+
+  test("the server tells who came by a token alone, and that they went", told, async () => {
+    const { latido, news } = visit;
+    const { body: invited } = await calls(latido.admin.token, "invite", { role: "patient", name: "Eva" });
+    const code = new URL(invited.data.url).hash.slice("#code=".length);
+    const { body: redeemed } = await latido.call("POST", "/api/consultations/redeem", { body: { code } });
+    const isGuest = ({ identity }) => identity === `guest-${invited.data.inviteId}`;
+    const tab = await TokenTab.open(patient.browser, patient.portal.origin);
+
+    await tab.join(redeemed.data);
+
+    await news.until("the guest to be there", ({ participants }) => participants.some(isGuest));
+    const stats = `/api/rooms/${visit.room}/stats`;
+    const { body: room } = await latido.call("GET", stats, { token: latido.admin.token });
+    const { role, state } = room.data.participants.find(isGuest);
+    assert.deepEqual({ role, state }, { role: "patient", state: "active" });
+    await tab.leave();
+    await news.until("the guest to be gone", ({ participants }) => !participants.some(isGuest));
+    const stays = (await visit.stays()).filter(isGuest);
+    assert.equal(stays.length, 1);
+    assert.ok(stays[0].joinedAt < stays[0].leftAt);
+    const headers = { authorization: `Bearer ${latido.admin.token}` };
+    const metrics = await latido.fetch("/metrics", { headers });
+    const taken = (await metrics.text()).match(/^latido_http_requests_total\{.*\/webhooks\/livekit.*$/gm);
+    assert.ok(taken.length > 0 && taken.every((line) => line.includes('"204"')), taken.join("\n"));
   });
 
   test("whom the doctor silences the server silences", async () => {

@@ -1,8 +1,9 @@
 // A visit of two, each in a browser of its own with a way of its own to the hub.
 
 import assert from "node:assert/strict";
+import { io } from "socket.io-client";
 import { Cuttable } from "../cuttable.js";
-import { Latido } from "../latido.js";
+import { Latido, within } from "../latido.js";
 import { Browser, reads } from "./chromium.js";
 import { Portal } from "./portals.js";
 
@@ -86,6 +87,31 @@ function otherThan(path) {
   return new RegExp(`^(?!${own} )\\S+ (?!${other}$)\\S+$`);
 }
 
+/** What the doctor's portal is told of the visit. */
+class News {
+  constructor({ url }, token) {
+    this.socket = io(`${url}/events`, { auth: { token } });
+    this.socket.on("consultation:update", (update) => (this.last = update));
+  }
+
+  /** The latest word of it, or the next one that is so. */
+  until(what, isSo) {
+    return within(what, new Promise((resolve) => {
+      if (this.last && isSo(this.last)) return resolve(this.last);
+      const hear = (update) => {
+        if (!isSo(update)) return;
+        this.socket.off("consultation:update", hear);
+        resolve(update);
+      };
+      this.socket.on("consultation:update", hear);
+    }));
+  }
+
+  close() {
+    this.socket.close();
+  }
+}
+
 export class Visit {
   constructor(room) {
     this.room = room;
@@ -94,19 +120,27 @@ export class Visit {
     this.sides = [this.doctor, this.patient];
   }
 
-  /** Both arrive, on a hub with these settings. */
-  async begin(settings = {}) {
+  /** Both arrive, on a hub with these settings, at that port or a free one. */
+  async begin(settings = {}, port = undefined) {
     await this.each((side) => side.open());
     const CORS_ORIGIN = this.sides.map(({ portal }) => portal.origin).join();
-    this.latido = await Latido.start({ CORS_ORIGIN, ...settings }, { fragile: true });
+    this.latido = await Latido.start({ CORS_ORIGIN, ...settings }, { fragile: true, port });
     const [ana, luz] = [await this.latido.doctor("ana"), await this.latido.patient("luz")];
     await this.latido.consultation(this.room, ana, luz);
+    this.news = new News(this.latido, ana.token);
     await this.doctor.arrive(ana);
     await this.patient.arrive(luz);
   }
 
   each(action) {
     return Promise.all(this.sides.map(action));
+  }
+
+  /** Who took part, and when. */
+  async stays() {
+    const { token } = this.latido.admin;
+    const { body } = await this.latido.call("GET", `/api/consultations/${this.room}`, { token });
+    return body.data.participants;
   }
 
   /** Picture and sound keep coming on both sides. */
@@ -128,6 +162,7 @@ export class Visit {
 
   async end() {
     await this.each((side) => side.close());
+    this.news?.close();
     await this.latido?.stop();
   }
 }

@@ -11,27 +11,23 @@ export class TokenTab {
   /** Joins, and is there when this is done. */
   join({ livekitWsUrl, token }) {
     return this.page.evaluate(async ([url, token]) => {
-      const { DisconnectReason, Room, RoomEvent } = LivekitClient;
+      const { Room, RoomEvent } = LivekitClient;
       const room = new Room();
-      Object.assign(window, { room, heard: [], out: null });
-      room
-        .on(RoomEvent.DataReceived, (data, participant, kind, topic) => {
-          heard.push({ from: participant?.identity, topic, ...JSON.parse(new TextDecoder().decode(data)) });
-        })
-        .on(RoomEvent.Disconnected, (reason) => (window.out = DisconnectReason[reason]));
+      Object.assign(window, { room, heard: [] });
+      room.on(RoomEvent.DataReceived, (data, participant, kind, topic) => {
+        heard.push({ from: participant?.identity, topic, ...JSON.parse(new TextDecoder().decode(data)) });
+      });
       await room.connect(url, token);
     }, [livekitWsUrl, token]);
+  }
+
+  leave() {
+    return this.page.evaluate(() => room.disconnect());
   }
 
   /** What the server handed it, once there is so much. */
   async hears(count) {
     await this.page.waitForFunction((count) => heard.length >= count, count);
     return this.page.evaluate(() => heard);
-  }
-
-  /** Why the server ended the connection, once it did. */
-  async ends() {
-    await this.page.waitForFunction(() => out !== null);
-    return this.page.evaluate(() => out);
   }
 }

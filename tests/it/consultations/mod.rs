@@ -18,6 +18,7 @@ mod participants;
 mod recordings;
 mod rooms;
 mod signaling;
+mod told;
 mod video;
 mod webhooks;
 
@@ -31,6 +32,7 @@ use crate::support;
 use crate::support::accounts::Account;
 use crate::support::care::{Care, Person, joined};
 use crate::support::http::Answer;
+use crate::support::node::Latido;
 use crate::support::socket_io::SocketIo;
 
 pub(super) const CREATE: &str = "/api/consultations/create";
@@ -51,7 +53,11 @@ impl Visit {
     pub(super) async fn start_with(settings: &[(&str, &str)]) -> Self {
         let key = format!("visits:{SERVICE_KEY}");
         let settings = [&[("SERVICE_API_KEYS", key.as_str())], settings].concat();
-        let care = Care::on(support::start_with(&settings).await).await;
+        Self::on(support::start_with(&settings).await).await
+    }
+
+    pub(super) async fn on(latido: Latido) -> Self {
+        let care = Care::on(latido).await;
         let doctor = care.doctor(json!({})).await;
         let patient = care.patient(json!({"doctor_id": doctor.id})).await;
         Self { care, doctor, patient }

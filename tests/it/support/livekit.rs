@@ -205,6 +205,19 @@ impl MediaServer {
         texts(&body["participants"], "identity")
     }
 
+    /// Opens a room without a word to the hub, and answers its id.
+    pub(crate) async fn open(&self, room: &str) -> Value {
+        self.ask("CreateRoom", &json!({"roomCreate": true}), &json!({"name": room})).await["sid"]
+            .clone()
+    }
+
+    /// Closes a room without a word to the hub.
+    pub(crate) async fn close(&self, room: &str) {
+        let closed =
+            self.ask("DeleteRoom", &json!({"roomCreate": true}), &json!({ "room": room })).await;
+        assert_eq!(closed, json!({}));
+    }
+
     async fn ask(&self, method: &str, video: &Value, body: &Value) -> Value {
         let now = Timestamp::now().seconds();
         let token =

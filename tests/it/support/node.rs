@@ -12,6 +12,7 @@ use latido::persistence::outbox;
 use latido::telemetry::logs::{self, Format, Level};
 use latido::transport::listener;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use super::accounts::{self, Account, SECRET};
 use super::database::Database;
@@ -38,6 +39,16 @@ pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Latido {
 
 impl Latido {
     pub(crate) async fn on(database: Database, settings: &[(&str, &str)]) -> Self {
+        let listener = listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        Self::at(listener, database, settings).await
+    }
+
+    /// One that is found at an address of the test's choice.
+    pub(crate) async fn at(
+        listener: TcpListener,
+        database: Database,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let files = std::env::temp_dir().join("latido-files").display().to_string();
         let defaults = [
             ("NODE_ENV", "development"),
@@ -54,7 +65,6 @@ impl Latido {
             .collect();
         let sources = Sources { environment, ..Sources::default() };
         let config = Config::load(&sources).expect("the settings are valid");
-        let listener = listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let level = logs::start(Level::Error, Format::Json, "tests").unwrap();
         let running = app::start_on(config, vec![listener], level).await;
         let running = running.unwrap_or_else(|failure| panic!("the node starts: {failure}"));
