@@ -101,4 +101,18 @@ describe("over a media server", { skip: !isNamed && "no media server is named" }
     await doctor.page.click("#kick");
     await patient.reads("heard", /out of the server/);
   });
+
+  test("who was put out does not come back by the token they had", told, async () => {
+    const isPatient = ({ role }) => role === "patient";
+    await visit.news.until("the patient to be gone", ({ participants }) => !participants.some(isPatient));
+    await visit.forget();
+
+    await patient.page.click("#again");
+
+    // The server lets them in and tells the hub, which has them removed.
+    const removed = await patient.page.evaluate(() => LivekitClient.DisconnectReason.PARTICIPANT_REMOVED);
+    await patient.reads("heard", new RegExp(`^in the server\\. out of the server: ${removed}\\. $`));
+    const stays = (await visit.stays()).filter(isPatient);
+    assert.ok(stays.every(({ leftAt }) => leftAt), "nobody of them is there");
+  });
 });

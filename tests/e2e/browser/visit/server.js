@@ -14,6 +14,7 @@ export class ServerCall {
         show(new MediaStream([...this.remote.values()].map(({ mediaStreamTrack }) => mediaStreamTrack)));
       })
       .on(RoomEvent.TrackMuted, ({ kind }, { isLocal }) => isLocal && tell(`${kind} muted by the server`))
+      .on(RoomEvent.Connected, () => tell("in the server"))
       .on(RoomEvent.DataReceived, () => tell("data from the server"))
       .on(RoomEvent.Disconnected, (reason) => tell(`out of the server: ${reason}`));
     this.joined = this.join(livekitWsUrl, token, media);

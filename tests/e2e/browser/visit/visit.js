@@ -89,13 +89,19 @@ class Visit {
   async move({ mode, sfu }) {
     for (const peerId of [...this.calls.keys()]) this.hangUp(peerId);
     await this.server?.close();
-    this.server = sfu && new ServerCall(sfu, this.media, {
-      show: (stream) => (at("other").srcObject = stream),
-      tell: (text) => (at("heard").value += `${text}. `),
-    });
+    this.sfu = sfu;
+    this.server = sfu && this.come();
     // Of the two the one who came last offers, as at the beginning.
     const offers = ([, { polite }]) => polite;
     if (mode === "p2p") for (const [peerId] of [...this.peers].filter(offers)) this.with(peerId);
+  }
+
+  /** Comes to the server by the token that is there, good or not. */
+  come() {
+    return new ServerCall(this.sfu, this.media, {
+      show: (stream) => (at("other").srcObject = stream),
+      tell: (text) => (at("heard").value += `${text}. `),
+    });
   }
 
   /** Goes by what the hub says of who is there. */
@@ -172,6 +178,7 @@ at("enter").onsubmit = async (event) => {
   const other = () => [...visit.peers.keys()][0];
   at("mute").onclick = () => visit.ask("mute", { kind: "audio", muted: true, target: other() });
   at("kick").onclick = () => visit.ask("kick", { peerId: other() });
+  at("again").onclick = () => (visit.server = visit.come());
   at("say").onsubmit = (event) => {
     event.preventDefault();
     const { text } = Object.fromEntries(new FormData(event.target));
