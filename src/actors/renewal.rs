@@ -4,7 +4,8 @@
 //! A refresh token is spent here whether it comes by HTTP or on a socket, so one rule holds for
 //! both (contract §3.3; the rule itself is [`crate::domain::identity::family`]). What an OpenID client
 //! was given it spends only where it proves itself. A reuse ends the session, with all that clients
-//! were given through it, and is told to the account's other devices.
+//! were given through it, and is told to the account's other devices. Who came by a room token goes on by
+//! another one.
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use super::socket::Socket;
 use crate::auth::failures::{Surface, count_refusal, reason_of};
 use crate::auth::{Account, Credentials, digest};
 use crate::domain::closure::Closure;
+use crate::domain::consultations::grant::Admission;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::accounts::UserUpdate;
 use crate::domain::events::session::AuthRefresh;
@@ -196,7 +198,11 @@ impl Hub {
         socket: &Arc<Socket>,
         asked: AuthRefresh,
     ) -> Result<Value, Refusal> {
-        let user = socket.principal().user;
+        let before = socket.principal();
+        if let Some(admission) = &before.admission {
+            return self.refresh_participant(socket, admission, asked).await;
+        }
+        let user = before.user;
         let (token, refresh) = match (asked.token, asked.refresh_token) {
             (Some(token), None) => (token, None),
             (None, Some(spent)) => {
@@ -225,6 +231,27 @@ impl Hub {
             ack["refreshToken"] = json!(refresh.expose());
         }
         Ok(ack)
+    }
+
+    /// The same where it was a room token that let somebody in: another one for the same seat, which is
+    /// looked at as at the door.
+    async fn refresh_participant(
+        &self,
+        socket: &Arc<Socket>,
+        before: &Admission,
+        asked: AuthRefresh,
+    ) -> Result<Value, Refusal> {
+        let token = asked.token.ok_or_else(|| Refusal::invalid("a token for the room is required"))?;
+        let participant = self.participant(&token).await.unwrap_or_else(|| Err(unknown()));
+        let proof = participant.inspect_err(|error| count_refusal(Surface::WebSocket, error))?;
+        let admission = proof.admission.as_deref().filter(|now| now.is_for_the_seat_of(before));
+        let Some(admission) = admission else {
+            return Err(Refusal::new(Code::Forbidden, "the token is for another seat"));
+        };
+        self.must_not_be_sent_away(admission).await?;
+        self.go_on(socket, &proof)?;
+        self.rooms().renew(socket);
+        Ok(json!({ "ok": true, "expiresAt": proof.expires_at }))
     }
 
     /// Lets a socket live on under new proof, with the rooms of its roles and its session.

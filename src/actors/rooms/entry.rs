@@ -15,7 +15,7 @@ use crate::actors::socket::Socket;
 use crate::auth;
 use crate::domain::consultations::carrying::ModeChange;
 use crate::domain::consultations::facts::Facts;
-use crate::domain::consultations::grant::Pass;
+use crate::domain::consultations::grant::{Admission, Pass};
 use crate::domain::consultations::notice::Refused;
 use crate::domain::consultations::seat::Arrival;
 use crate::domain::events::signaling::notices::{EndReason, HandOverReason};
@@ -166,14 +166,26 @@ impl Hub {
     /// they had.
     async fn pass_of(&self, facts: &Facts, by: &Principal) -> Result<Pass, Refusal> {
         let pass = facts.pass_of(by)?;
-        // A token of the lobby opens nothing but that, which is for the doctor to see to.
-        if let Some(admission) = by.admission.as_ref().filter(|_| !pass.is_waiting)
-            && let Some(at) = removals::at(self.store(), &facts.id, &pass.identity).await?
+        if let Some(admission) = &by.admission {
+            self.must_not_be_sent_away(admission).await?;
+        }
+        Ok(pass)
+    }
+
+    /// Refuses a token from before its bearer was sent away. One of the lobby opens nothing but that, which
+    /// is for the doctor to see to.
+    pub(in crate::actors) async fn must_not_be_sent_away(
+        &self,
+        admission: &Admission,
+    ) -> Result<(), Refusal> {
+        let Pass { consultation, identity, is_waiting, .. } = &admission.pass;
+        if !is_waiting
+            && let Some(at) = removals::at(self.store(), consultation, identity).await?
             && admission.issued_at <= at
         {
             return Err(Refusal::new(Code::Forbidden, "you were sent away"));
         }
-        Ok(pass)
+        Ok(())
     }
 }
 
@@ -184,7 +196,7 @@ fn open(row: Option<Facts>) -> Result<Facts, Refusal> {
 }
 
 /// What a caller came by: their session, or the token for the room.
-fn device(by: &Principal) -> Option<Box<str>> {
+pub(super) fn device(by: &Principal) -> Option<Box<str>> {
     let session = by.session.as_ref().map(|session| session.as_str().into());
     session.or_else(|| Some(by.admission.as_ref()?.issued_at.to_string().into()))
 }

@@ -18,6 +18,7 @@ use super::telling;
 use crate::actors::Reply;
 use crate::actors::on_demand::Turn;
 use crate::domain::consultations::carrying::ModeChange;
+use crate::domain::consultations::grant::Pass;
 use crate::domain::consultations::notice::{Effect, Notice, Refused};
 use crate::domain::consultations::room::Room;
 use crate::domain::consultations::seat::{Arrival, Place, Seat, may_sit};
@@ -91,6 +92,12 @@ pub(in crate::actors) enum Message {
     Lose(SocketId),
     /// The socket is gone and may not.
     Expel(SocketId),
+    /// The socket lives on by another room token.
+    Renew {
+        socket: SocketId,
+        pass: Box<Pass>,
+        device: Option<Box<str>>,
+    },
     /// The socket's user may be other things than before.
     Review(SocketId),
     /// The consultation came that far.
@@ -188,6 +195,7 @@ impl Turn for RoomActor {
             Message::Say { by, message } => self.room.say(&by, message),
             Message::Lose(socket) => self.room.lose(&socket, now),
             Message::Expel(socket) => self.room.expel(&socket, now),
+            Message::Renew { socket, pass, device } => self.room.renew(&socket, *pass, device),
             Message::Review(socket) => self.review(&table, &socket, now),
             Message::Reached(status) => self.room.note_status(status),
             Message::End(reason) => self.room.end(reason, now),

@@ -11,6 +11,7 @@ use ractor::ActorRef;
 use tokio::task::AbortHandle;
 
 use super::entrance::Entrance;
+use super::entry::device;
 use super::journal::Journal;
 use super::media::{Announcement, MediaServer};
 use super::relaying::RelayTimes;
@@ -23,6 +24,7 @@ use crate::actors::mailbox;
 use crate::actors::on_demand::OnDemand;
 use crate::actors::pause::pause;
 use crate::actors::registry::Registry;
+use crate::actors::socket::Socket;
 use crate::domain::closure::Closure;
 use crate::domain::consultations::draft::ROOM_PREFIX;
 use crate::domain::consultations::facts::Facts;
@@ -213,6 +215,17 @@ impl RoomTable {
         }
     }
 
+    /// Has the seat of a socket be its bearer's by the room token that it lives on by now.
+    pub(in crate::actors) fn renew(&self, socket: &Socket) {
+        let by = socket.principal();
+        let rooms = self.of_sockets.get(socket.id()).map(|rooms| rooms.clone());
+        for id in rooms.into_iter().flatten() {
+            let Some(admission) = by.admission.as_ref() else { return };
+            let (pass, device) = (Box::new(admission.pass.clone()), device(&by));
+            self.cast(&id, Message::Renew { socket: socket.id().clone(), pass, device });
+        }
+    }
+
     /// Has the rooms of a socket look again at what its user may.
     pub(in crate::actors) fn review(&self, socket: &SocketId) {
         let rooms = self.of_sockets.get(socket).map(|rooms| rooms.clone());
@@ -307,15 +320,12 @@ impl From<Refused> for Refusal {
     }
 }
 
-/// Whether the user of a socket that ended so keeps the seat for a while.
+/// Whether the user of a socket that ended so keeps the seat for a while. Whose token ran out comes back by
+/// another one, which is looked at like anybody's.
 fn may_come_back(closure: Closure) -> bool {
     !matches!(
         closure,
-        Closure::Unauthenticated
-            | Closure::Forbidden
-            | Closure::SessionRevoked
-            | Closure::TokenExpired
-            | Closure::Kicked
+        Closure::Unauthenticated | Closure::Forbidden | Closure::SessionRevoked | Closure::Kicked
     )
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::grant::Pass;
 use super::notice::{Refused, Step};
 use super::room::Room;
 use super::seat::{Arrival, Place, Seat};
@@ -10,7 +11,7 @@ use crate::domain::events::signaling::notices::LeaveReason;
 use crate::domain::events::signaling::requests::{InLobby, JoinAnswer, Joined, LobbyStatus};
 use crate::domain::events::signaling::{Peer, SeatRole};
 use crate::domain::events::values::MediaMode;
-use crate::domain::id::UserId;
+use crate::domain::id::{SocketId, UserId};
 use crate::domain::time::Timestamp;
 
 impl Room {
@@ -52,6 +53,13 @@ impl Room {
         seated?;
         let seat = self.seats.iter().find(|seat| seat.pass.identity == identity);
         seat.map(|seat| self.answer(seat)).ok_or(Refused::NotHere)
+    }
+
+    /// Whoever sits there proved themselves anew: the seat is theirs by that from now on.
+    pub fn renew(&mut self, socket: &SocketId, pass: Pass, device: Option<Box<str>>) {
+        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.socket == *socket) {
+            (seat.pass, seat.device) = (Arc::new(pass), device);
+        }
     }
 
     /// Whether the seat is kept for who comes: nobody sits there, and it was theirs by the same token or
@@ -225,6 +233,21 @@ mod tests {
 
         assert!(matches!(answer, JoinAnswer::Joined(_)), "{answer:?}");
         assert_eq!(scene.room.peers(), 2);
+    }
+
+    #[test]
+    fn who_renewed_comes_back_by_the_new_token() {
+        let mut scene = Scene::new(true);
+        scene.seat(DOCTOR, "d");
+        let peer = scene.seat(PATIENT, "p");
+        scene.act("d", Deed::Admit(peer)).unwrap();
+        let pass = scene.room.seats()[1].pass.as_ref().clone();
+        scene.room.renew(&"p".into(), pass, Some("fresh".into()));
+        scene.lose("p");
+
+        let answer = scene.join_by(PATIENT, "again", Some("fresh"), true).unwrap();
+
+        assert!(matches!(answer, JoinAnswer::Joined(_)), "{answer:?}");
     }
 
     #[test]

@@ -85,6 +85,17 @@ pub struct Admission {
     pub holder: Option<UserId>,
 }
 
+impl Admission {
+    /// Whether it lets the same party into the same call as another one.
+    pub fn is_for_the_seat_of(&self, other: &Self) -> bool {
+        let seat = |it: &Self| {
+            let Pass { consultation, identity, role, .. } = &it.pass;
+            (consultation.clone(), identity.clone(), *role, it.holder)
+        };
+        seat(self) == seat(other)
+    }
+}
+
 /// What a room token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomClaims {

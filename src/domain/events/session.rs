@@ -231,7 +231,8 @@ impl ClientEvent for Seen {
     }
 }
 
-/// Hands in a newer access token, or a refresh token to exchange for one.
+/// Hands in a newer access token, or a refresh token to exchange for one; whoever a room token let in, a
+/// newer one for the same seat.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthRefresh {

@@ -16,6 +16,7 @@ mod moves;
 mod orders;
 mod participants;
 mod recordings;
+mod renewal;
 mod rooms;
 mod signaling;
 mod told;

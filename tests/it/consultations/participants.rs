@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{CREATE, Visit, data};
 
 /// A consultation of two whom only the service knows.
-async fn elsewhere(visit: &Visit, id: &str, more: Value) -> Value {
+pub(super) async fn elsewhere(visit: &Visit, id: &str, more: Value) -> Value {
     let body = json!({"consultationId": id, "patientId": "patient-maria-123",
         "doctorId": "doctor-carlos-456"});
     let body = crate::support::care::joined(body, more);
@@ -14,7 +14,7 @@ async fn elsewhere(visit: &Visit, id: &str, more: Value) -> Value {
     data(&answer)
 }
 
-fn text(token: &Value) -> &str {
+pub(super) fn text(token: &Value) -> &str {
     token.as_str().unwrap()
 }
 
