@@ -241,7 +241,8 @@ impl Hub {
         before: &Admission,
         asked: AuthRefresh,
     ) -> Result<Value, Refusal> {
-        let token = asked.token.ok_or_else(|| Refusal::invalid("a token for the room is required"))?;
+        let token =
+            asked.token.ok_or_else(|| Refusal::invalid("a token for the room is required"))?;
         let participant = self.participant(&token).await.unwrap_or_else(|| Err(unknown()));
         let proof = participant.inspect_err(|error| count_refusal(Surface::WebSocket, error))?;
         let admission = proof.admission.as_deref().filter(|now| now.is_for_the_seat_of(before));

@@ -137,9 +137,10 @@ impl Hub {
     /// Has a room stand as its row does, and closes it where that is over or gone.
     fn settle_room(&self, id: &ConsultationId, row: Option<Facts>) -> Result<(), Refusal> {
         match open(row) {
-            Ok(Facts { mode: to, version, .. }) => {
+            Ok(Facts { mode: to, version, asked, .. }) => {
                 let reason = HandOverReason::Requested;
                 self.hand_over(id, ModeChange { to, reason, version });
+                self.rooms().cast(id, Message::ConfirmAsked(asked));
                 Ok(())
             }
             Err(refused) => {

@@ -83,6 +83,8 @@ pub(in crate::actors) enum Message {
         is_ours: bool,
     },
     AskForConsent(RecordingRequest),
+    /// Whether the patient is asked, by the row that the room opened by, read again.
+    ConfirmAsked(Option<RecordingRequest>),
     /// A message that is stored.
     Say {
         by: Box<Seat>,
@@ -186,6 +188,7 @@ impl Turn for RoomActor {
                 self.room.note_recording(changed, runs, is_ours);
             }
             Message::AskForConsent(request) => self.room.ask_for_consent(request),
+            Message::ConfirmAsked(asked) => self.room.confirm_asked(asked),
             Message::Act { by, deed, reply } => {
                 let done = self.room.act(&by, deed, now);
                 self.conclude(&table);

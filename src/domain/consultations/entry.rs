@@ -82,6 +82,7 @@ impl Room {
             self.seats.push(Seat::new(arrival, place));
             self.note_entered(self.seats.len() - 1);
             self.tell_joined(self.seats.len() - 1, now);
+            self.ask_newcomer(self.seats.len() - 1);
             if role == SeatRole::Doctor {
                 self.tell_lobby();
             }
@@ -109,6 +110,7 @@ impl Room {
         }
         let (role, socket) = (seat.role, seat.socket.clone());
         self.tell_state(|seat| seat.socket != socket, now);
+        self.ask_newcomer(at);
         if role == SeatRole::Doctor {
             self.tell_lobby();
         }
@@ -124,6 +126,7 @@ impl Room {
         self.tell_moved(&before, now);
         if is_inside {
             self.tell_joined(at, now);
+            self.ask_newcomer(at);
         }
         if !is_inside || self.seats[at].role == SeatRole::Doctor {
             self.tell_lobby();

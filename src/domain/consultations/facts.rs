@@ -6,6 +6,7 @@ use super::reference::Reference;
 use super::status::ConsultationStatus;
 use crate::domain::clinical::doctor::DoctorStatus;
 use crate::domain::events::signaling::SeatRole;
+use crate::domain::events::signaling::notices::RecordingRequest;
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, UserId};
 use crate::domain::identity::{Principal, Role};
@@ -24,6 +25,8 @@ pub struct Facts {
     pub is_recorded: bool,
     /// From end to end.
     pub is_encrypted: bool,
+    /// The recording the patient is asked about.
+    pub asked: Option<RecordingRequest>,
     pub max_participants: usize,
     /// Nobody but the doctor enters before being admitted.
     pub has_lobby: bool,

@@ -30,6 +30,7 @@ impl Room {
         let admitted = self.joined(seat).map(|joined| Box::new(Admitted(joined)));
         if let Some(admitted) = admitted {
             self.tell(to.into_iter().collect(), Notice::Admitted(admitted));
+            self.ask_newcomer(at);
         }
         self.tell_joined(at, now);
         self.tell_lobby();

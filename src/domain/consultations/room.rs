@@ -12,7 +12,9 @@ use super::notice::{Effect, Notice, Refused, Step};
 use super::seat::{Place, Seat};
 use super::status::{ConsultationStatus, Move};
 use crate::domain::events::signaling::SeatRole;
-use crate::domain::events::signaling::notices::{EndReason, LeaveReason, RoomEnded};
+use crate::domain::events::signaling::notices::{
+    EndReason, LeaveReason, RecordingRequest, RoomEnded,
+};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, SocketId, UserId};
 use crate::domain::time::Timestamp;
@@ -47,6 +49,8 @@ pub struct Room {
     pub(super) moved_by: i64,
     /// Whether it is being recorded.
     pub(super) is_recorded: bool,
+    /// The recording the patient is asked about.
+    pub(super) asked: Option<RecordingRequest>,
     pub(super) seats: Vec<Seat>,
     /// The rank of the next one to come inside.
     next_rank: u64,
@@ -64,6 +68,7 @@ impl Room {
             mode: facts.mode,
             moved_by: facts.version,
             is_recorded: facts.is_recorded,
+            asked: facts.asked.clone(),
             facts,
             rules,
             seats: Vec::new(),

@@ -7,7 +7,7 @@ use crate::domain::consultations::recording::RecordingStatus;
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::consultation::{Caller, ConsultationInvite, ConsultationUpdate};
 use crate::domain::events::signaling::notices::{
-    EndReason, HandOver, HandOverReason, RecordingChanged, RecordingRequest, RoomEnded,
+    EndReason, HandOver, HandOverReason, RecordingChanged, RecordingRequest, RoomEnded, steerer,
 };
 use crate::domain::id::{ConsultationId, NodeId, UserId};
 use crate::domain::state::State as _;
@@ -94,20 +94,15 @@ pub async fn announce_recording(
     let consultation = consultations::touch(tx, &recording.consultation_id, now).await?;
     announce(tx, node, &consultation).await?;
     let room_id = recording.consultation_id.to_string();
-    let by = by.map_or_else(|| "system".to_owned(), |user| user.to_string());
     if recording.status == RecordingStatus::Requested {
-        let request = RecordingRequest {
-            room_id: room_id.clone(),
-            recording_id: recording.id.0,
-            by: by.clone(),
-        };
+        let request = RecordingRequest::new(&recording.consultation_id, recording.id, by);
         outbox::append(tx, &request.event_to(Vec::new()), Some(node)).await?;
     }
     let changed = RecordingChanged {
         room_id,
         recording_id: recording.id.0,
         status: recording.status.name().to_owned(),
-        by,
+        by: steerer(by),
         mock: recording.mock,
         timestamp: now,
     };

@@ -3,6 +3,7 @@
 mod announcements;
 mod attendance;
 mod authority;
+mod consent;
 mod create;
 mod door;
 mod eviction;

@@ -7,6 +7,7 @@ use super::super::spec::{SIGNALING, ServerEvent};
 use super::super::values::MediaMode;
 use super::requests::SfuGrant;
 use super::{AnswerSdp, IceCandidate, MediaKind, OfferSdp, Peer, SeatRole};
+use crate::domain::id::{ConsultationId, RecordingId, UserId};
 use crate::domain::time::Timestamp;
 
 const OTHERS: &str = "the other peers of the room";
@@ -209,12 +210,24 @@ pub struct RecordingChanged {
 }
 
 /// The patient is asked to agree to a recording; answer with `recording-consent` within 60 s.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordingRequest {
     pub room_id: String,
     pub recording_id: i64,
+    /// Who asks: the account, as text; `system` when the hub does.
     pub by: String,
+}
+
+impl RecordingRequest {
+    pub fn new(consultation: &ConsultationId, recording: RecordingId, by: Option<UserId>) -> Self {
+        Self { room_id: consultation.to_string(), recording_id: recording.0, by: steerer(by) }
+    }
+}
+
+/// Who steered a recording, as rooms are told.
+pub fn steerer(by: Option<UserId>) -> String {
+    by.map_or_else(|| "system".to_owned(), |user| user.to_string())
 }
 
 /// The room as it stands.

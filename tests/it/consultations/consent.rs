@@ -1,0 +1,75 @@
+//! The patient's consent to being filmed: who is asked, when, and who may say that they agreed.
+
+use serde_json::{Value, json};
+
+use super::livekit::BUCKET;
+use super::{Visit, data};
+use crate::support::livekit::MediaServer;
+use crate::support::within;
+
+/// A consultation at a media server with a recorder.
+async fn filmed() -> (MediaServer, Visit) {
+    let server = MediaServer::double().await;
+    let visit = Visit::start_with(&[&server.settings()[..], &BUCKET].concat()).await;
+    visit.opened("c-1").await;
+    (server, visit)
+}
+
+impl Visit {
+    /// Asks for a recording as its doctor.
+    async fn record(&self, body: Value) -> Value {
+        let path = "/api/consultations/c-1/recording/start";
+        let answer = self.care.post(&self.doctor.account, path, body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        data(&answer)
+    }
+}
+
+/// What the recorder was asked for, once it is.
+async fn asked_for(server: &MediaServer) -> Value {
+    within("the recorder to be asked", async {
+        loop {
+            let asked = server.upstream().asked();
+            let film = asked.iter().find(|it| it.path.ends_with("/StartRoomCompositeEgress"));
+            if let Some(film) = film {
+                return serde_json::from_slice(&film.body).unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_patient_who_comes_after_the_doctor_asked_is_asked() {
+    let (server, visit) = filmed().await;
+    let asked = visit.record(json!({})).await;
+    assert_eq!(asked["status"], "requested");
+
+    let (mut early, _) = visit.inside("c-1", &visit.patient.account.token).await;
+    assert_eq!(early.next("recording-request").await["recordingId"], asked["recordingId"]);
+    drop(early);
+    let (mut patient, _) = visit.inside("c-1", &visit.patient.account.token).await;
+    assert_eq!(patient.next("recording-request").await["recordingId"], asked["recordingId"]);
+
+    let consent = json!({"roomId": "c-1", "recordingId": asked["recordingId"], "consent": true});
+    assert_eq!(patient.ask("recording-consent", &consent).await, json!({"ok": true}));
+    asked_for(&server).await;
+}
+
+#[tokio::test]
+async fn who_waits_in_the_lobby_is_asked_once_admitted() {
+    let server = MediaServer::double().await;
+    let visit = Visit::start_with(&[&server.settings()[..], &BUCKET].concat()).await;
+    visit.opened_with("c-1", json!({"waitingRoom": true})).await;
+    let (mut doctor, _) = visit.inside("c-1", &visit.doctor.account.token).await;
+    let (mut patient, waiting) = visit.inside("c-1", &visit.patient.account.token).await;
+    visit.record(json!({})).await;
+    doctor.next("recording").await;
+    assert_eq!(patient.heard("recording-request"), [Value::Null; 0]);
+
+    let admit = json!({"roomId": "c-1", "peerId": waiting["peerId"]});
+    assert_eq!(doctor.ask("admit", &admit).await, json!({"ok": true}));
+
+    patient.next("recording-request").await;
+}
