@@ -28,11 +28,13 @@ pub(super) fn begin(app: &App, consultation: &Consultation) {
 async fn begin_now(app: &App, id: &ConsultationId) -> Result<()> {
     let mut tx = app.store.begin().await?;
     let consultation = consultations::hold(&mut tx, id).await?;
-    let plan = Plan { status: status(app, &consultation, false)?, by: None, attested: None };
+    let layout = Layout::default();
+    let plan =
+        Plan { status: status(app, &consultation, false)?, layout, by: None, attested: None };
     let recording = plan.insert(&mut tx, app, &consultation).await?;
     tx.commit().await?;
     app.hub.outbox_ready();
-    film(app, &consultation, &recording, Layout::default());
+    film(app, &consultation, &recording);
     Ok(())
 }
 
@@ -58,14 +60,14 @@ pub(super) fn close(app: &App, consultation: &Consultation) {
 }
 
 /// Has the media server film, in the background.
-pub(super) fn film(app: &App, consultation: &Consultation, recording: &Recording, layout: Layout) {
+pub(super) fn film(app: &App, consultation: &Consultation, recording: &Recording) {
     if recording.status != RecordingStatus::Starting {
         return;
     }
     let Some(livekit) = app.calls.media.livekit().cloned() else { return };
     let (app, recording, room) = (app.clone(), recording.clone(), consultation.room_name.clone());
     tokio::spawn(async move {
-        let started = livekit.start_recording(&room, layout, &recording.filepath).await;
+        let started = livekit.start_recording(&room, recording.layout, &recording.filepath).await;
         let noted = match &started {
             Ok(egress) => begun(&app, &recording, egress).await,
             // It may be filmed all the same: what becomes of it is found out later.

@@ -32,7 +32,8 @@ pub(super) async fn begin(
     let mut tx = app.store.begin().await?;
     let consultation = consultations::hold(&mut tx, id).await?;
     let status = status(app, &consultation, consent)?;
-    let plan = Plan { status, by: author.user(), attested: consent.then_some("doctor") };
+    let attested = consent.then_some("doctor");
+    let plan = Plan { status, layout, by: author.user(), attested };
     let recording = plan.insert(&mut tx, app, &consultation).await?;
     let data = [("recording", json!(recording.id)), ("status", json!(status))];
     let data = Map::from_iter(data.map(|(name, value)| (name.to_owned(), value)));
@@ -40,7 +41,7 @@ pub(super) async fn begin(
     tx.commit().await?;
 
     app.hub.outbox_ready();
-    film(app, &consultation, &recording, layout);
+    film(app, &consultation, &recording);
     Ok(recording)
 }
 
@@ -89,7 +90,7 @@ pub(super) async fn answer(
     tx.commit().await?;
 
     app.hub.outbox_ready();
-    film(app, &consultation, &recording, Layout::default());
+    film(app, &consultation, &recording);
     Ok(recording)
 }
 
@@ -156,6 +157,7 @@ fn must_be_filmable(consultation: &Consultation) -> Result<()> {
 /// A recording to be written.
 pub(super) struct Plan {
     pub status: RecordingStatus,
+    pub layout: Layout,
     pub by: Option<UserId>,
     /// Who says that the patient agreed.
     pub attested: Option<&'static str>,
@@ -172,6 +174,7 @@ impl Plan {
         let new = New {
             consultation: &consultation.id,
             status: self.status,
+            layout: self.layout,
             filepath: &filepath(&consultation.id, now),
             bucket: app.calls.settings.bucket.as_deref(),
             started_by: self.by,

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use crate::domain::consultations::recording::RecordingStatus;
+use crate::domain::consultations::recording::{Layout, RecordingStatus};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, PatientId, RecordingId, UserId};
 use crate::domain::time::Timestamp;
@@ -22,6 +22,7 @@ pub struct Recording {
     pub egress_id: Option<String>,
     pub status: RecordingStatus,
     pub mock: bool,
+    pub layout: Layout,
     /// The film's key in the bucket.
     pub filepath: String,
     pub size_bytes: Option<i64>,
@@ -56,6 +57,7 @@ pub struct Film {
 pub struct New<'a> {
     pub consultation: &'a ConsultationId,
     pub status: RecordingStatus,
+    pub layout: Layout,
     pub filepath: &'a str,
     pub bucket: Option<&'a str>,
     pub started_by: Option<UserId>,
@@ -74,9 +76,9 @@ pub struct Outcome<'a> {
 /// The columns of a [`Recording`].
 macro_rules! columns {
     () => {
-        "id, consultation_id, egress_id, status, mock, filepath, size_bytes, duration_seconds,
-         started_by, started_at, stopped_at, error, visible_to_patient, version, created_at, updated_at,
-         deleted_at"
+        "id, consultation_id, egress_id, status, mock, layout, filepath, size_bytes,
+         duration_seconds, started_by, started_at, stopped_at, error, visible_to_patient, version,
+         created_at, updated_at, deleted_at"
     };
 }
 
@@ -100,15 +102,16 @@ impl Row for Recording {
 pub async fn insert(tx: &mut Tx, new: &New<'_>, now: Timestamp) -> Result<Recording> {
     const SQL: &str = concat!(
         "insert into recordings
-            (consultation_id, status, mock, filepath, bucket, started_by, consent_by, started_at,
-             created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $8) returning ",
+            (consultation_id, status, mock, layout, filepath, bucket, started_by, consent_by,
+             started_at, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9) returning ",
         columns!()
     );
     on!(tx, |conn| sqlx::query_as(SQL)
         .bind(new.consultation)
         .bind(new.status)
         .bind(new.status == RecordingStatus::Mock)
+        .bind(new.layout)
         .bind(new.filepath)
         .bind(new.bucket)
         .bind(new.started_by)

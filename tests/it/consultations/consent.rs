@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::livekit::BUCKET;
+use super::handover::Call;
+use super::livekit::{BUCKET, until};
 use super::{Visit, data};
+use crate::support::accounts;
+use crate::support::http::Answer;
 use crate::support::livekit::MediaServer;
 use crate::support::within;
 
@@ -72,4 +75,16 @@ async fn who_waits_in_the_lobby_is_asked_once_admitted() {
     assert_eq!(doctor.ask("admit", &admit).await, json!({"ok": true}));
 
     patient.next("recording-request").await;
+}
+
+#[tokio::test]
+async fn the_picture_is_the_one_that_was_asked_for_before_the_patient_agreed() {
+    let mut call = Call::carried("sfu", &BUCKET).await;
+    call.visit.record(json!({"layout": "speaker"})).await;
+    call.patient.next("recording-request").await;
+
+    let consent = json!({"roomId": "c-1", "consent": true});
+    assert_eq!(call.patient.ask("recording-consent", &consent).await, json!({"ok": true}));
+
+    assert_eq!(asked_for(&call.server).await["layout"], "speaker");
 }
