@@ -79,6 +79,26 @@ impl RecordingStatus {
     }
 }
 
+/// Whose word it is that the patient agreed to a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    Patient,
+    /// The doctor of the consultation, to whom the patient said so.
+    Doctor,
+    /// The system the patient said so to.
+    Service,
+}
+
+impl Consent {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Patient => "patient",
+            Self::Doctor => "doctor",
+            Self::Service => "service",
+        }
+    }
+}
+
 /// How the picture is put together.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, sqlx::Type, ToSchema,

@@ -2,7 +2,9 @@
 
 use crate::domain::consultations::grant::Pass;
 use crate::domain::consultations::issue::SessionMark;
+use crate::domain::consultations::recording::Consent;
 use crate::domain::events::signaling::SeatRole;
+use crate::domain::identity::Role;
 use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::clinical::viewer::{Standing, Viewer, not_for_you, since};
@@ -66,6 +68,15 @@ impl Seen {
             Ok(())
         } else {
             Err(Kind::Forbidden("wait until the doctor lets you in").into())
+        }
+    }
+
+    /// Whose word the caller's is that the patient agreed to being filmed; administrators have none.
+    pub(super) fn consent(&self, viewer: &Viewer) -> Option<Consent> {
+        match self.part {
+            Part::Doctor => Some(Consent::Doctor),
+            Part::House => viewer.caller.has(Role::Service).then_some(Consent::Service),
+            Part::Patient | Part::Reader => None,
         }
     }
 

@@ -12,8 +12,9 @@ use super::media_rooms::{keep_open, no_media_server};
 use super::{create, eviction, moves, recorder, rooms, stats};
 use crate::actors::hub::{Announcement, Asker, MediaRequest, MediaServer, Sitting, Waiting};
 use crate::domain::consultations::draft::ConsultationDraft;
-use crate::domain::consultations::recording::Layout;
+use crate::domain::consultations::recording::Consent;
 use crate::domain::consultations::reference::Reference;
+use crate::domain::events::signaling::SeatRole;
 use crate::domain::events::signaling::notices::HandOverReason;
 use crate::domain::events::signaling::requests::{
     HandingOver, RecordingAction, RecordingControlled,
@@ -90,7 +91,10 @@ impl Carrier {
                 fields(&HandingOver { mode: moved.mode })
             }
             MediaRequest::Record { action: RecordingAction::Start, consent } => {
-                let begun = recorder::begin(&author, id, Layout::default(), consent).await?;
+                // Administrators, who steer it too, were not told by the patient.
+                let is_doctor = sitting.seat.role == SeatRole::Doctor;
+                let consent = (consent && is_doctor).then_some(Consent::Doctor);
+                let begun = recorder::begin(&author, id, None, consent).await?;
                 fields(&controlled(begun))
             }
             MediaRequest::Record { action: RecordingAction::Stop, .. } => {

@@ -29,8 +29,7 @@ async fn begin_now(app: &App, id: &ConsultationId) -> Result<()> {
     let mut tx = app.store.begin().await?;
     let consultation = consultations::hold(&mut tx, id).await?;
     let layout = Layout::default();
-    let plan =
-        Plan { status: status(app, &consultation, false)?, layout, by: None, attested: None };
+    let plan = Plan { status: status(app, &consultation, false)?, layout, by: None, consent: None };
     let recording = plan.insert(&mut tx, app, &consultation).await?;
     tx.commit().await?;
     app.hub.outbox_ready();

@@ -7,7 +7,7 @@
 use serde_json::{Map, json};
 
 use super::filming::{film, finish};
-use crate::domain::consultations::recording::{Layout, RecordingStatus, filepath};
+use crate::domain::consultations::recording::{Consent, Layout, RecordingStatus, filepath};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, RecordingId, UserId};
 use crate::domain::state::State as _;
@@ -21,20 +21,32 @@ use crate::persistence::clinical::row::hold;
 use crate::persistence::consultations::recordings::{self, New, Outcome, Recording};
 use crate::persistence::consultations::{Consultation, consultations, news};
 
-/// Records a consultation. Without the patient's consent, where it is needed, the patient is asked first.
+/// Records a consultation. Without somebody's word that the patient agreed, where that is needed, the
+/// patient is asked first; with it nobody waits any more for a patient who is being asked.
 pub(super) async fn begin(
     author: &Author<'_>,
     id: &ConsultationId,
-    layout: Layout,
-    consent: bool,
+    layout: Option<Layout>,
+    consent: Option<Consent>,
 ) -> Result<Recording> {
     let app = author.app;
     let mut tx = app.store.begin().await?;
     let consultation = consultations::hold(&mut tx, id).await?;
-    let status = status(app, &consultation, consent)?;
-    let attested = consent.then_some("doctor");
-    let plan = Plan { status, layout, by: author.user(), attested };
-    let recording = plan.insert(&mut tx, app, &consultation).await?;
+    let status = status(app, &consultation, consent.is_some())?;
+    let asked = match consent {
+        Some(_) if status == RecordingStatus::Starting => {
+            recordings::hold_asked(&mut tx, id).await?
+        }
+        _ => None,
+    };
+    let recording = if let Some((asked, consent)) = asked.zip(consent) {
+        let agreed = recordings::note_consent(&mut tx, asked.id, consent, layout).await?;
+        move_on(&mut tx, author, &agreed, status).await?
+    } else {
+        let layout = layout.unwrap_or_default();
+        let plan = Plan { status, layout, by: author.user(), consent };
+        plan.insert(&mut tx, app, &consultation).await?
+    };
     let data = [("recording", json!(recording.id)), ("status", json!(status))];
     let data = Map::from_iter(data.map(|(name, value)| (name.to_owned(), value)));
     author.record(&mut tx, "recording", recording.id.0.into(), "started", data).await?;
@@ -82,7 +94,7 @@ pub(super) async fn answer(
     if consent {
         // The call may have moved since the patient was asked.
         must_be_filmable(&consultation)?;
-        recordings::note_consent(&mut tx, recording.id, "patient").await?;
+        recordings::note_consent(&mut tx, recording.id, Consent::Patient, None).await?;
     }
     let recording = move_on(&mut tx, author, &recording, to).await?;
     let data = Map::from_iter([("consent".to_owned(), json!(consent))]);
@@ -159,8 +171,7 @@ pub(super) struct Plan {
     pub status: RecordingStatus,
     pub layout: Layout,
     pub by: Option<UserId>,
-    /// Who says that the patient agreed.
-    pub attested: Option<&'static str>,
+    pub consent: Option<Consent>,
 }
 
 impl Plan {
@@ -178,7 +189,7 @@ impl Plan {
             filepath: &filepath(&consultation.id, now),
             bucket: app.calls.settings.bucket.as_deref(),
             started_by: self.by,
-            consent_by: self.attested,
+            consent: self.consent,
         };
         let recording = recordings::insert(tx, &new, now).await?;
         news::announce_recording(tx, &app.settings.node, &recording, self.by, now).await?;

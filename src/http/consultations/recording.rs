@@ -31,10 +31,12 @@ pub(super) struct Start {
     #[garde(inner(length(chars, max = 128)))]
     #[schema(max_length = 128)]
     room_name: Option<String>,
+    /// Absent: `grid`, or what was asked for before.
     #[serde(default)]
     #[garde(skip)]
-    layout: Layout,
-    /// Says that the patient agreed. Otherwise the patient is asked, where that is needed.
+    layout: Option<Layout>,
+    /// The word of its doctor, or of a service, that the patient agreed, also while the patient is asked.
+    /// Otherwise the patient is asked, where that is needed; so they are by administrators.
     #[serde(default)]
     #[garde(skip)]
     consent: bool,
@@ -96,7 +98,8 @@ pub(super) async fn start(
         return Err(Kind::NotFound("room").into());
     }
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
-    let recording = recorder::begin(&author, &id, start.layout, start.consent).await?;
+    let consent = if start.consent { seen.consent(&viewer) } else { None };
+    let recording = recorder::begin(&author, &id, start.layout, consent).await?;
     Ok(Success::of(Started {
         recording_id: recording.id,
         egress_id: recording.egress_id,

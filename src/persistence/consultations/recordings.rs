@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use crate::domain::consultations::recording::{Layout, RecordingStatus};
+use crate::domain::consultations::recording::{Consent, Layout, RecordingStatus};
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{ConsultationId, PatientId, RecordingId, UserId};
 use crate::domain::time::Timestamp;
@@ -61,8 +61,7 @@ pub struct New<'a> {
     pub filepath: &'a str,
     pub bucket: Option<&'a str>,
     pub started_by: Option<UserId>,
-    /// Who says that the patient agreed.
-    pub consent_by: Option<&'a str>,
+    pub consent: Option<Consent>,
 }
 
 /// What became of a film.
@@ -115,7 +114,7 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>, now: Timestamp) -> Result<Record
         .bind(new.filepath)
         .bind(new.bucket)
         .bind(new.started_by)
-        .bind(new.consent_by)
+        .bind(new.consent.map(Consent::name))
         .bind(now)
         .fetch_one(conn)
         .await)
@@ -236,10 +235,32 @@ pub async fn stop_all(tx: &mut Tx, of: &ConsultationId, now: Timestamp) -> Resul
     Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(of).bind(now).fetch_all(conn).await)?)
 }
 
-/// Writes who agreed to a recording that the transaction holds.
-pub async fn note_consent(tx: &mut Tx, id: RecordingId, by: &str) -> Result<()> {
-    const SQL: &str = "update recordings set consent_by = $2 where id = $1";
-    Ok(on!(tx, |conn| sqlx::query(SQL).bind(id).bind(by).execute(conn).await.map(drop))?)
+/// The recording of a consultation that the patient is asked about; until the transaction ends nobody else
+/// can change it.
+pub async fn hold_asked(tx: &mut Tx, of: &ConsultationId) -> Result<Option<Recording>> {
+    const SQL: &str = concat!(
+        "update recordings set version = version
+         where consultation_id = $1 and status = 'requested' and deleted_at is null returning ",
+        columns!()
+    );
+    Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(of).fetch_optional(conn).await)?)
+}
+
+/// Writes by whose word the patient agreed to a recording that the transaction holds. The layout stays
+/// unless there is another.
+pub async fn note_consent(
+    tx: &mut Tx,
+    id: RecordingId,
+    by: Consent,
+    layout: Option<Layout>,
+) -> Result<Recording> {
+    const SQL: &str = concat!(
+        "update recordings set consent_by = $2, layout = coalesce($3, layout) where id = $1
+         returning ",
+        columns!()
+    );
+    let by = by.name();
+    Ok(on!(tx, |conn| sqlx::query_as(SQL).bind(id).bind(by).bind(layout).fetch_one(conn).await)?)
 }
 
 /// Recordings of which a film is being made, has been asked for or is to end, the oldest first.

@@ -88,3 +88,71 @@ async fn the_picture_is_the_one_that_was_asked_for_before_the_patient_agreed() {
 
     assert_eq!(asked_for(&call.server).await["layout"], "speaker");
 }
+
+/// By whose word somebody was filmed.
+async fn consented(visit: &Visit, recording: &Value) -> Option<String> {
+    let sql = format!("select consent_by from recordings where id = {}", recording["recordingId"]);
+    accounts::value(visit.care.latido.database.url(), &sql).await
+}
+
+#[tokio::test]
+async fn the_doctor_or_a_service_says_that_the_patient_agreed_and_an_administrator_does_not() {
+    for (who, status, word) in [
+        ("doctor", "starting", Some("doctor")),
+        ("service", "starting", Some("service")),
+        ("admin", "requested", None),
+    ] {
+        let (_server, visit) = filmed().await;
+        let (path, body) = ("/api/consultations/c-1/recording/start", json!({"consent": true}));
+
+        let answer: Answer = match who {
+            "doctor" => visit.care.post(&visit.doctor.account, path, body).await,
+            "service" => visit.serve("POST", path, &body).await,
+            _ => visit.care.post(&visit.care.admin, path, body).await,
+        };
+
+        let recording = data(&answer);
+        assert_eq!(recording["status"], status, "{who}");
+        assert_eq!(consented(&visit, &recording).await.as_deref(), word, "{who}");
+    }
+}
+
+#[tokio::test]
+async fn in_the_room_too_an_administrator_has_the_patient_asked() {
+    let mut call = Call::carried("sfu", &BUCKET).await;
+    let (mut admin, _) = call.visit.inside("c-1", &call.visit.care.admin.token).await;
+
+    let start = json!({"roomId": "c-1", "action": "start", "consent": true});
+    let asked = admin.ask("recording", &start).await;
+
+    assert_eq!(asked["status"], "requested", "{asked}");
+    call.patient.next("recording-request").await;
+    let taken = call.doctor.ask("recording", &start).await;
+    assert_eq!(
+        (&taken["status"], &taken["recordingId"]),
+        (&json!("starting"), &asked["recordingId"])
+    );
+}
+
+#[tokio::test]
+async fn the_doctors_word_takes_the_place_of_an_answer_that_is_waited_for() {
+    let mut call = Call::carried("sfu", &BUCKET).await;
+    let asked = call.visit.record(json!({})).await;
+    call.patient.next("recording-request").await;
+    let path = "/api/consultations/c-1/recording/start";
+    let twice = call.visit.care.post(&call.visit.doctor.account, path, json!({})).await;
+    assert_eq!(twice.status, 409, "{}", twice.text());
+
+    let begun = call.visit.record(json!({"consent": true, "layout": "speaker"})).await;
+
+    assert_eq!(
+        (&begun["recordingId"], &begun["status"]),
+        (&asked["recordingId"], &json!("starting"))
+    );
+    assert_eq!(asked_for(&call.server).await["layout"], "speaker");
+    assert_eq!(consented(&call.visit, &asked).await.as_deref(), Some("doctor"));
+    until(&call.visit, &asked, |it| it["egressId"].is_string()).await;
+    let consent = json!({"roomId": "c-1", "consent": false});
+    let late = call.patient.ask("recording-consent", &consent).await;
+    assert_eq!(late["error"]["code"], "conflict", "{late}");
+}
