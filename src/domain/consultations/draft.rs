@@ -4,6 +4,7 @@ use garde::Validate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::grant;
 use super::reference::Reference;
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::{AppointmentId, ConsultationId};
@@ -18,11 +19,12 @@ pub struct ConsultationDraft {
     #[garde(custom(is_id))]
     #[schema(value_type = String, min_length = 1, max_length = 64)]
     pub consultation_id: ConsultationId,
-    /// The decimal id, or what another system calls the patient.
+    /// The decimal id, or what another system calls the patient: neither `guest-` and anything, nor
+    /// `observer-` and a number, as guests and administrators are named in calls.
     #[garde(custom(is_reference))]
     #[schema(value_type = String, min_length = 1, max_length = 64)]
     pub patient_id: Reference,
-    /// The decimal id, or what another system calls the doctor.
+    /// The decimal id, or what another system calls the doctor, with the same exceptions.
     #[garde(custom(is_reference), custom(is_somebody_else(&self.patient_id)))]
     #[schema(value_type = String, min_length = 1, max_length = 64)]
     pub doctor_id: Reference,
@@ -122,6 +124,9 @@ fn is_reference<C>(reference: &Reference, _: &C) -> garde::Result {
     if text.chars().any(char::is_control) {
         return Err(garde::Error::new("format: control characters are not accepted"));
     }
+    if grant::is_guest(text) || grant::observer_of(text).is_some() {
+        return Err(garde::Error::new("rule: guests and administrators go by such names in calls"));
+    }
     Ok(())
 }
 
@@ -165,5 +170,16 @@ mod tests {
         assert_eq!(refused(&json!({"patientId": "x", "doctorId": "x"})), ["doctor_id"]);
         assert_eq!(refused(&json!({"patientId": "doctor-7"})), ["doctor_id"]);
         assert_eq!(refused(&json!({"maxParticipants": 51})), ["max_participants"]);
+    }
+
+    #[test]
+    fn nobody_goes_by_the_name_of_a_guest_or_of_an_administrator_who_looks_on() {
+        for taken in ["guest-maria", "guest-7", "guest-", "observer-7"] {
+            assert_eq!(refused(&json!({"patientId": taken})), ["patient_id"], "{taken}");
+            assert_eq!(refused(&json!({"doctorId": taken})), ["doctor_id"], "{taken}");
+        }
+        for free in ["observer-maria", "guest", "maria-guest-7", "the-observer-7"] {
+            assert_eq!(refused(&json!({"patientId": free})), [""; 0], "{free}");
+        }
     }
 }

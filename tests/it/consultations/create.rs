@@ -185,6 +185,8 @@ async fn what_is_no_consultation_is_refused_by_its_fields() {
         (json!({"consultationId": "x".repeat(65)}), "/consultationId", "length"),
         (json!({"patientId": ""}), "/patientId", "length"),
         (json!({"doctorId": format!("patient-{}", visit.patient.id)}), "/doctorId", "rule"),
+        (json!({"patientId": "guest-maria"}), "/patientId", "rule"),
+        (json!({"doctorId": "observer-7"}), "/doctorId", "rule"),
         (json!({"maxParticipants": 51}), "/maxParticipants", "range"),
         (json!({"mode": "mesh"}), "/mode", "enum"),
         (json!({"patientId": true}), "/patientId", "type"),
