@@ -15,8 +15,8 @@ use super::view::{ConsultationView, Urls};
 use crate::delivery::letters;
 use crate::domain::clinical::appointment::Party;
 use crate::domain::consultations::draft::ConsultationDraft;
-use crate::domain::id::{AppointmentId, PatientId};
-use crate::error::{Kind, Result};
+use crate::domain::id::{AppointmentId, ConsultationId, PatientId};
+use crate::error::{Error, Kind, Result};
 use crate::http::App;
 use crate::http::clinical::appointments::{directory::seen, writer};
 use crate::http::clinical::viewer::Viewer;
@@ -25,6 +25,7 @@ use crate::http::json::Json;
 use crate::http::problem::ProblemBody;
 use crate::persistence::clinical::patients::Patient;
 use crate::persistence::clinical::row::find;
+use crate::persistence::consultations::consultations::{self, Name, Whose};
 use crate::persistence::consultations::participants;
 use crate::persistence::identity::addressees;
 
@@ -52,7 +53,8 @@ fn yes() -> bool {
     request_body = Option<Opening>,
     responses(
         (status = 201, body = ConsultationView, headers(("Location" = String))),
-        (status = 200, body = ConsultationView, description = "It was there already"),
+        (status = 200, body = ConsultationView,
+            description = "It was there already, under whichever id"),
         (status = 409, description = "The visit is not by video, or over", body = ProblemBody),
         (status = 410, description = "The consultation is over", body = ProblemBody),
         (status = 502, description = "The media server refuses", body = ProblemBody),
@@ -72,8 +74,19 @@ pub(super) async fn open_visit(
     }
     visit.standing().check_video()?;
     let doctor = visit.doctor_id.ok_or(Kind::Untenable("the visit is with no doctor"))?;
-    let draft = ConsultationDraft::of_visit(id, visit.patient_id.0, doctor.0);
-    let Opened { consultation, is_new } = open(&app, &viewer, &context, &draft).await?;
+    let Opened { consultation, is_new } = if let Some(there) = &visit.consultation_id {
+        again(&app, there).await?
+    } else {
+        let draft = ConsultationDraft::of_visit(id, visit.patient_id.0, doctor.0);
+        match open(&app, &viewer, &context, &draft).await {
+            // Somebody was quicker, under another name.
+            Err(error) if is_taken(&error) => {
+                let there = seen(&app, &viewer, id).await?.consultation_id;
+                again(&app, &there.ok_or(error)?).await?
+            }
+            opened => opened?,
+        }
+    };
     if opening.is_none_or(|Json(opening)| opening.send_link) {
         send_link(&app, visit.patient_id, Urls::of(&app, &consultation.id).patient()).await?;
     }
@@ -84,6 +97,17 @@ pub(super) async fn open_visit(
         return Ok((StatusCode::CREATED, [(LOCATION, place)], body).into_response());
     }
     Ok(body.into_response())
+}
+
+/// The consultation that the visit has, whatever it is called.
+async fn again(app: &App, id: &ConsultationId) -> Result<Opened> {
+    let consultation = consultations::find(&app.store, Name::Id(id), Whose::Everyones).await?;
+    consultation.must_be_open()?;
+    Ok(Opened { consultation, is_new: false })
+}
+
+fn is_taken(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Conflict { field: "appointmentId" })
 }
 
 /// Mails the patient where the consultation is held.

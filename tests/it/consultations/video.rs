@@ -107,3 +107,22 @@ async fn a_consultation_is_made_for_a_visit_of_the_same_two() {
     let second = create("c-3", visit.patient.id).await;
     assert_eq!((second.status.as_u16(), &second.json()["field"]), (409, &json!("appointmentId")));
 }
+
+#[tokio::test]
+async fn a_visit_that_has_a_consultation_of_another_name_is_held_by_that_one() {
+    let mut server = MailServer::start().await;
+    let visit = Visit::start_with(&[("SMTP_URL", &server.url())]).await;
+    visit.validated().await;
+    let id = visit.booked("video").await;
+    visit.opened_with("c-1", json!({"appointmentId": id})).await;
+    let path = format!("/api/v1/appointments/{id}/video");
+
+    let opened = visit.care.post(&visit.doctor.account, &path, Value::Null).await;
+
+    assert_eq!(opened.status, 200, "{}", opened.text());
+    assert_eq!(opened.json()["consultationId"], "c-1");
+    assert!(server.next().await.link().ends_with("/consultation/c-1"));
+    visit.step("c-1", "cancel").await;
+    let over = visit.care.post(&visit.doctor.account, &path, Value::Null).await;
+    assert_eq!(over.status, 410, "{}", over.text());
+}
