@@ -45,9 +45,9 @@ pub struct ConsultationDraft {
     #[garde(skip)]
     #[schema(value_type = Option<i64>)]
     pub appointment_id: Option<AppointmentId>,
-    /// Records from the moment on that it is live.
+    /// Records from the moment on that it is live and goes through the media server; not with `e2ee`.
     #[serde(default)]
-    #[garde(skip)]
+    #[garde(custom(is_recordable(self.e2ee)))]
     pub record: bool,
     /// Nobody but the doctor gets in before being admitted.
     #[serde(default)]
@@ -130,6 +130,16 @@ fn is_reference<C>(reference: &Reference, _: &C) -> garde::Result {
     Ok(())
 }
 
+fn is_recordable<C>(e2ee: bool) -> impl FnOnce(&bool, &C) -> garde::Result {
+    move |record, _| {
+        if *record && e2ee {
+            let detail = "rule: what is encrypted from end to end cannot be recorded";
+            return Err(garde::Error::new(detail));
+        }
+        Ok(())
+    }
+}
+
 /// Two who go by one identity would put each other out of the room.
 fn is_somebody_else<C>(patient: &Reference) -> impl FnOnce(&Reference, &C) -> garde::Result {
     use crate::domain::events::signaling::SeatRole::{Doctor, Patient};
@@ -170,6 +180,8 @@ mod tests {
         assert_eq!(refused(&json!({"patientId": "x", "doctorId": "x"})), ["doctor_id"]);
         assert_eq!(refused(&json!({"patientId": "doctor-7"})), ["doctor_id"]);
         assert_eq!(refused(&json!({"maxParticipants": 51})), ["max_participants"]);
+        assert_eq!(refused(&json!({"record": true})), [""; 0]);
+        assert_eq!(refused(&json!({"e2ee": true, "record": true})), ["record"]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use tracing::warn;
 
 use super::recorder::{Plan, status};
 use crate::domain::consultations::recording::{Layout, RecordingStatus};
+use crate::domain::consultations::status::ConsultationStatus;
+use crate::domain::events::values::MediaMode;
 use crate::domain::id::ConsultationId;
 use crate::domain::state::State as _;
 use crate::domain::time::Timestamp;
@@ -15,19 +17,36 @@ use crate::persistence::clinical::row::hold;
 use crate::persistence::consultations::recordings::{self, Outcome, Recording};
 use crate::persistence::consultations::{Consultation, consultations, news};
 
-/// Records a consultation from now on that was created to be recorded.
+/// Records a consultation that was created to be recorded, from the moment on that it is live.
 pub(super) fn begin(app: &App, consultation: &Consultation) {
+    begin_behind(app, consultation, false);
+}
+
+/// The same for one that went from browser to browser until now, if nothing was recorded of it before.
+pub(super) fn begin_at_server(app: &App, consultation: &Consultation) {
+    begin_behind(app, consultation, true);
+}
+
+fn begin_behind(app: &App, consultation: &Consultation, is_first: bool) {
+    if !consultation.record || consultation.status != ConsultationStatus::Live {
+        return;
+    }
     let (app, id) = (app.clone(), consultation.id.clone());
     tokio::spawn(async move {
-        if let Err(error) = begin_now(&app, &id).await {
+        if let Err(error) = begin_now(&app, &id, is_first).await {
             warn!(%error, consultation.id = %id, "consultation not recorded");
         }
     });
 }
 
-async fn begin_now(app: &App, id: &ConsultationId) -> Result<()> {
+async fn begin_now(app: &App, id: &ConsultationId, is_first: bool) -> Result<()> {
+    let can_film = app.calls.media.livekit().is_some_and(LiveKit::can_record);
     let mut tx = app.store.begin().await?;
     let consultation = consultations::hold(&mut tx, id).await?;
+    let is_between_browsers = can_film && consultation.mode == MediaMode::P2p;
+    if is_between_browsers || (is_first && recordings::exist(&mut tx, id).await?) {
+        return Ok(());
+    }
     let layout = Layout::default();
     let plan = Plan { status: status(app, &consultation, false)?, layout, by: None, consent: None };
     let recording = plan.insert(&mut tx, app, &consultation).await?;

@@ -15,6 +15,7 @@ use tracing::warn;
 use utoipa::ToSchema;
 
 use super::access::Seen;
+use super::filming;
 use super::media_rooms::open_room;
 use super::view::ConsultationView;
 use crate::domain::consultations::carrying::ModeChange;
@@ -138,6 +139,7 @@ async fn move_known(
 
     app.hub.outbox_ready();
     app.hub.hand_over(id, ModeChange { to, reason: why, version: moved.stamp.version });
+    filming::begin_at_server(app, &moved);
     Ok(moved)
 }
 

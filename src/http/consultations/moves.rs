@@ -8,7 +8,7 @@ use super::access::Seen;
 use super::filming;
 use super::view::ConsultationView;
 use crate::domain::consultations::draft::Ending;
-use crate::domain::consultations::status::{ConsultationStatus, Move};
+use crate::domain::consultations::status::Move;
 use crate::domain::events::signaling::notices::EndReason;
 use crate::domain::id::ConsultationId;
 use crate::domain::time::Timestamp;
@@ -136,9 +136,7 @@ impl Step {
 
 /// What follows from a move outside of the database. The media server may be slow: nobody waits for it.
 pub(super) fn after(app: &App, moved: &Consultation) {
-    if moved.status == ConsultationStatus::Live && moved.record {
-        filming::begin(app, moved);
-    }
+    filming::begin(app, moved);
     if moved.status.is_over() {
         app.calls.keys.forget(&moved.id);
         filming::close(app, moved);

@@ -275,6 +275,12 @@ pub async fn filming(store: &Store, limit: i64) -> Result<Vec<Recording>> {
     Ok(on!(store, |conn| sqlx::query_as(SQL).bind(limit).fetch_all(conn).await)?)
 }
 
+/// Whether anything of a consultation was recorded, or was to be.
+pub async fn exist(tx: &mut Tx, of: &ConsultationId) -> Result<bool> {
+    const SQL: &str = "select exists (select 1 from recordings where consultation_id = $1)";
+    Ok(on!(tx, |conn| sqlx::query_scalar(SQL).bind(of).fetch_one(conn).await)?)
+}
+
 /// How many recordings run in calls of each mode in which any does.
 pub async fn running(store: &Store) -> Result<Vec<(MediaMode, i64)>> {
     const SQL: &str = "

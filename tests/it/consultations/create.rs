@@ -188,6 +188,7 @@ async fn what_is_no_consultation_is_refused_by_its_fields() {
         (json!({"patientId": "guest-maria"}), "/patientId", "rule"),
         (json!({"doctorId": "observer-7"}), "/doctorId", "rule"),
         (json!({"maxParticipants": 51}), "/maxParticipants", "range"),
+        (json!({"e2ee": true, "record": true}), "/record", "rule"),
         (json!({"mode": "mesh"}), "/mode", "enum"),
         (json!({"patientId": true}), "/patientId", "type"),
         (json!({"appointmentId": 999}), "/appointmentId", "reference"),

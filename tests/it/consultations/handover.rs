@@ -261,6 +261,38 @@ async fn nobody_is_filmed_before_the_patient_agrees() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_to_be_recorded_is_once_it_reaches_the_server() {
+    let server = MediaServer::double().await;
+    let settings = [&server.settings()[..], &BUCKET].concat();
+    let visit = Visit::start_with(&settings).await;
+    visit.opened_with("c-1", json!({"mode": "p2p", "record": true})).await;
+    let (mut doctor, _) = visit.inside("c-1", &visit.doctor.account.token).await;
+    let (mut patient, _) = visit.inside("c-1", &visit.patient.account.token).await;
+    crate::support::within("a live call", async {
+        while visit.shown("c-1").await["status"] != "live" {}
+    })
+    .await;
+    let path = "/api/consultations/c-1/recordings";
+    let recordings = async || data(&visit.get(&visit.doctor.account, path).await)["items"].clone();
+    let hand_over = |mode: &str| json!({"roomId": "c-1", "mode": mode});
+    assert_eq!(recordings().await, json!([]));
+
+    assert_eq!(doctor.ask("hand-over", &hand_over("sfu")).await["ok"], true);
+    let asked = patient.next("recording-request").await;
+    let consent = json!({"roomId": "c-1", "consent": false});
+    assert_eq!(patient.ask("recording-consent", &consent).await, json!({"ok": true}));
+
+    while doctor.next("recording").await["status"] != "declined" {}
+    for mode in ["p2p", "sfu"] {
+        assert_eq!(doctor.ask("hand-over", &hand_over(mode)).await["ok"], true);
+    }
+    let start = json!({"roomId": "c-1", "action": "start"});
+    let again = doctor.ask("recording", &start).await;
+    assert_eq!(again["status"], "requested", "nobody asked by themselves once more: {again}");
+    assert_ne!(again["recordingId"], asked["recordingId"]);
+}
+
+#[tokio::test]
 async fn who_declines_is_not_filmed() {
     let mut call = Call::carried("sfu", &BUCKET).await;
     let start = json!({"roomId": "c-1", "action": "start"});
