@@ -209,7 +209,7 @@ pub(super) async fn mute(
     }
     let consultation = seen.consultation;
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
-    let by = viewer.caller.user.to_string();
+    let by = peer_of(&app, &viewer, &consultation);
     match server(&app, &consultation) {
         Some(server) => {
             server.mute(&consultation.room_name, &identity, source, muted).await?;
@@ -229,6 +229,14 @@ pub(super) async fn mute(
     let deed = ("participant_muted", [("source", json!(source)), ("muted", json!(muted))]);
     record(&author, &consultation, deed).await?;
     Ok(Success::of(Muted { source, muted }))
+}
+
+/// What those in the room know the caller by: their peer, or else, for who does not sit there, the account.
+fn peer_of(app: &App, viewer: &Viewer, consultation: &Consultation) -> String {
+    let user = viewer.caller.user;
+    let seats = app.hub.seats_in(&consultation.id);
+    let own = seats.iter().find(|seat| seat.user == user && seat.is_inside());
+    own.map_or_else(|| user.to_string(), |seat| seat.peer.to_string())
 }
 
 /// Silences somebody whom the media server carries.

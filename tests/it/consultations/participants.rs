@@ -169,7 +169,12 @@ async fn the_house_puts_out_and_silences_between_browsers_too() {
     };
 
     assert_eq!(ask("mute", &json!({"source": "microphone", "muted": true})).await, 200);
-    assert_eq!(patient.next("mute-request").await["kind"], "audio");
+    let request = patient.next("mute-request").await;
+    let admin = visit.care.admin.id.to_string();
+    assert_eq!((&request["kind"], &request["by"]), (&json!("audio"), &json!(admin)));
+    let (_admin, joined) = visit.inside("c-1", &visit.care.admin.token).await;
+    assert_eq!(ask("mute", &json!({"source": "camera", "muted": true})).await, 200);
+    assert_eq!(patient.next("mute-request").await["by"], joined["peerId"], "who sits there");
     assert_eq!(ask("mute", &json!({"source": "microphone", "muted": false})).await, 409);
     assert_eq!(ask("disconnect", &json!({"reason": "late"})).await, 200);
     assert_eq!(patient.next("kicked").await["reason"], "late");

@@ -125,7 +125,7 @@ pub struct Muted {
     pub peer_id: String,
     pub kind: MediaKind,
     pub muted: bool,
-    /// The peer that did it.
+    /// The peer that did it; the account, as text, of who did it without a seat in the room.
     pub by: String,
 }
 
@@ -135,6 +135,7 @@ pub struct Muted {
 pub struct MuteRequest {
     pub room_id: String,
     pub kind: MediaKind,
+    /// The peer that asks; the account, as text, of who asks without a seat in the room.
     pub by: String,
 }
 
