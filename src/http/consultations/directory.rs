@@ -70,7 +70,8 @@ pub(super) async fn list(
     };
     let before = asked.after.as_deref().map(list::placed).transpose()?;
     let rows = list::page(&app.store, &filter, before, asked.fetch()).await?;
-    let page = asked.page(rows, Consultation::place);
+    let total = if asked.count { Some(list::count(&app.store, &filter).await?) } else { None };
+    let page = asked.page(rows, Consultation::place).with_total(total);
     let mut present = present(&app, &page.items).await?;
     let page = page.map(|row| {
         let participants = present

@@ -61,10 +61,9 @@ pub(super) fn close(app: &App, consultation: &Consultation) {
     let Some(livekit) = app.calls.media.livekit().cloned() else { return };
     let (store, consultation) = (app.store.clone(), consultation.clone());
     tokio::spawn(async move {
-        match recordings::of(&store, &consultation.id, false).await {
+        match recordings::ending(&store, &consultation.id).await {
             Ok(recordings) => {
-                let is_stopping = |it: &&Recording| it.status == RecordingStatus::Stopping;
-                for recording in recordings.iter().filter(is_stopping) {
+                for recording in &recordings {
                     stop_film(&livekit, recording).await;
                 }
             }

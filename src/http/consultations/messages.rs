@@ -41,5 +41,7 @@ pub(super) async fn list(
     Seen::of(&app, &viewer, Name::Id(&id)).await?.must_be_let_in(&app, &viewer)?;
     let after = asked.after_id()?.unwrap_or_default();
     let rows = messages::list(&app.store, &id, after, asked.fetch()).await?;
-    Ok(Success::of(asked.page(rows, |message| message.id.to_string()).camel()))
+    let total = if asked.count { Some(messages::count(&app.store, &id).await?) } else { None };
+    let page = asked.page(rows, |message| message.id.to_string()).with_total(total);
+    Ok(Success::of(page.camel()))
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, json};
 use utoipa::ToSchema;
 
 use super::access::{Part, Seen};
+use super::messages::All;
 use super::view::RecordingView;
 use crate::domain::clinical::validation::ValidationStatus;
 use crate::domain::consultations::recording::RecordingStatus;
@@ -26,6 +27,7 @@ use crate::http::clinical::viewer::{Standing, Viewer};
 use crate::http::context::{Context, Path};
 use crate::http::envelope::Success;
 use crate::http::json::Json;
+use crate::http::page::{CamelPage, List, PageParams};
 use crate::http::precondition::{IfMatch, IfNoneMatch, etag};
 use crate::http::problem::ProblemBody;
 use crate::persistence::audit;
@@ -36,12 +38,6 @@ use crate::persistence::consultations::recordings::{self, Outcome, Recording};
 
 /// How long the address of a film works.
 const LIFE: Duration = Duration::from_mins(15);
-
-/// Recordings of a consultation.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Recordings {
-    items: Vec<RecordingView>,
-}
 
 /// Where a film can be watched.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,22 +70,31 @@ pub(super) struct Removal {
 #[utoipa::path(
     get, path = "/api/consultations/{id}/recordings", tag = "recordings",
     operation_id = "list_recordings",
-    params(("id" = String, Path)),
-    responses((status = 200, body = Success<Recordings>)),
+    params(("id" = String, Path), PageParams),
+    responses(
+        (status = 200, body = Success<CamelPage<RecordingView>>),
+        (status = 400, description = "Unknown filter or bad cursor", body = ProblemBody),
+    ),
 )]
 pub(super) async fn list(
     State(app): State<App>,
     viewer: Viewer,
     Path(id): Path<ConsultationId>,
-) -> Result<Json<Success<Recordings>>> {
+    asked: List<All>,
+) -> Result<Json<Success<CamelPage<RecordingView>>>> {
     let seen = Seen::of(&app, &viewer, Name::Id(&id)).await?;
     must_be_watcher(&viewer)?;
     let is_patient = seen.part == Part::Patient;
-    if is_patient && !has_full_access(&app, &viewer).await? {
-        return Ok(Success::of(Recordings { items: Vec::new() }));
-    }
-    let rows = recordings::of(&app.store, &id, is_patient).await?;
-    Ok(Success::of(Recordings { items: rows.into_iter().map(RecordingView::from).collect() }))
+    let (rows, total) = if is_patient && !has_full_access(&app, &viewer).await? {
+        (Vec::new(), 0)
+    } else {
+        let (store, before) = (&app.store, asked.after_id()?);
+        let rows = recordings::page(store, &id, is_patient, before, asked.fetch()).await?;
+        let total = if asked.count { recordings::count(store, &id, is_patient).await? } else { 0 };
+        (rows, total)
+    };
+    let page = asked.page(rows, |row| row.id.to_string()).with_total(asked.count.then_some(total));
+    Ok(Success::of(page.map(RecordingView::from).camel()))
 }
 
 /// Shows a recording.

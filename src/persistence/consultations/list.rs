@@ -43,6 +43,34 @@ macro_rules! refer_to {
     };
 }
 
+/// Adds what a filter asks for to a statement.
+macro_rules! narrow {
+    ($sql:ident, $filter:expr) => {
+        restrict!($sql, $filter.whose);
+        if let Some(status) = $filter.status {
+            $sql.push(" and status = ").push_bind(status);
+        }
+        refer_to!($sql, "patient", &$filter.patient);
+        refer_to!($sql, "doctor", &$filter.doctor);
+        if let Some(from) = $filter.from {
+            $sql.push(" and created_at >= ").push_bind(from);
+        }
+        if let Some(to) = $filter.to {
+            $sql.push(" and created_at < ").push_bind(to);
+        }
+    };
+}
+
+/// How many consultations a filter lets through.
+pub async fn count(store: &Store, filter: &Filter) -> Result<i64> {
+    Ok(on!(store, |conn| {
+        let mut sql =
+            QueryBuilder::new("select count(*) from consultations where deleted_at is null");
+        narrow!(sql, filter);
+        sql.build_query_scalar().fetch_one(conn).await
+    })?)
+}
+
 /// At most `limit` consultations before a place, the newest first.
 pub async fn page(
     store: &Store,
@@ -57,18 +85,7 @@ pub async fn page(
             sql.push(" and (created_at, id) < (").push_bind(*created_at).push(", ");
             sql.push_bind(id.clone()).push(")");
         }
-        restrict!(sql, filter.whose);
-        if let Some(status) = filter.status {
-            sql.push(" and status = ").push_bind(status);
-        }
-        refer_to!(sql, "patient", &filter.patient);
-        refer_to!(sql, "doctor", &filter.doctor);
-        if let Some(from) = filter.from {
-            sql.push(" and created_at >= ").push_bind(from);
-        }
-        if let Some(to) = filter.to {
-            sql.push(" and created_at < ").push_bind(to);
-        }
+        narrow!(sql, filter);
         sql.push(" order by created_at desc, id desc limit ").push_bind(limit);
         sql.build_query_as().fetch_all(conn).await
     })?)

@@ -85,6 +85,12 @@ pub async fn insert(tx: &mut Tx, message: &NewMessage<'_>, now: Timestamp) -> Re
     Ok(Stored { id, at, is_new: false })
 }
 
+/// How much was said in a call.
+pub async fn count(store: &Store, id: &ConsultationId) -> Result<i64> {
+    const SQL: &str = "select count(*) from consultation_messages where consultation_id = $1";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(id).fetch_one(conn).await)?)
+}
+
 /// What was said in a call after a message, in order.
 pub async fn list(
     store: &Store,

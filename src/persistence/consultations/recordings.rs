@@ -299,16 +299,53 @@ pub async fn unanswered(store: &Store, before: Timestamp, limit: i64) -> Result<
     Ok(on!(store, |conn| sqlx::query_scalar(SQL).bind(before).bind(limit).fetch_all(conn).await)?)
 }
 
-/// The recordings of a consultation, all of them or those the patient may see; the newest first.
-pub async fn of(store: &Store, id: &ConsultationId, visible_only: bool) -> Result<Vec<Recording>> {
+/// Films of a consultation that are to end.
+pub async fn ending(store: &Store, id: &ConsultationId) -> Result<Vec<Recording>> {
+    const SQL: &str = concat!(
+        "select ",
+        columns!(),
+        " from recordings
+         where consultation_id = $1 and status = 'stopping' and deleted_at is null"
+    );
+    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(id).fetch_all(conn).await)?)
+}
+
+/// At most `limit` recordings of a consultation before one of them, or the newest; all of them or those
+/// the patient may see.
+pub async fn page(
+    store: &Store,
+    of: &ConsultationId,
+    visible_only: bool,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Recording>> {
     const SQL: &str = concat!(
         "select ",
         columns!(),
         " from recordings
          where consultation_id = $1 and deleted_at is null and (not $2 or visible_to_patient)
-         order by id desc limit 200"
+            and id < $3
+         order by id desc limit $4"
     );
-    Ok(on!(store, |conn| sqlx::query_as(SQL).bind(id).bind(visible_only).fetch_all(conn).await)?)
+    Ok(on!(store, |conn| sqlx::query_as(SQL)
+        .bind(of)
+        .bind(visible_only)
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// How many recordings of a consultation there are, of all or of those the patient may see.
+pub async fn count(store: &Store, of: &ConsultationId, visible_only: bool) -> Result<i64> {
+    const SQL: &str = "
+        select count(*) from recordings
+        where consultation_id = $1 and deleted_at is null and (not $2 or visible_to_patient)";
+    Ok(on!(store, |conn| sqlx::query_scalar(SQL)
+        .bind(of)
+        .bind(visible_only)
+        .fetch_one(conn)
+        .await)?)
 }
 
 /// The newest recordings of a patient, all of them or those the patient may see.

@@ -82,7 +82,10 @@ async fn consultations_are_listed_newest_first_to_those_they_concern() {
     assert_eq!(ids(&list(&visit.care.admin, "?status=live").await), ["c-2"]);
     let query = format!("?patientId={}", other.id);
     assert_eq!(ids(&list(&visit.doctor.account, &query).await), ["c-3"]);
+    let counted = list(&visit.patient.account, "?limit=1&count=true").await;
+    assert_eq!((ids(&counted).len(), &counted["total"]), (1, &json!(2)));
     let first = list(&visit.doctor.account, "?limit=2").await;
+    assert_eq!(first.get("total"), None);
     assert_eq!((ids(&first), &first["hasMore"]), (vec!["c-3".into(), "c-2".into()], &json!(true)));
     let query = format!("?limit=2&cursor={}", first["nextCursor"].as_str().unwrap());
     let second = list(&visit.doctor.account, &query).await;

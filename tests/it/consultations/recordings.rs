@@ -80,6 +80,36 @@ async fn what_is_created_to_be_recorded_is_from_its_beginning_on() {
 }
 
 #[tokio::test]
+async fn what_was_recorded_is_listed_by_pages_the_newest_first() {
+    let visit = Visit::start().await;
+    visit.opened("c-1").await;
+    let mut made = Vec::new();
+    for _ in 0..3 {
+        made.push(visit.recorded("c-1").await["recordingId"].clone());
+        visit.step("c-1", "recording/stop").await;
+    }
+    let list = async |query: &str| {
+        let path = format!("/api/consultations/c-1/recordings?{query}");
+        let page = data(&visit.get(&visit.doctor.account, &path).await);
+        let ids: Vec<_> =
+            page["items"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
+        (ids, page)
+    };
+
+    let (newest, first) = list("limit=2&count=true").await;
+    let (oldest, rest) = list(&format!("cursor={}", first["nextCursor"].as_str().unwrap())).await;
+
+    assert_eq!((newest, oldest), (vec![made[2].clone(), made[1].clone()], vec![made[0].clone()]));
+    assert_eq!((&first["hasMore"], &first["total"]), (&json!(true), &json!(3)));
+    assert_eq!((&rest["hasMore"], &rest["nextCursor"]), (&json!(false), &Value::Null));
+    let patient = visit.get(&visit.patient.account, "/api/consultations/c-1/recordings?count=true");
+    assert_eq!(
+        data(&patient.await),
+        json!({"items": [], "nextCursor": null, "hasMore": false, "total": 0})
+    );
+}
+
+#[tokio::test]
 async fn patients_see_what_was_opened_to_them_once_they_have_full_access() {
     let visit = Visit::start().await;
     visit.opened("c-1").await;

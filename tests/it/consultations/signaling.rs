@@ -62,7 +62,9 @@ async fn what_was_said_can_be_read_by_those_it_concerns() {
     doctor.ask("chat", &say("three")).await;
     let path = "/api/consultations/c-1/messages";
 
-    let first = data(&visit.get(&visit.patient.account, &format!("{path}?limit=2")).await);
+    let counted = format!("{path}?limit=2&count=true");
+    let first = data(&visit.get(&visit.patient.account, &counted).await);
+    assert_eq!(first["total"], 3);
     let cursor = first["nextCursor"].as_str().unwrap();
     let rest = data(&visit.get(&visit.doctor.account, &format!("{path}?cursor={cursor}")).await);
 
