@@ -120,6 +120,13 @@ impl Rules {
         }
     }
 
+    /// A number that may be absent and has no upper bound.
+    pub fn not_below_zero(&mut self, pointer: &str, value: Option<f64>) {
+        if value.is_some_and(|value| value.is_nan() || value < 0.0) {
+            self.refuse(pointer, FieldCode::Range, "must be at least 0");
+        }
+    }
+
     pub fn refuse(&mut self, pointer: &str, code: FieldCode, detail: impl Into<String>) {
         self.0.push(field(pointer, code, detail));
     }

@@ -238,6 +238,7 @@ async fn nobody_is_filmed_before_the_patient_agrees() {
     let asked = call.doctor.ask("recording", &record("start")).await;
     assert_eq!((&asked["ok"], &asked["status"]), (&json!(true), &json!("requested")), "{asked}");
 
+    assert_eq!(asked.get("egressId"), Some(&Value::Null), "{asked}");
     let request = call.patient.next("recording-request").await;
     assert_eq!(request["recordingId"], asked["recordingId"]);
     assert_eq!(call.doctor.next("recording").await["status"], "requested");

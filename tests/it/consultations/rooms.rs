@@ -90,6 +90,8 @@ async fn quality_is_the_mean_of_what_participants_measure() {
             (answer.status.as_u16(), &answer.json()["errors"][0]["pointer"]),
             (422, &json!(pointer))
         );
+        let detail = answer.json()["errors"][0]["detail"].as_str().unwrap().to_owned();
+        assert!(detail.len() < 30, "{detail}");
     }
     assert_eq!(report(&visit.care.admin, json!({})).await, 403);
 }

@@ -317,7 +317,7 @@ pub enum RecordingAction {
 #[serde(rename_all = "camelCase")]
 pub struct RecordingControlled {
     pub recording_id: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What the media server calls it; null before it says so, and where nothing is filmed.
     pub egress_id: Option<String>,
     pub status: String,
     pub mock: bool,
@@ -381,11 +381,11 @@ impl ClientEvent for ReportStats {
 impl QualitySample {
     /// The ranges of a plausible measurement.
     pub fn rules(&self, rules: &mut Rules) {
-        rules.range_if("/latencyMs", self.latency_ms, 0.0..=f64::MAX);
+        rules.not_below_zero("/latencyMs", self.latency_ms);
         rules.range_if("/packetLossPct", self.packet_loss_pct, 0.0..=100.0);
-        rules.range_if("/bitrateKbps", self.bitrate_kbps, 0.0..=f64::MAX);
+        rules.not_below_zero("/bitrateKbps", self.bitrate_kbps);
         rules.range_if("/frameRate", self.frame_rate, 0.0..=240.0);
-        rules.range_if("/jitterMs", self.jitter_ms, 0.0..=f64::MAX);
+        rules.not_below_zero("/jitterMs", self.jitter_ms);
         if self.resolution.as_deref().is_some_and(|text| !is_resolution(text)) {
             rules.refuse("/resolution", FieldCode::Format, "must be WIDTHxHEIGHT");
         }
