@@ -38,6 +38,11 @@ impl Ice {
         }
         servers
     }
+
+    /// What whoever is not let in may try their network with: no relay, and nothing that opens one.
+    pub fn without_relays(&self) -> Vec<IceServer> {
+        self.servers.iter().filter(|server| server.credential.is_none()).cloned().collect()
+    }
 }
 
 fn pseudonym(secret: &Secret, user: &str) -> String {
@@ -78,7 +83,9 @@ mod tests {
             username: Some("1700003600:EErudHWqShJGdMIu".into()),
             credential: Some("l4xhX5VKV7jyreiIt1W11GXfmpo=".into()),
         };
-        assert_eq!(servers, [stun, relay]);
+        assert_eq!(servers, [stun.clone(), relay.clone()]);
+        assert_eq!(ice.without_relays(), [stun]);
+        assert!(Ice { servers: vec![relay], relays: None }.without_relays().is_empty());
         assert!(Ice::default().servers("x", Timestamp(0)).is_empty());
     }
 }

@@ -62,13 +62,17 @@ impl Seen {
         if self.part != Part::Patient || !has_door {
             return Ok(());
         }
-        let own = self.pass(viewer, SeatRole::Patient).identity;
-        let seats = app.hub.seats_in(&consultation.id);
-        if seats.iter().any(|seat| seat.is_inside() && seat.pass.identity == own) {
+        if self.is_inside(app, &self.pass(viewer, SeatRole::Patient)) {
             Ok(())
         } else {
             Err(Kind::Forbidden("wait until the doctor lets you in").into())
         }
+    }
+
+    /// Whether somebody sits inside the room.
+    pub(super) fn is_inside(&self, app: &App, who: &Pass) -> bool {
+        let seats = app.hub.seats_in(&self.consultation.id);
+        seats.iter().any(|seat| seat.is_inside() && seat.pass.identity == who.identity)
     }
 
     /// Whose word the caller's is that the patient agreed to being filmed; administrators have none.

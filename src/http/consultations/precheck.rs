@@ -34,6 +34,7 @@ pub(super) struct Precheck {
     /// `ok`, `down`, or `disabled` where calls go from browser to browser.
     #[schema(value_type = String)]
     livekit: Standing,
+    /// Without relays for who is not let in yet, and after the end.
     ice_servers: Vec<IceServer>,
     /// What the caller may show and let hear.
     #[schema(value_type = Vec<Source>)]
@@ -60,8 +61,14 @@ pub(super) async fn precheck(
 ) -> Result<Json<Success<Precheck>>> {
     let seen = Seen::of(&app, &viewer, Name::Id(&id)).await?;
     let role = seen.seat(&viewer)?;
-    let identity = seen.pass(&viewer, role).identity;
-    let consultation = seen.consultation;
+    let (pass, consultation) = (seen.pass(&viewer, role), &seen.consultation);
+    let is_over = consultation.status.is_over();
+    // Relays cost their operator, and whoever is let in is told of them then.
+    let ice_servers = if is_over || (pass.is_waiting && !seen.is_inside(&app, &pass)) {
+        app.calls.ice.without_relays()
+    } else {
+        app.calls.ice.servers(&pass.identity, Timestamp::now())
+    };
     let other = match role {
         SeatRole::Doctor => SeatRole::Patient,
         SeatRole::Patient | SeatRole::Observer => SeatRole::Doctor,
@@ -73,14 +80,14 @@ pub(super) async fn precheck(
     };
     let settings = &app.calls.settings;
     Ok(Success::of(Precheck {
-        allowed: !consultation.status.is_over(),
+        allowed: !is_over,
         status: consultation.status,
         role,
         mode: consultation.mode,
         livekit,
-        ice_servers: app.calls.ice.servers(&identity, Timestamp::now()),
+        ice_servers,
         publish: sources(role),
-        other_party_present: participants::is_present(&app.store, &consultation, other).await?,
+        other_party_present: participants::is_present(&app.store, consultation, other).await?,
         recording_consent_needed: settings.needs_consent
             && app.calls.media.livekit().is_some_and(LiveKit::can_record)
             && !consultation.e2ee,

@@ -162,6 +162,32 @@ async fn a_portal_knows_before_joining() {
 }
 
 #[tokio::test]
+async fn relays_are_for_those_who_are_let_in() {
+    let visit = Visit::start_with(&[
+        ("ICE_SERVERS", r#"[{"urls": "stun:stun.example:3478"}]"#),
+        ("TURN_URLS", "turn:turn.example:3478"),
+        ("TURN_SECRET", "north of the river, shared with coturn"),
+    ])
+    .await;
+    visit.opened_with("c-1", json!({"waitingRoom": true})).await;
+    let told = async |by| {
+        let answer = visit.get(by, "/api/consultations/c-1/precheck").await;
+        data(&answer)["iceServers"].as_array().unwrap().len()
+    };
+    let (patient, doctor) = (&visit.patient.account, &visit.doctor.account);
+    let (mut on_call, _) = visit.inside("c-1", &doctor.token).await;
+    let (mut waits, waiting) = visit.inside("c-1", &patient.token).await;
+
+    assert_eq!((told(patient).await, told(doctor).await), (1, 2));
+    let admit = json!({"roomId": "c-1", "peerId": waiting["peerId"]});
+    on_call.ask("admit", &admit).await;
+    waits.next("admitted").await;
+    assert_eq!(told(patient).await, 2);
+    assert_eq!(on_call.ask("end", &json!({"roomId": "c-1"})).await, json!({"ok": true}));
+    assert_eq!((told(patient).await, told(doctor).await), (1, 1));
+}
+
+#[tokio::test]
 async fn both_encrypt_by_one_key_that_ends_with_the_consultation() {
     let visit = Visit::start().await;
     visit.opened_with("c-1", json!({"e2ee": true})).await;
