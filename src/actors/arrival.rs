@@ -141,7 +141,7 @@ impl Hub {
         let connected = Connected {
             message: "connected".to_owned(),
             user_id: principal.user.shown(),
-            role: principal.primary_role.label().to_owned(),
+            role: principal.label().to_owned(),
             session_id: Some(socket.session()),
             node_id: self.settings().node.to_string(),
             rooms: socket.rooms(),

@@ -87,8 +87,7 @@ impl Namespace {
 
 impl Socket {
     pub fn new(start: Start) -> Self {
-        let counted_as =
-            (transport_name(start.dialect, &start.outbound), start.principal.primary_role.label());
+        let counted_as = (transport_name(start.dialect, &start.outbound), start.principal.label());
         Self {
             throttle: Mutex::new(Throttle::new(start.allowance, Instant::now())),
             candidates: Mutex::default(),
@@ -249,7 +248,7 @@ impl Socket {
         SocketInfo {
             socket_id: self.id.clone(),
             user_id: principal.user.shown(),
-            role: principal.primary_role.label(),
+            role: principal.label(),
             namespace: self.namespace.name(),
             transport: transport_name(self.dialect, &self.outbound),
             connected_at: self.connected_at,

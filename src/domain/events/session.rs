@@ -33,7 +33,7 @@ pub(super) const SPECS: &[EventSpec] = &[
 pub struct Connected {
     pub message: String,
     pub user_id: UserId,
-    /// The label of the primary role.
+    /// The label of the primary role; `Observador` for who looks on by a room token.
     pub role: String,
     /// Absent for participant tokens and the development bypass.
     #[serde(default, skip_serializing_if = "Option::is_none")]

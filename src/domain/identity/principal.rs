@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Role;
 use crate::domain::consultations::grant::Admission;
+use crate::domain::events::signaling::SeatRole;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 
@@ -33,6 +34,15 @@ pub struct Principal {
 impl Principal {
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// What the caller is called in what is told in real time (contract §3.1). Who looks on by a room token
+    /// is neither doctor nor patient, and no row of that table.
+    pub fn label(&self) -> &'static str {
+        match self.admission.as_ref().map(|admission| admission.pass.role) {
+            Some(SeatRole::Observer) => "Observador",
+            _ => self.primary_role.label(),
+        }
     }
 
     pub fn is_admin(&self) -> bool {

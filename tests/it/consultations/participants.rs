@@ -105,7 +105,10 @@ async fn a_guest_looks_on_by_the_token_of_the_invitation() {
     let redeemed = data(&visit.redeemed(&invitation).await);
     let (mut doctor, _) = visit.inside("c-1", &visit.doctor.account.token).await;
 
-    let (mut guest, joined) = visit.inside("c-1", text(&redeemed["token"])).await;
+    let token = json!({"token": redeemed["token"]});
+    let mut guest = visit.care.latido.join("/signaling", &token).await.unwrap();
+    assert_eq!(guest.next("connected").await["role"], "Observador");
+    let joined = guest.ask("join", &json!({"roomId": "c-1"})).await;
 
     assert_eq!(joined["role"], "observer");
     assert_eq!(doctor.next("peer-joined").await["peer"]["displayName"], "Luis");
