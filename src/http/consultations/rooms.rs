@@ -6,11 +6,13 @@ use axum::extract::State;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tracing::warn;
 use utoipa::ToSchema;
 
 use super::access::{Part, Seen};
 use super::eviction;
 use crate::domain::consultations::grant::Source;
+use crate::domain::consultations::seat::Seat;
 use crate::domain::events::consultation::RecordingMark;
 use crate::domain::events::signaling::MediaKind;
 use crate::domain::events::values::MediaMode;
@@ -54,7 +56,8 @@ pub(super) struct RoomInfo {
     recording: bool,
 }
 
-/// Lists the rooms the media server has open, and those somebody is in; doctors see their own. Also at `GET /rooms/active`.
+/// Lists the rooms the media server has open, and those somebody is in; doctors see their own. A media
+/// server that fails is left out. Also at `GET /rooms/active`.
 #[utoipa::path(
     get, path = "/api/rooms/active", tag = "rooms", operation_id = "list_active_rooms",
     responses(
@@ -63,8 +66,6 @@ pub(super) struct RoomInfo {
                 "consultationId": "uuid-001", "mode": "sfu", "numParticipants": 2,
                 "participants": ["patient-maria-123", "doctor-carlos-456"],
                 "createdAt": "2025-10-05T12:07:46.209Z", "recording": false}], "count": 1}})),
-        (status = 502, description = "The media server fails", body = ProblemBody),
-        (status = 504, description = "The media server does not answer", body = ProblemBody),
     ),
 )]
 pub(super) async fn active(State(app): State<App>, viewer: Viewer) -> Result<Json<Success<Rooms>>> {
@@ -73,40 +74,43 @@ pub(super) async fn active(State(app): State<App>, viewer: Viewer) -> Result<Jso
         Standing::Doctor(own) => Whose::DoctorsOwn(own),
         _ => return Err(Kind::Forbidden("for doctors, administrators and services").into()),
     };
-    let at_server: HashSet<String> = match app.calls.media.livekit() {
-        Some(livekit) => livekit.rooms().await?.into_iter().map(|room| room.name).collect(),
-        None => HashSet::new(),
-    };
-    let mut rows = list::open(&app.store, whose, MOST).await?;
+    let at_server = at_server(&app).await;
+    let rows = list::open(&app.store, whose, MOST).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
     let mut present = participants::of_each(&app.store, &ids).await?;
     present.retain(|(_, participant)| participant.left_at.is_none());
-    rows.retain(|row| {
+    let rooms = rows.into_iter().filter_map(|row| {
+        let own = present.iter().filter(|(id, _)| *id == row.id);
+        let mut participants: Vec<_> = own.map(|(_, stay)| stay.identity.clone()).collect();
+        let seated = app.hub.seats_in(&row.id).into_iter().filter(Seat::is_inside);
+        let seated = seated.map(|seat| seat.pass.identity.clone());
+        participants.extend(seated.filter(|it| !participants.contains(it)).collect::<Vec<_>>());
         let is_at_server = row.mode == MediaMode::Sfu && at_server.contains(&row.room_name);
-        let is_inhabited = present.iter().any(|(id, _)| *id == row.id);
-        is_at_server || is_inhabited || app.hub.peers_in(&row.id) > 0
-    });
-    let rooms: Vec<_> = rows
-        .into_iter()
-        .map(|row| {
-            let participants: Vec<_> = present
-                .iter()
-                .filter(|(id, _)| *id == row.id)
-                .map(|(_, participant)| participant.identity.clone())
-                .collect();
-            RoomInfo {
-                name: row.room_name,
-                sid: row.room_sid,
-                consultation_id: row.id,
-                mode: row.mode,
-                num_participants: participants.len(),
-                participants,
-                created_at: row.stamp.created_at,
-                recording: row.recording != RecordingMark::None,
-            }
+        (is_at_server || !participants.is_empty()).then(|| RoomInfo {
+            name: row.room_name,
+            sid: row.room_sid,
+            consultation_id: row.id,
+            mode: row.mode,
+            num_participants: participants.len(),
+            participants,
+            created_at: row.stamp.created_at,
+            recording: row.recording != RecordingMark::None,
         })
-        .collect();
+    });
+    let rooms: Vec<_> = rooms.collect();
     Ok(Success::of(Rooms { count: rooms.len(), rooms }))
+}
+
+/// The names of the rooms the media server has open; none are known of one that fails.
+async fn at_server(app: &App) -> HashSet<String> {
+    let Some(livekit) = app.calls.media.livekit() else { return HashSet::new() };
+    match livekit.rooms().await {
+        Ok(rooms) => rooms.into_iter().map(|room| room.name).collect(),
+        Err(error) => {
+            warn!(%error, "rooms listed without those of the media server");
+            HashSet::new()
+        }
+    }
 }
 
 /// Why somebody is sent away.

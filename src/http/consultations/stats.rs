@@ -11,6 +11,7 @@ use super::access::{Part, Seen};
 use super::handover::move_call;
 use crate::actors::hub::{Sitting, count_quality};
 use crate::domain::consultations::quality::{self, Quality, WINDOW};
+use crate::domain::consultations::seat::Place;
 use crate::domain::events::signaling::QualitySample;
 use crate::domain::events::signaling::notices::HandOverReason;
 use crate::domain::events::values::MediaMode;
@@ -23,7 +24,7 @@ use crate::http::clinical::viewer::Viewer;
 use crate::http::context::Path;
 use crate::http::envelope::Success;
 use crate::http::json::Json;
-use crate::media::livekit::{LiveKit, Participant};
+use crate::media::livekit::Participant;
 use crate::persistence::consultations::consultations::Name;
 use crate::persistence::consultations::{Consultation, participants, samples};
 
@@ -182,44 +183,56 @@ async fn rescue(app: &App, id: &ConsultationId, room: &str, mode: MediaMode) {
     }
 }
 
-/// Who is in the room: as the media server says, or as the hub wrote down.
+/// Who is in the room: as the media server says, or, where that carries nothing or fails, as the hub knows.
 async fn seats(app: &App, consultation: &Consultation) -> Result<Vec<Seat>> {
     let written = participants::all(&app.store, &consultation.id).await?;
     let written: Vec<_> = written.into_iter().filter(|it| it.left_at.is_none()).collect();
-    let server = app.calls.media.livekit().filter(|_| consultation.mode == MediaMode::Sfu);
-    let Some(livekit) = server else {
-        let seat = |it: crate::domain::events::consultation::ParticipantView| Seat {
-            identity: it.identity,
-            role: it.role,
+    let Some(carried) = carried(app, consultation).await else {
+        let seated = app.hub.seats_in(&consultation.id).into_iter().filter_map(|seat| {
+            let Place::Inside { joined_at, .. } = seat.place else { return None };
+            Some((seat.pass.identity.clone(), seat.role.name().to_owned(), joined_at))
+        });
+        let is_written = |identity: &str| written.iter().any(|it| it.identity == identity);
+        let seated: Vec<_> = seated.filter(|(identity, ..)| !is_written(identity)).collect();
+        let known = written.into_iter().map(|it| (it.identity, it.role, it.joined_at));
+        let seat = |(identity, role, joined_at)| Seat {
+            identity,
+            role,
             state: "active".to_owned(),
-            joined_at: it.joined_at,
+            joined_at,
             publishing: Vec::new(),
             quality: None,
         };
-        return Ok(written.into_iter().map(seat).collect());
+        return Ok(known.chain(seated).map(seat).collect());
     };
     let role_of = |identity: &str| {
         let known = written.iter().find(|it| it.identity == identity);
         known.map_or_else(|| role(consultation, identity).to_owned(), |it| it.role.clone())
     };
-    Ok(present(livekit, consultation)
-        .await?
-        .into_iter()
-        .map(|it| Seat {
-            role: role_of(&it.identity),
-            state: it.state.to_ascii_lowercase(),
-            joined_at: it.joined_at,
-            publishing: publishing(&it),
-            identity: it.identity,
-            quality: None,
-        })
-        .collect())
+    let seat = |it: Participant| Seat {
+        role: role_of(&it.identity),
+        state: it.state.to_ascii_lowercase(),
+        joined_at: it.joined_at,
+        publishing: publishing(&it),
+        identity: it.identity,
+        quality: None,
+    };
+    Ok(carried.into_iter().map(seat).collect())
 }
 
-async fn present(livekit: &LiveKit, consultation: &Consultation) -> Result<Vec<Participant>> {
-    let mut present = livekit.participants(&consultation.room_name).await?;
-    present.retain(|it| !it.permission.recorder);
-    Ok(present)
+/// Who is at the media server, where that carries the call and answers.
+async fn carried(app: &App, consultation: &Consultation) -> Option<Vec<Participant>> {
+    let livekit = app.calls.media.livekit().filter(|_| consultation.mode == MediaMode::Sfu)?;
+    match livekit.participants(&consultation.room_name).await {
+        Ok(mut present) => {
+            present.retain(|it| !it.permission.recorder);
+            Some(present)
+        }
+        Err(error) => {
+            warn!(%error, consultation.id = %consultation.id, "figures without the media server");
+            None
+        }
+    }
 }
 
 fn role(consultation: &Consultation, identity: &str) -> &'static str {

@@ -178,6 +178,31 @@ async fn calls_come_back_to_the_browsers_while_the_server_is_away() {
 }
 
 #[tokio::test]
+async fn rooms_are_listed_and_measured_while_the_server_is_away() {
+    let mut call = Call::carried("sfu", &[]).await;
+    let url = call.visit.care.latido.database.url().to_owned();
+    let doctor = format!("doctor-{}", call.visit.doctor.id);
+    let patient = format!("patient-{}", call.visit.patient.id);
+    let present = format!(
+        "insert into consultation_participants (consultation_id, identity, role, joined_at)
+         values ('c-1', '{doctor}', 'doctor', 1)"
+    );
+    crate::support::accounts::run(&url, &present).await;
+    call.server.fail(true);
+    let account = &call.visit.doctor.account;
+    for mode in ["sfu", "p2p"] {
+        let rooms = data(&call.visit.get(account, "/api/rooms/active").await);
+        assert_eq!(rooms["count"], 1, "{rooms}");
+        assert_eq!(rooms["rooms"][0]["participants"], json!([doctor, patient]), "{mode}");
+        let stats = data(&call.visit.get(account, "/api/rooms/c-1/stats").await);
+        assert_eq!(stats["numParticipants"], 2, "{mode}: {stats}");
+        if mode == "sfu" {
+            assert_eq!(call.patient.next("hand-over").await["reason"], "fallback");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_bad_call_moves_where_that_is_wanted() {
     let mut call = Call::start(&[("SFU_AUTO_HANDOVER", "true")]).await;
     let bad = json!({"roomId": "c-1", "packetLossPct": 9.0, "latencyMs": 100});
