@@ -206,6 +206,7 @@ fn launch(config: &Config, doors: Vec<Door>, keys: KeyFiles, parts: assembly::Pa
     };
     let upkeep = upkeep::Upkeep {
         store: parts.store.clone(),
+        hub: parts.hub.clone(),
         node: node.clone(),
         lapsing,
         limits: Arc::clone(&parts.limits),

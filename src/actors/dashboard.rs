@@ -9,7 +9,10 @@ use super::hub::Hub;
 use super::{Outcome, backlog};
 use crate::domain::events::ServerEvent as _;
 use crate::domain::events::admin::AdminStats;
+use crate::domain::events::values::MediaMode;
 use crate::domain::time::Timestamp;
+use crate::error::Result;
+use crate::persistence::consultations::{list, recordings};
 use crate::persistence::outbox;
 
 /// How often the figures go out (contract §6.3).
@@ -49,7 +52,8 @@ impl Actor for Dashboard {
 }
 
 impl Hub {
-    /// Signaling rooms with at least one peer. Asks nobody, so probes may call it.
+    /// Rooms with at least one peer, who sits there or is at the media server. Asks nobody, so probes may
+    /// call it.
     pub fn active_rooms(&self) -> usize {
         self.rooms().totals().rooms()
     }
@@ -71,8 +75,8 @@ impl Hub {
             by_namespace: named(self.by_namespace()),
             active_rooms: wide(self.active_rooms()),
             peers: wide(self.rooms().totals().peers()),
-            consultations_live: wide(self.rooms().totals().live()),
-            recordings: 0,
+            consultations_live: sum(list::live(self.store()).await),
+            recordings: sum(recordings::running(self.store()).await),
             events_per_sec: inner.rates.0.per_second(),
             messages_in_per_sec: inner.rates.1.per_second(),
             p95_fanout_ms: inner.channels.p95().as_secs_f64() * 1000.0,
@@ -91,6 +95,12 @@ impl Hub {
 
 fn named(counts: BTreeMap<&'static str, usize>) -> BTreeMap<String, u64> {
     counts.into_iter().map(|(name, count)| (name.to_owned(), wide(count))).collect()
+}
+
+/// What is counted by mode; nothing where the database does not answer.
+fn sum(counted: Result<Vec<(MediaMode, i64)>>) -> u64 {
+    let counts = counted.unwrap_or_default().into_iter().map(|(_, count)| count);
+    counts.sum::<i64>().try_into().unwrap_or_default()
 }
 
 fn wide(count: usize) -> u64 {

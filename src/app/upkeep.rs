@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::lapsing::Lapsing;
 use super::{coming_of_age, expiry, expiry_notices};
+use crate::actors::hub::Hub;
 use crate::domain::events::values::MediaMode;
 use crate::domain::id::NodeId;
 use crate::domain::identity::Failures;
@@ -15,7 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::limits::Limits;
 use crate::http::rounds::rounds;
-use crate::persistence::consultations::{recordings, samples};
+use crate::persistence::consultations::{list, participants, recordings, samples};
 use crate::persistence::identity::openid::codes;
 use crate::persistence::identity::{one_time_tokens, past_sessions, strangers};
 use crate::persistence::{Store, idempotency, outbox, partitions, provider_events};
@@ -47,6 +48,7 @@ const SESSIONS_AT_ONCE: i64 = 1000;
 /// What the upkeep looks after.
 pub(super) struct Upkeep {
     pub store: Store,
+    pub hub: Hub,
     pub node: NodeId,
     pub limits: Arc<Limits>,
     pub files: Files,
@@ -105,11 +107,13 @@ impl Upkeep {
             gauge!(names::OUTBOX_PENDING).set(stats.pending as f64);
         }
         if let Ok(running) = recordings::running(&self.store).await {
-            for mode in [MediaMode::P2p, MediaMode::Sfu] {
-                let of_mode = running.iter().find(|(of, _)| *of == mode);
-                let count = of_mode.map_or(0, |(_, count)| *count);
-                gauge!(names::RECORDINGS_ACTIVE, "mode" => mode.name()).set(count as f64);
-            }
+            set_by_mode(names::RECORDINGS_ACTIVE, &running);
+        }
+        if let Ok(live) = list::live(&self.store).await {
+            set_by_mode(names::CONSULTATIONS_LIVE, &live);
+        }
+        if let Ok(carried) = participants::carried(&self.store).await {
+            self.hub.note_carried(&carried);
         }
     }
 
@@ -127,5 +131,15 @@ impl Upkeep {
         partitions::drop_measured(&self.store, now.minus(SAMPLES_KEPT)).await?;
         partitions::prepare(&self.store, now).await?;
         partitions::drop_dispatched(&self.store, now.minus(self.event_retention)).await
+    }
+}
+
+/// Shows what is counted by mode; a mode of which there is nothing is zero.
+#[expect(clippy::cast_precision_loss, reason = "a gauge needs no exact integer")]
+fn set_by_mode(name: &'static str, counted: &[(MediaMode, i64)]) {
+    for mode in [MediaMode::P2p, MediaMode::Sfu] {
+        let of_mode = counted.iter().find(|(of, _)| *of == mode);
+        let count = of_mode.map_or(0, |(_, count)| *count);
+        gauge!(name, "mode" => mode.name()).set(count as f64);
     }
 }

@@ -66,11 +66,11 @@ metrics! {
     FANOUT_SECONDS = "latido_fanout_seconds", Kind::Histogram(SHORT_SECONDS),
         "Time from a publish to the last local socket's queue by `event`.";
     ROOMS_ACTIVE = "latido_rooms_active", Kind::Gauge,
-        "Signaling rooms with at least one peer by `mode`.";
+        "Rooms with at least one peer by `mode`: of this node, and what the database knows to be at the media server.";
     PEERS_ACTIVE = "latido_peers_active", Kind::Gauge,
-        "Peers seated in signaling rooms by `mode`.";
+        "Peers by `mode`: seated in rooms of this node, and whom the database knows to be at the media server.";
     CONSULTATIONS_LIVE = "latido_consultations_live", Kind::Gauge,
-        "Consultations in progress by `mode`.";
+        "Consultations in progress in the database by `mode`.";
     RECORDINGS_ACTIVE = "latido_recordings_active", Kind::Gauge,
         "Recordings in progress in the database by `mode`.";
     SIGNALING_RELAY_SECONDS = "latido_signaling_relay_seconds", Kind::Histogram(SHORT_SECONDS),

@@ -247,6 +247,13 @@ impl RoomTable {
         entered.map_or_else(Vec::new, |entered| entered.kept.lock().room.seats().to_vec())
     }
 
+    /// Whether somebody of that identity is inside, as far as is known here.
+    pub(super) fn is_inside(&self, id: &ConsultationId, identity: &str) -> bool {
+        let is_them = |seat: &Seat| seat.is_inside() && seat.pass.identity == identity;
+        let entered = self.rooms.get(id);
+        entered.is_some_and(|entered| entered.kept.lock().room.seats().iter().any(is_them))
+    }
+
     /// How many are inside, as far as is known here.
     pub(super) fn peers(&self, id: &ConsultationId) -> usize {
         self.rooms.get(id).map_or(0, |entered| entered.kept.lock().room.peers())

@@ -80,9 +80,13 @@ pub struct AdminStats {
     pub total: u64,
     pub by_role: BTreeMap<String, u64>,
     pub by_namespace: BTreeMap<String, u64>,
+    /// Rooms with somebody in a call, here or at the media server.
     pub active_rooms: u64,
+    /// Those in a call, here or at the media server.
     pub peers: u64,
+    /// As the database says, on whichever node they are held.
     pub consultations_live: u64,
+    /// As the database says, those without a film included.
     pub recordings: u64,
     pub events_per_sec: f64,
     pub messages_in_per_sec: f64,

@@ -102,6 +102,14 @@ pub async fn open(store: &Store, whose: Whose, limit: i64) -> Result<Vec<Consult
     })?)
 }
 
+/// How many consultations are live whose calls are carried in each way in which any is.
+pub async fn live(store: &Store) -> Result<Vec<(MediaMode, i64)>> {
+    const SQL: &str = "
+        select mode, count(*) from consultations
+        where status = 'live' and deleted_at is null group by mode";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?)
+}
+
 /// Open calls that are carried so, those first that changed last.
 pub async fn carried(store: &Store, mode: MediaMode, limit: i64) -> Result<Vec<Consultation>> {
     const SQL: &str = concat!(

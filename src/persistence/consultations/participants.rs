@@ -145,6 +145,16 @@ pub async fn present(tx: &mut Tx, id: &ConsultationId) -> Result<Vec<Participant
     Ok(rows.into_iter().map(Row::view).collect())
 }
 
+/// Everybody who is in a call that the media server carries, as it told: in which, and under which identity.
+pub async fn carried(store: &Store) -> Result<Vec<(ConsultationId, String)>> {
+    const SQL: &str = "
+        select p.consultation_id, p.identity
+        from consultation_participants p join consultations c on c.id = p.consultation_id
+        where p.left_at is null and c.mode = 'sfu' and c.deleted_at is null
+            and c.status in ('created', 'waiting', 'live')";
+    Ok(on!(store, |conn| sqlx::query_as(SQL).fetch_all(conn).await)?)
+}
+
 /// Whether somebody of that role is there who takes part.
 pub async fn is_present(store: &Store, of: &Consultation, role: SeatRole) -> Result<bool> {
     const SQL: &str = "

@@ -60,6 +60,37 @@ impl Told {
 }
 
 #[tokio::test]
+async fn who_is_at_the_server_counts_once() {
+    let told = Told::start(&[]).await;
+    let hub = told.visit.care.latido.hub();
+    let doctor = format!("doctor-{}", told.visit.doctor.id);
+    let patient = format!("patient-{}", told.visit.patient.id);
+    let counted = async |rooms: u64, peers: u64| {
+        crate::support::within("everybody to be counted", async {
+            loop {
+                let stats = hub.stats().await;
+                if (stats.active_rooms, stats.peers) == (rooms, peers) {
+                    return stats;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+    };
+
+    told.tell(&of("EV_1", "participant_joined", &patient, "patient", 1_000)).await;
+    told.tell(&of("EV_2", "participant_joined", &doctor, "doctor", 2_000)).await;
+    assert_eq!(counted(1, 2).await.consultations_live, 1);
+    let health = told.visit.care.latido.call("GET", "/health").send().await;
+    assert_eq!(health.json()["activeRooms"], 1);
+    let (_admin, _) = told.visit.inside("c-1", &told.visit.care.admin.token).await;
+    let (_doctor, _) = told.visit.inside("c-1", &told.visit.doctor.account.token).await;
+    counted(1, 3).await;
+    told.visit.step("c-1", "end").await;
+    counted(0, 0).await;
+}
+
+#[tokio::test]
 async fn who_comes_and_goes_moves_the_consultation() {
     let told = Told::start(&[]).await;
     let mut doctor = told.visit.care.connect(&told.visit.doctor).await;

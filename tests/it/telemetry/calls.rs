@@ -32,6 +32,31 @@ async fn moved(process: &Process, id: &str) -> u16 {
 }
 
 #[tokio::test]
+async fn a_call_counts_that_began_without_anybody() {
+    let database = Database::fresh().await;
+    let service = format!("calls:{KEY}");
+    let more = [("SERVICE_API_KEYS", service.as_str()), ("METRICS_PUBLIC", "true")];
+    let process = serve_with_admin(&database, &more).await;
+    opened(&process, "c-1").await;
+
+    let started = asked(&process, "/api/consultations/c-1/start", &Value::Null).await;
+
+    assert_eq!(started.status, 200, "{}", started.text());
+    let p2p = [("mode", "p2p")];
+    let scrape = within("the call to be counted", async {
+        loop {
+            let scrape = Scrape::read(process.call("GET", "/metrics").send().await.text());
+            if scrape.count("latido_consultations_live", &p2p) == 1 {
+                return scrape;
+            }
+        }
+    })
+    .await;
+    assert_eq!(scrape.count("latido_consultations_live", &[("mode", "sfu")]), 0);
+    assert_eq!(scrape.count("latido_rooms_active", &p2p), 0, "nobody is there");
+}
+
+#[tokio::test]
 async fn calls_that_move_and_recordings_and_requests_of_the_media_server_are_counted() {
     let (server, database) = (MediaServer::double().await, Database::fresh().await);
     let service = format!("calls:{KEY}");
