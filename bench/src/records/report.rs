@@ -68,7 +68,8 @@ impl Findings {
 
 impl Report<'_> {
     pub(super) fn stem(&self) -> String {
-        report::stem(self.date, self.commit, "records")
+        let what = format!("records-{}-events", self.settings.events);
+        report::stem(self.date, self.commit, &what)
     }
 
     pub(super) fn markdown(&self) -> String {
