@@ -398,8 +398,8 @@ async fn a_result_that_is_taken_back_is_not_followed_any_more() {
     let filed = json!({"file_id": file["id"]});
     let result = recorded(&care, &doctor.account, &patient, filed).await;
     let mut follower = care.connect(&patient).await;
-    let followed = json!({"entity": "result", "entityId": result["id"]});
-    assert_eq!(follower.ask("subscribe", &followed).await["ok"], true);
+    let row = json!({"entity": "result", "entityId": result["id"]});
+    assert_eq!(follower.ask("subscribe", &row).await["ok"], true);
     marked(&care).await;
     follower.until("marked", "entity:update").await;
 
