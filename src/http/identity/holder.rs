@@ -145,6 +145,16 @@ pub(in crate::http) fn may_rename(author: &Author<'_>, account: Option<UserId>) 
         .into())
 }
 
+/// Commits a change of a row together with that of its account, if it has one, and lets both take effect.
+pub(in crate::http) async fn conclude(app: &App, tx: Tx, made: Option<Made>) -> Result<()> {
+    tx.commit().await?;
+    app.hub.outbox_ready();
+    if let Some(made) = made {
+        made.take_effect(app).await;
+    }
+    Ok(())
+}
+
 /// Gives the account of a row another e-mail; nothing where it has it already.
 pub(in crate::http) async fn rename(
     tx: &mut Tx,

@@ -168,12 +168,8 @@ pub(super) async fn delete(
         Some(user) => Some(holder::switch(&mut tx, &author, user, false).await?),
         None => None,
     };
-    tx.commit().await?;
+    holder::conclude(&app, tx, made).await?;
 
-    app.hub.outbox_ready();
-    if let Some(made) = made {
-        made.take_effect(&app).await;
-    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -216,12 +212,8 @@ pub(super) async fn restore(
         Some(user) => Some(holder::switch(&mut tx, &author, user, true).await?),
         None => None,
     };
-    tx.commit().await?;
+    holder::conclude(&app, tx, made).await?;
 
-    app.hub.outbox_ready();
-    if let Some(made) = made {
-        made.take_effect(&app).await;
-    }
     shown(&app, id).await
 }
 
@@ -266,12 +258,8 @@ pub(super) async fn change(
         }
         None => None,
     };
-    tx.commit().await?;
+    holder::conclude(app, tx, made).await?;
 
-    app.hub.outbox_ready();
-    if let Some(made) = made {
-        made.take_effect(app).await;
-    }
     shown(app, id).await
 }
 

@@ -157,12 +157,8 @@ pub(super) async fn delete(
         Some(user) => Some(holder::switch(&mut tx, &author, user, false).await?),
         None => None,
     };
-    tx.commit().await?;
+    holder::conclude(&app, tx, made).await?;
 
-    app.hub.outbox_ready();
-    if let Some(made) = made {
-        made.take_effect(&app).await;
-    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -196,12 +192,8 @@ pub(super) async fn restore(
         Some(user) => Some(holder::switch(&mut tx, &author, user, true).await?),
         None => None,
     };
-    tx.commit().await?;
+    holder::conclude(&app, tx, made).await?;
 
-    app.hub.outbox_ready();
-    if let Some(made) = made {
-        made.take_effect(&app).await;
-    }
     shown(&app, id).await
 }
 
@@ -236,12 +228,8 @@ async fn change(
             made = Some(renamed.map_err(by_contact)?);
         }
     }
-    tx.commit().await?;
+    holder::conclude(app, tx, made).await?;
 
-    app.hub.outbox_ready();
-    if let Some(made) = made {
-        made.take_effect(app).await;
-    }
     shown(app, id).await
 }
 

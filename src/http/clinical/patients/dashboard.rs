@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::http::App;
 use crate::http::author::Author;
-use crate::http::clinical::results::access::seen;
+use crate::http::clinical::results::access::seen_all;
 use crate::http::clinical::viewer::{PatientRef, Standing, Viewer};
 use crate::http::clinical::{chart, reading};
 use crate::http::context::{Context, Path};
@@ -58,7 +58,7 @@ pub(super) async fn show(
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
     Ok(Json(PatientDashboard {
         next_appointments: appointments::next(store, id, now, 5).await?,
-        recent_results: seen(&author, &viewer, recent_results).await?,
+        recent_results: seen_all(&author, &viewer, recent_results).await?,
         active_prescriptions: if chart::must_read(&viewer).is_ok() {
             prescriptions::active(store, id, &today().into(), 10).await?
         } else {

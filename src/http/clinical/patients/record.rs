@@ -15,7 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
-use crate::http::clinical::results::access::seen;
+use crate::http::clinical::results::access::seen_all;
 use crate::http::clinical::viewer::{PatientRef, Standing, Viewer};
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
@@ -171,7 +171,7 @@ async fn opened(
     let mut record = record(app, viewer, patient, &sections).await?;
     if let Some(rows) = record.results.take() {
         let author = Author { app, context, caller: &viewer.caller };
-        record.results = Some(seen(&author, viewer, rows).await?);
+        record.results = Some(seen_all(&author, viewer, rows).await?);
     }
     let mut entry = context.audit(Some(&viewer.caller), "read", "medical_record", &id);
     entry.data = Map::from_iter([("sections".to_owned(), asked.sections.clone().into())]);

@@ -176,12 +176,8 @@ pub(super) async fn delete(
         Some(user) => Some(holder::switch(&mut tx, &author, user, false).await?),
         None => None,
     };
-    tx.commit().await?;
+    holder::conclude(&app, tx, made).await?;
 
-    app.hub.outbox_ready();
-    if let Some(made) = made {
-        made.take_effect(&app).await;
-    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -214,12 +210,8 @@ pub(super) async fn restore(
         Some(user) => Some(holder::switch(&mut tx, &author, user, true).await?),
         None => None,
     };
-    tx.commit().await?;
+    holder::conclude(&app, tx, made).await?;
 
-    app.hub.outbox_ready();
-    if let Some(made) = made {
-        made.take_effect(&app).await;
-    }
     shown(&app, id).await
 }
 
@@ -276,12 +268,8 @@ async fn change(
         }
         None => None,
     };
-    tx.commit().await?;
+    holder::conclude(app, tx, made).await?;
 
-    app.hub.outbox_ready();
-    if let Some(made) = made {
-        made.take_effect(app).await;
-    }
     shown(app, id).await
 }
 

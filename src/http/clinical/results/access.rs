@@ -67,21 +67,32 @@ pub(in crate::http) async fn document(
 }
 
 /// Results on their way to a caller. Their patient has read those without a file.
-pub(in crate::http::clinical) async fn seen(
+pub(in crate::http::clinical) async fn seen_all(
     author: &Author<'_>,
     viewer: &Viewer,
-    mut rows: Vec<ExamResult>,
+    rows: Vec<ExamResult>,
 ) -> Result<Vec<ExamResult>> {
-    if let Standing::Patient(_) = viewer.standing {
-        for row in rows.iter_mut().filter(|row| row.is_read_by_sight()) {
-            *row = read_by_patient(author, row.id).await?;
-        }
+    let mut shown = Vec::with_capacity(rows.len());
+    for row in rows {
+        shown.push(seen(author, viewer, row).await?);
     }
-    Ok(rows)
+    Ok(shown)
+}
+
+/// The same of one.
+pub(super) async fn seen(
+    author: &Author<'_>,
+    viewer: &Viewer,
+    row: ExamResult,
+) -> Result<ExamResult> {
+    match viewer.standing {
+        Standing::Patient(_) if row.is_read_by_sight() => read_by_patient(author, row.id).await,
+        _ => Ok(row),
+    }
 }
 
 /// A result as its patient reads it. One without a file is delivered by that.
-pub(super) async fn read_by_patient(author: &Author<'_>, id: ResultId) -> Result<ExamResult> {
+async fn read_by_patient(author: &Author<'_>, id: ResultId) -> Result<ExamResult> {
     let app = author.app;
     let mut tx = app.store.begin().await?;
     let mut result = hold_released(&mut tx, id).await?;

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::access::{read_by_patient, seen, visible};
+use super::access::{seen, seen_all, visible};
 use crate::domain::clinical::result::ResultStatus;
 use crate::domain::id::{ExamId, PatientId, ResultId};
 use crate::domain::time::Timestamp;
@@ -14,7 +14,7 @@ use crate::error::{Kind, Result};
 use crate::http::App;
 use crate::http::author::Author;
 use crate::http::clinical::reading;
-use crate::http::clinical::viewer::{Standing, Viewer};
+use crate::http::clinical::viewer::Viewer;
 use crate::http::context::{Context, Path};
 use crate::http::json::Json;
 use crate::http::page::{List, Page, PageParams};
@@ -77,7 +77,7 @@ pub(super) async fn list(
     let patients = page.items.iter().map(|row| row.patient_id).collect::<Vec<_>>();
     reading::note_list(&app, &viewer, &context, "exam_results", patients).await?;
     let author = Author { app: &app, context: &context, caller: &viewer.caller };
-    page.items = seen(&author, &viewer, page.items).await?;
+    page.items = seen_all(&author, &viewer, page.items).await?;
     Ok(Json(page))
 }
 
@@ -100,10 +100,9 @@ pub(super) async fn one(
 ) -> Result<Response> {
     let mut result = visible(&app, &viewer, id).await?;
     let is_shown = method != Method::HEAD && !had.has(&etag(result.stamp.version));
-    let is_of_reader = matches!(viewer.standing, Standing::Patient(_));
-    if is_shown && is_of_reader && result.is_read_by_sight() {
+    if is_shown {
         let author = Author { app: &app, context: &context, caller: &viewer.caller };
-        result = read_by_patient(&author, id).await?;
+        result = seen(&author, &viewer, result).await?;
     }
     reading::note(&app, &viewer, &context, ("result", id.0), result.patient_id).await?;
     Ok(had.answer(result.stamp.version, result))
